@@ -1,0 +1,46 @@
+# What CI runs is what stands here; a check that is not here does not exist.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Exported only when given, so that the programs' own defaults stay in one place.
+ifdef LOBBY_HOME
+export LOBBY_HOME
+endif
+ifdef LOBBY_PORT
+export LOBBY_PORT
+endif
+
+.PHONY: help setup pins up down test check fuzz bench protos
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## ?/\1\t/' | expand -t 10
+
+setup: ## .venv with the pinned versions; at once when nothing changed
+	@$(PYTHON) scripts/set_up.py
+
+pins: setup ## renews constraints.txt (UPGRADE=1: latest releases)
+	@$(BIN)/python scripts/pin.py $(if $(UPGRADE),--upgrade)
+
+up: setup ## starts everything (DETACH=1, DEMO=0, LOBBY_HOME=dir, LOBBY_PORT=8080)
+	@exec $(BIN)/python -m lobby_local up $(if $(filter 1,$(DETACH)),--detach) $(if $(filter 0,$(DEMO)),--no-demo)
+
+down: setup ## stops a detached stack, keeps the data
+	@exec $(BIN)/python -m lobby_local down
+
+test: setup ## every kind of test, in a home and on ports of its own
+	@$(BIN)/python -m pytest -m "not fuzz" $(ARGS)
+
+check: setup ## format, lint, types, import rules, protos, generated code
+	@$(BIN)/python scripts/check.py
+
+fuzz: setup ## fuzzes at length
+	@$(BIN)/python -m pytest -m fuzz $(ARGS)
+
+bench: setup ## prints one JSON object a line
+	@cd tests && exec ../$(BIN)/python -m bench $(ARGS)
+
+protos: setup ## regenerates protos/src from the .proto files
+	@$(BIN)/python scripts/generate_protos.py

@@ -1,0 +1,1 @@
+"""The command line of Lobby, over the gateway's public API."""

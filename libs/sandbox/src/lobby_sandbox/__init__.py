@@ -1,0 +1,1 @@
+"""The platforms' stand-ins: signed webhooks out, their send APIs in."""

@@ -1,0 +1,1 @@
+"""The channel accounts: raw webhooks in, messages out, deliveries."""

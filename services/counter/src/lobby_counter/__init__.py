@@ -1,0 +1,1 @@
+"""The ledger: entries, corrections, waits, counters and sheets."""

@@ -1,0 +1,1 @@
+"""The people: contacts, identifiers, links with evidence, merges and splits."""

@@ -1,0 +1,1 @@
+"""The conversations and the agents: who answers whom, and why."""

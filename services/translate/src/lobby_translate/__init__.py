@@ -1,0 +1,1 @@
+"""The languages: detection, memory, glossaries and providers."""
