@@ -15,7 +15,11 @@ STAMP = VENV / ".set-up"
 def fingerprint() -> str:
     """Changes when anything that decides about the environment does."""
     digest = hashlib.sha256(f"{sys.version}\n{ROOT}\n".encode())
-    inputs = [ROOT / "pyproject.toml", CONSTRAINTS, *(ROOT / member / "pyproject.toml" for member in members())]
+    inputs = [
+        ROOT / "pyproject.toml",
+        CONSTRAINTS,
+        *(ROOT / member / "pyproject.toml" for member in members()),
+    ]
     inputs += [ROOT / "scripts" / name for name in ("set_up.py", "workspace.py")]
     for path in inputs:
         digest.update(path.read_bytes())
@@ -24,7 +28,7 @@ def fingerprint() -> str:
 
 def is_current(wanted: str) -> bool:
     """True when the last finished set-up saw exactly these inputs."""
-    return STAMP.is_file() and STAMP.read_text() == wanted and (VENV / "bin" / "python").exists()
+    return (VENV / "bin" / "python").exists() and STAMP.is_file() and STAMP.read_text() == wanted
 
 
 def run(*command: str) -> None:
@@ -39,7 +43,17 @@ def install() -> None:
     python = str(VENV / "bin" / "python")
     run(sys.executable, "-m", "venv", str(VENV))
     if not (VENV / "bin" / "uv").exists():
-        run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(CONSTRAINTS), "uv")
+        run(
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-c",
+            str(CONSTRAINTS),
+            "uv",
+        )
     editables = [word for member in members() for word in ("-e", f"./{member}")]
     constraints = ["--constraints", str(CONSTRAINTS), "--build-constraints", str(CONSTRAINTS)]
     uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", python]
@@ -48,7 +62,7 @@ def install() -> None:
 
 def main() -> None:
     """Sets up once, also when several `make` run side by side."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - asked before anything is known about the machine
         sys.exit(f"set-up: Lobby needs Python 3.11 or newer, this is {sys.version.split()[0]}")
     lock = os.open(ROOT, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""What the root pyproject says about the workspace. Standard library only: read before anything is installed."""
+"""What the root pyproject says about the workspace. Standard library only: nothing is installed yet."""
 
 import tomllib
 from pathlib import Path
