@@ -1,8 +1,8 @@
 """Regenerates protos/src and the gateway's contract.binpb: `python scripts/generate_protos.py`.
 
-`python scripts/generate_protos.py FOLDER CONTRACT` writes them elsewhere, to see whether those here are current.
-Only what is ours and buf/validate is generated; google/api comes from googleapis-common-protos. The contract is the
-descriptor set with the comments, which generated code does not keep: the OpenAPI document shows them.
+`python scripts/generate_protos.py FOLDER CONTRACT` writes them elsewhere, to compare them with those here.
+Only what is ours and buf/validate is generated; google/api comes from googleapis-common-protos. The contract
+is the descriptor set with the comments, which generated code does not keep: the OpenAPI document shows them.
 """
 
 import shutil
