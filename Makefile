@@ -34,13 +34,25 @@ test: setup ## every kind of test, in a home and on ports of its own
 	@$(BIN)/python -m pytest -m "not fuzz" $(ARGS)
 
 check: setup ## format, lint, types, import rules, protos, generated code
-	@$(BIN)/python scripts/check.py
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/buf lint protos
+	$(BIN)/buf format --diff --exit-code protos
+	@if [ -e protos/released.binpb ]; then \
+		echo '$(BIN)/buf breaking protos --against protos/released.binpb'; \
+		$(BIN)/buf breaking protos --against protos/released.binpb; \
+	else echo 'nothing was released yet: no breaking change is possible'; fi
+	@fresh=$$(mktemp -d); trap 'rm -r "$$fresh"' EXIT; \
+		$(BIN)/python scripts/generate_protos.py "$$fresh"; \
+		diff -r --brief --exclude=__pycache__ "$$fresh" protos/src || { echo 'generated code is not current: make protos'; exit 1; }
 
 fuzz: setup ## fuzzes at length
 	@$(BIN)/python -m pytest -m fuzz $(ARGS)
 
 bench: setup ## prints one JSON object a line
-	@cd tests && exec ../$(BIN)/python -m bench $(ARGS)
+	@exec $(BIN)/python -m tests.bench $(ARGS)
 
 protos: setup ## regenerates protos/src from the .proto files
 	@$(BIN)/python scripts/generate_protos.py

@@ -1,4 +1,4 @@
-"""What every kind of test may ask for: real servers on the loopback, fresh for each test, and an empty environment."""
+"""What every kind of test may ask for: real servers on the loopback, and an empty environment."""
 
 import os
 from collections.abc import AsyncIterator
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from lobby_local import Nats, Postgres
 
+from lobby_local import Nats, Postgres
 from tests import servers
 
 SERVICES = ("connectors", "identity", "routing", "counter", "translate", "gateway")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import asyncpg
 import nats
+
 from lobby_local import Nats, Postgres, ensure_role
 from lobby_local.roles import role_of
 from lobby_local.tool import run_tool

@@ -1,4 +1,4 @@
-"""A service reduced to what the stack sees of it: it migrates, bootstraps, serves a page and stops when told."""
+"""A service reduced to what the stack sees of it: it migrates, bootstraps, serves and stops when told."""
 
 import json
 import os

@@ -69,7 +69,6 @@ class Demo:
     async def _resume(self, calls: "Calls") -> None:
         accounts = json.loads(self._memory.read_text())["accounts"]
         for platform, account in accounts.items():
-            await calls.move_account(platform, account["account_id"])
             await calls.register(platform, account)
 
 
@@ -104,15 +103,13 @@ class Calls:
         )
         return {"account_id": made["account"]["account_id"], "credentials": credentials}
 
-    async def move_account(self, platform: str, account_id: str) -> None:
-        """The account calls the sandbox where it is now."""
-        await self.gateway("PATCH", f"/v1/accounts/{account_id}", {"api_base_url": self._api_base(platform)})
-
     async def register(self, platform: str, account: dict[str, Any]) -> None:
-        """The sandbox plays the platform for this account."""
-        told = await self.gateway("GET", f"/v1/accounts/{account['account_id']}")
-        body = {**account, "webhook_url": told["account"]["webhook_url"]}
-        await self._sandbox("POST", f"/{platform}/accounts", body)
+        """The sandbox plays the platform for this account, and the account calls it where it is now."""
+        path = f"/v1/accounts/{account['account_id']}"
+        told = (await self.gateway("GET", path))["account"]
+        if told.get("api_base_url") != self._api_base(platform):
+            await self.gateway("PATCH", path, {"api_base_url": self._api_base(platform)})
+        await self._sandbox("POST", f"/{platform}/accounts", {**account, "webhook_url": told["webhook_url"]})
 
     async def say(self, line: demo_cast.Line, account_id: str) -> str:
         """The customer has written; returns the identifier by which the platform knows him."""
