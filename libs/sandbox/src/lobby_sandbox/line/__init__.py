@@ -1,0 +1,5 @@
+"""LINE Messaging API."""
+
+from lobby_sandbox.line.platform import Line
+
+__all__ = ["Line"]
