@@ -13,7 +13,7 @@ ifdef LOBBY_PORT
 export LOBBY_PORT
 endif
 
-.PHONY: help setup pins up down test check fuzz bench protos
+.PHONY: help setup pins up down test check format lint types imports contracts generated fuzz bench protos
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## ?/\1\t/' | expand -t 10
@@ -33,20 +33,34 @@ down: setup ## stops a detached stack, keeps the data
 test: setup ## every kind of test, in a home and on ports of its own
 	@$(BIN)/python -m pytest -m "not fuzz" $(ARGS)
 
-check: setup ## format, lint, types, import rules, protos, generated code
+check: format lint types imports contracts generated ## format, lint, types, import rules, protos, generated code
+
+format: setup
 	$(BIN)/ruff format --check --quiet .
+
+lint: setup
 	$(BIN)/ruff check --quiet .
+
+types: setup
 	$(BIN)/mypy --no-error-summary
+
+imports: setup
 	$(BIN)/lint-imports --no-logo
+
+contracts: setup
 	$(BIN)/buf lint protos
 	$(BIN)/buf format --diff --exit-code protos
 	@if [ -e protos/released.binpb ]; then \
 		echo '$(BIN)/buf breaking protos --against protos/released.binpb'; \
 		$(BIN)/buf breaking protos --against protos/released.binpb; \
 	else echo 'nothing was released yet: no breaking change is possible'; fi
+
+generated: setup
 	@fresh=$$(mktemp -d); trap 'rm -r "$$fresh"' EXIT; \
-		$(BIN)/python scripts/generate_protos.py "$$fresh"; \
-		diff -r --brief --exclude=__pycache__ "$$fresh" protos/src || { echo 'generated code is not current: make protos'; exit 1; }
+		$(BIN)/python scripts/generate_protos.py "$$fresh/src" "$$fresh/contract.binpb"; \
+		diff -r --brief --exclude=__pycache__ "$$fresh/src" protos/src \
+		&& cmp "$$fresh/contract.binpb" services/gateway/src/lobby_gateway/contract.binpb \
+		|| { echo 'generated code is not current: make protos'; exit 1; }
 
 fuzz: setup ## fuzzes at length
 	@$(BIN)/python -m pytest -m fuzz $(ARGS)

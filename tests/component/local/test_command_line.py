@@ -27,17 +27,14 @@ def lobby(tmp_path, home):
     modules.mkdir()
     for name in MODULES:
         (modules / f"lobby_{name}.py").write_text(
-            f"import runpy, sys\nsys.argv.insert(1, {name!r})\n"
-            f"runpy.run_path({str(FAKE)!r}, run_name='__main__')\n"
+            f"import runpy, sys\nsys.argv.insert(1, {name!r})\nrunpy.run_path({str(FAKE)!r}, run_name='__main__')\n"
         )
     env = os.environ | {"PYTHONPATH": str(modules), "LOBBY_HOME": str(home), "LOBBY_PORT": "0"}
 
     def run(*words, **changes):
         command = [sys.executable, "-m", "lobby_local", *words]
         # Output through a pipe: reading its end waits for everybody who holds it.
-        return subprocess.run(
-            command, env=env | changes, capture_output=True, text=True, timeout=60, check=False
-        )
+        return subprocess.run(command, env=env | changes, capture_output=True, text=True, timeout=60, check=False)
 
     run.env = env
     yield run

@@ -3,7 +3,6 @@
 import json
 import stat
 from collections import Counter
-from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -20,6 +19,7 @@ class Neighbours:
         self.calls = []
         self.accounts = {}
         self.refuse = ""
+        self.webhook_status = 200
 
     def bodies(self, method, ending):
         return [body for verb, path, body in self.calls if verb == method and path.endswith(ending)]
@@ -49,6 +49,8 @@ class Neighbours:
             }
         if request.path == "/v1/contacts":
             return {"contacts": [{"contact_id": f"person-{request.query['query']}"}]}
+        if request.path.endswith("/say"):
+            return {"status": self.webhook_status, "body": None, "customer_id": request.path.split("/")[3]}
         return {"agent": {"agent_id": f"agent-{len(self.calls)}"}, "merge": {"merge_id": "m"}}
 
 
@@ -101,9 +103,7 @@ async def test_customers_write_in_many_languages_and_two_of_them_twice(demo, nei
     assert len(said) == len(SCRIPT)
     assert len({line["language"] for line in said}) >= 9
     assert len(neighbours.bodies("POST", ":merge")) == 2
-    accounts = Counter(
-        line["name"] for line in {(body["name"], body["account_id"]): body for body in said}.values()
-    )
+    accounts = Counter(line["name"] for line in {(body["name"], body["account_id"]): body for body in said}.values())
     assert sorted(accounts.values())[-2:] == [2, 2]
 
 
@@ -135,4 +135,10 @@ async def test_a_refusal_is_reported_and_does_no_more_harm(demo, neighbours, rep
     [report] = reports
     assert "cut short" in report
     assert "answered 503" in report
-    assert urlsplit(neighbours.url).port
+
+
+async def test_a_webhook_that_the_gateway_refuses_is_reported(demo, neighbours, reports):
+    neighbours.webhook_status = 401
+    await demo.play()
+    [report] = reports
+    assert "webhook of whatsapp was answered 401" in report

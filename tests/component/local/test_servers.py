@@ -41,13 +41,9 @@ async def clients(broker):
 async def test_a_service_writes_its_own_stream_and_another_reads_it(clients):
     connectors, _ = await clients("connectors")
     await connectors.jetstream().add_stream(name="CONNECTORS", subjects=["lobby.connectors"])
-    await connectors.jetstream().publish(
-        "lobby.connectors", b"batch", headers={"Nats-Msg-Id": "connectors-1"}
-    )
+    await connectors.jetstream().publish("lobby.connectors", b"batch", headers={"Nats-Msg-Id": "connectors-1"})
     identity, _ = await clients("identity")
-    reader = await identity.jetstream().pull_subscribe(
-        "lobby.connectors", stream="CONNECTORS", durable="identity"
-    )
+    reader = await identity.jetstream().pull_subscribe("lobby.connectors", stream="CONNECTORS", durable="identity")
     [message] = await reader.fetch(1, timeout=5)
     await message.ack_sync()
     assert message.data == b"batch"

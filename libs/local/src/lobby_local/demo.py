@@ -11,6 +11,7 @@ import aiohttp
 from lobby_local import demo_cast
 from lobby_local.home import write_private
 
+HTTP_OK = 200
 HTTP_ERROR = 400
 CALL_WITHIN_SECONDS = 15
 FOUND_WITHIN_SECONDS = 15
@@ -75,17 +76,13 @@ class Demo:
 class Calls:
     """What the demo asks of the gateway and of the sandbox. Each raises DemoError when it is refused."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, gateway_url: str, api_key: str, sandbox_url: str
-    ) -> None:
+    def __init__(self, session: aiohttp.ClientSession, gateway_url: str, api_key: str, sandbox_url: str) -> None:
         self._session = session
         self._gateway_url = gateway_url
         self._bearer = {"Authorization": f"Bearer {api_key}"}
         self._sandbox_url = sandbox_url
 
-    async def gateway(
-        self, method: str, path: str, body: dict[str, Any] | None = None, **query: str
-    ) -> dict[str, Any]:
+    async def gateway(self, method: str, path: str, body: dict[str, Any] | None = None, **query: str) -> dict[str, Any]:
         """The gateway's answer."""
         return await self._call(method, self._gateway_url + path, body, query, self._bearer)
 
@@ -115,7 +112,9 @@ class Calls:
         """The customer has written; returns the identifier by which the platform knows him."""
         body = {"account_id": account_id, "text": line.text, "name": line.name, "language": line.language}
         said = await self._sandbox("POST", f"/{line.platform}/customers/{line.customer}/say", body)
-        return str(said.get("customer_id", line.customer))
+        if said["status"] != HTTP_OK:
+            raise DemoError(f"a webhook of {line.platform} was answered {said['status']}: {said['body']}")
+        return str(said["customer_id"])
 
     async def merge(self, identifiers: list[str]) -> None:
         """The contacts behind these identifiers are one person from now on."""

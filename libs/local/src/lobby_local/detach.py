@@ -56,8 +56,7 @@ def stop(home: Home) -> None:
     while home.owner_pid() is not None:
         if time.monotonic() > deadline:
             sys.exit(
-                f"it did not stop within {STOP_WITHIN_SECONDS} s; the end of its log:\n"
-                f"{tail(home.log('supervisor'))}"
+                f"it did not stop within {STOP_WITHIN_SECONDS} s; the end of its log:\n{tail(home.log('supervisor'))}"
             )
         time.sleep(LOOK_EVERY_SECONDS)
     print("stopped")

@@ -27,9 +27,7 @@ class Keyring:
 
     def master_key(self) -> str:
         """The key that seals credentials: 32 bytes in base64. Without it they cannot be opened again."""
-        return self._kept(
-            "master_key", lambda: base64.b64encode(secrets.token_bytes(MASTER_KEY_BYTES)).decode()
-        )
+        return self._kept("master_key", lambda: base64.b64encode(secrets.token_bytes(MASTER_KEY_BYTES)).decode())
 
     def internal_token(self) -> str:
         """The secret by which services know each other."""

@@ -33,9 +33,7 @@ class Nats:
 
     name = "nats"
 
-    def __init__(
-        self, home: Home | Path, *, port: int = 0, services: Sequence[str] = (), durable: bool = True
-    ) -> None:
+    def __init__(self, home: Home | Path, *, port: int = 0, services: Sequence[str] = (), durable: bool = True) -> None:
         self._home = home if isinstance(home, Home) else Home(home)
         self._home.make()
         self._keyring = Keyring(self._home.secrets)

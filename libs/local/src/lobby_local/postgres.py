@@ -127,9 +127,7 @@ class Postgres:
             command = [program("initdb"), "-D", str(data), "-U", ADMIN, f"--pwfile={password.name}"]
             command += ["--auth=scram-sha-256", "--data-checksums", "--encoding=UTF8"]
             command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-            await child.spawn(
-                command + ([] if self._durable else ["--no-sync"]), environment(), step_down=True
-            )
+            await child.spawn(command + ([] if self._durable else ["--no-sync"]), environment(), step_down=True)
             if await child.exited():
                 raise child.died("failed")
         data.rename(self._home.postgres)
@@ -140,9 +138,7 @@ class Postgres:
             lines = (self._home.postgres / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
-        return (
-            len(lines) > STATUS_LINE and lines[0] == str(self.pid) and lines[STATUS_LINE].strip() == "ready"
-        )
+        return len(lines) > STATUS_LINE and lines[0] == str(self.pid) and lines[STATUS_LINE].strip() == "ready"
 
 
 def program(name: str) -> str:

@@ -60,9 +60,7 @@ async def answers_ok(address: str) -> bool:
         async with asyncio.timeout(PAGE_WITHIN_SECONDS):
             reader, writer = await asyncio.open_connection(host, int(port))
             try:
-                writer.write(
-                    f"GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n".encode()
-                )
+                writer.write(f"GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n".encode())
                 status_line = await reader.readline()
             finally:
                 writer.close()

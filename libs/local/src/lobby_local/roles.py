@@ -39,9 +39,7 @@ async def ensure_role(admin_url: str, role: str, password: str) -> None:
         await connection.close()
 
 
-async def run_formatted(
-    connection: "asyncpg.Connection[asyncpg.Record]", template: str, *values: str
-) -> None:
+async def run_formatted(connection: "asyncpg.Connection[asyncpg.Record]", template: str, *values: str) -> None:
     """The statement has run, its names (%I) and literals (%L) quoted by the server: DDL has no parameters."""
     places = ", ".join(f"${position}::text" for position in range(2, len(values) + 2))
     statement = await connection.fetchval(f"SELECT format($1, {places})", template, *values)

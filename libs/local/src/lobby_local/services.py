@@ -30,9 +30,7 @@ def lobby_service(name: str) -> Service:
     return Service(name, python_module(f"lobby_{name}"))
 
 
-SERVICES = tuple(
-    lobby_service(name) for name in ("connectors", "identity", "routing", "counter", "translate", GATEWAY)
-)
+SERVICES = tuple(lobby_service(name) for name in ("connectors", "identity", "routing", "counter", "translate", GATEWAY))
 SANDBOX_COMMAND = python_module("lobby_sandbox")
 
 
@@ -74,9 +72,7 @@ def base_environment() -> dict[str, str]:
 def environment(name: str, around: Surroundings, *, database_url: str, nats_url: str) -> dict[str, str]:
     """The whole environment of one service."""
     own = around.addresses[name]
-    targets = {
-        f"LOBBY_{other.upper()}_TARGET": f"127.0.0.1:{at.grpc}" for other, at in around.addresses.items()
-    }
+    targets = {f"LOBBY_{other.upper()}_TARGET": f"127.0.0.1:{at.grpc}" for other, at in around.addresses.items()}
     return {
         **base_environment(),
         **targets,

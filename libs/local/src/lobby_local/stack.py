@@ -137,17 +137,17 @@ class Stack:
         for service in self._services:
             env = self.plan.environment(service.name)
             at = self.plan.addresses[service.name]
-            self._add_program(service.name, service.command, env, http_port=at.http)
+            self._add_program(service.name, service.command, env, page=f"127.0.0.1:{at.http}/readyz")
         port = self.plan.sandbox_port
         env = base_environment() | {"LOBBY_SANDBOX_PORT": str(port), "LOBBY_BIND_HOST": "127.0.0.1"}
-        self._add_program(SANDBOX, self._sandbox, env, http_port=port)
+        # It depends on nothing: alive is ready.
+        self._add_program(SANDBOX, self._sandbox, env, page=f"127.0.0.1:{port}/healthz")
         door = [program for program in self._programs.values() if program.name == GATEWAY]
         behind = [program for program in self._programs.values() if program.name != GATEWAY]
         # The door closes first, so that nothing is accepted that nobody will handle.
         await self._supervisor.start(behind, door)
 
-    def _add_program(self, name: str, command: Sequence[str], env: dict[str, str], *, http_port: int) -> None:
-        page = f"127.0.0.1:{http_port}/readyz"
+    def _add_program(self, name: str, command: Sequence[str], env: dict[str, str], *, page: str) -> None:
         self._programs[name] = Program(name, command, env, ready_page=page, log=self.home.log(name))
 
     async def _settle_in(self) -> None:

@@ -45,9 +45,7 @@ class StartError(Exception):
 class Supervisor:
     """Holds the servers of one stack."""
 
-    def __init__(
-        self, *, on_restart: Callable[[Server], Awaitable[None]], report: Callable[[str], None]
-    ) -> None:
+    def __init__(self, *, on_restart: Callable[[Server], Awaitable[None]], report: Callable[[str], None]) -> None:
         self._on_restart = on_restart
         self._report = report
         self._groups: list[Sequence[Server]] = []
