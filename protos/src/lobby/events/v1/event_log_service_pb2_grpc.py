@@ -35,6 +35,11 @@ class EventLogServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.GetHeads = channel.unary_unary(
+                '/lobby.events.v1.EventLogService/GetHeads',
+                request_serializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.GetHeadsRequest.SerializeToString,
+                response_deserializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.GetHeadsResponse.FromString,
+                _registered_method=True)
         self.ReadBatches = channel.unary_unary(
                 '/lobby.events.v1.EventLogService/ReadBatches',
                 request_serializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadBatchesRequest.SerializeToString,
@@ -50,6 +55,13 @@ class EventLogServiceStub:
 class EventLogServiceServicer:
     """Served by every service: its event log for those who missed something, and its part of a message's journey.
     """
+
+    def GetHeads(self, request, context):
+        """Returns how far each lane of the service's log goes. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def ReadBatches(self, request, context):
         """Returns batches of the service's log again, oldest first. May be repeated.
@@ -68,6 +80,11 @@ class EventLogServiceServicer:
 
 def add_EventLogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'GetHeads': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHeads,
+                    request_deserializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.GetHeadsRequest.FromString,
+                    response_serializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.GetHeadsResponse.SerializeToString,
+            ),
             'ReadBatches': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadBatches,
                     request_deserializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadBatchesRequest.FromString,
@@ -89,6 +106,33 @@ def add_EventLogServiceServicer_to_server(servicer, server):
 class EventLogService:
     """Served by every service: its event log for those who missed something, and its part of a message's journey.
     """
+
+    @staticmethod
+    def GetHeads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.events.v1.EventLogService/GetHeads',
+            lobby_dot_events_dot_v1_dot_event__log__service__pb2.GetHeadsRequest.SerializeToString,
+            lobby_dot_events_dot_v1_dot_event__log__service__pb2.GetHeadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def ReadBatches(request,

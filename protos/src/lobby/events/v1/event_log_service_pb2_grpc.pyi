@@ -33,6 +33,8 @@ class EventLogServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EventLogServiceAsyncStub: ...
+    GetHeads: _grpc.UnaryUnaryMultiCallable[_event_log_service_pb2.GetHeadsRequest, _event_log_service_pb2.GetHeadsResponse]
+    """Returns how far each lane of the service's log goes. May be repeated."""
     ReadBatches: _grpc.UnaryUnaryMultiCallable[_event_log_service_pb2.ReadBatchesRequest, _event_log_service_pb2.ReadBatchesResponse]
     """Returns batches of the service's log again, oldest first. May be repeated."""
     ListSteps: _grpc.UnaryUnaryMultiCallable[_event_log_service_pb2.ListStepsRequest, _event_log_service_pb2.ListStepsResponse]
@@ -43,6 +45,8 @@ class EventLogServiceAsyncStub(EventLogServiceStub):
     """Served by every service: its event log for those who missed something, and its part of a message's journey."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    GetHeads: _aio.UnaryUnaryMultiCallable[_event_log_service_pb2.GetHeadsRequest, _event_log_service_pb2.GetHeadsResponse]  # type: ignore[assignment]
+    """Returns how far each lane of the service's log goes. May be repeated."""
     ReadBatches: _aio.UnaryUnaryMultiCallable[_event_log_service_pb2.ReadBatchesRequest, _event_log_service_pb2.ReadBatchesResponse]  # type: ignore[assignment]
     """Returns batches of the service's log again, oldest first. May be repeated."""
     ListSteps: _aio.UnaryUnaryMultiCallable[_event_log_service_pb2.ListStepsRequest, _event_log_service_pb2.ListStepsResponse]  # type: ignore[assignment]
@@ -50,6 +54,14 @@ class EventLogServiceAsyncStub(EventLogServiceStub):
 
 class EventLogServiceServicer(metaclass=_abc_1.ABCMeta):
     """Served by every service: its event log for those who missed something, and its part of a message's journey."""
+
+    @_abc_1.abstractmethod
+    def GetHeads(
+        self,
+        request: _event_log_service_pb2.GetHeadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_log_service_pb2.GetHeadsResponse, _abc.Awaitable[_event_log_service_pb2.GetHeadsResponse]]:
+        """Returns how far each lane of the service's log goes. May be repeated."""
 
     @_abc_1.abstractmethod
     def ReadBatches(

@@ -1,0 +1,194 @@
+"""A service's own event log: what a transaction tells is written with its effects and leaves only after the commit."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import asyncpg
+from google.protobuf.message import Message
+
+from lobby.events.v1.batch_pb2 import Batch, Event
+from lobby.events.v1.event_log_service_pb2 import EventRef
+from lobby_common import sql
+from lobby_common.events import packing
+from lobby_common.events.packing import Told
+from lobby_common.times import utc_now
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+"""A connection, from the pool or not."""
+
+QUERIES = sql.load("lobby_common.events")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """A committed batch: the bytes that are published, and where its segments stand."""
+
+    batch_id: int
+    lanes: tuple[int, ...]
+    lasts: tuple[int, ...]
+    data: bytes
+
+
+class Outlet(Protocol):
+    """Takes committed batches in the order of their commits."""
+
+    def offer(self, batches: Sequence[StoredBatch]) -> None:
+        """The batches will be published."""
+
+
+class Tx:
+    """One transaction: effects through `conn`, events through `tell`."""
+
+    def __init__(self, conn: Connection) -> None:
+        self.conn = conn
+        self._told: list[Told] = []
+
+    def tell(
+        self,
+        payload: Message,
+        *,
+        workspace_id: str,
+        key: str,
+        event_id: str,
+        time: datetime | None = None,
+        traceparent: str = "",
+        cause_id: str = "",
+    ) -> None:
+        """The event becomes part of this transaction's batch."""
+        self._told.append(
+            packing.told(
+                payload,
+                workspace_id=workspace_id,
+                key=key,
+                event_id=event_id,
+                time=time or utc_now(),
+                traceparent=traceparent,
+                cause_id=cause_id,
+            )
+        )
+
+    def mark(self) -> int:
+        """Returns how many events were told so far, for `forget`."""
+        return len(self._told)
+
+    def forget(self, mark: int) -> None:
+        """What was told after `mark` is not told."""
+        del self._told[mark:]
+
+    @property
+    def events(self) -> Sequence[Told]:
+        """What was told so far."""
+        return self._told
+
+
+class EventLog:
+    """The log of one service."""
+
+    def __init__(self, service: str, pool: asyncpg.Pool) -> None:
+        self.service = service
+        self.pool = pool
+        self._outlet: Outlet | None = None
+
+    def publish_to(self, outlet: Outlet) -> None:
+        """Committed batches go to `outlet` from now on."""
+        self._outlet = outlet
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """Effects and event batch are committed together, or neither; the batch is offered after the commit.
+
+        A cancellation that comes while the commit is under way may lose the offer, never the batch: the publisher
+        finds it in the table.
+        """
+        async with self.pool.acquire() as conn:
+            async with conn.transaction():
+                tx = Tx(conn)
+                yield tx
+                stored = await self._store(tx)
+            if stored and self._outlet is not None:
+                self._outlet.offer(stored)
+
+    async def _store(self, tx: Tx) -> list[StoredBatch]:
+        if not tx.events:
+            return []
+        chunked = packing.chunks(tx.events)
+        counts = packing.lane_counts(tx.events)
+        drawn = await tx.conn.fetchrow(QUERIES["draw_positions"], list(counts), list(counts.values()), len(chunked))
+        assert drawn is not None
+        firsts = dict(zip(counts, drawn["firsts"], strict=True))
+        batches = packing.fill(self.service, chunked, drawn["batch_ids"], firsts, drawn["at"])
+        await tx.conn.execute(QUERIES["insert_batches"], *_columns(batches))
+        return [_stored(batch) for batch in batches]
+
+    async def read(self, after: int, lanes: Sequence[int], limit: int, *, largest: int) -> list[bytes]:
+        """Returns batches with a greater id than `after` that touch the lanes (none means all), oldest first.
+
+        At most `limit` and `largest` bytes together, but at least one where there is one.
+        """
+        rows = await self.pool.fetch(QUERIES["read_batches"], after, list(lanes), limit)
+        result: list[bytes] = []
+        total = 0
+        for row in rows:
+            total += len(row["data"])
+            if result and total > largest:
+                break
+            result.append(row["data"])
+        return result
+
+    async def find_applied(self, conn: Connection, ref: EventRef) -> datetime | None:
+        """Returns when this service applied the event, None where it has not."""
+        at: datetime | None = await conn.fetchval(QUERIES["find_applied"], ref.service, ref.lane, ref.position)
+        return at
+
+    async def find_told(self, conn: Connection, at: datetime) -> list[tuple[EventRef, Event]]:
+        """Returns the events that the transactions with this now() told."""
+        found = []
+        for row in await conn.fetch(QUERIES["find_batches_at"], at):
+            for segment in Batch.FromString(row["data"]).segments:
+                for offset, event in enumerate(segment.events):
+                    ref = EventRef(
+                        service=self.service,
+                        lane=segment.lane,
+                        position=segment.first + offset,
+                        event_id=event.id,
+                    )
+                    found.append((ref, event))
+        return found
+
+    async def maintain(self, keep_days: int) -> None:
+        """Partitions of the next days are there, those older than `keep_days` are gone, old answers are forgotten."""
+        while True:
+            await self.pool.execute(QUERIES["maintain_partitions"], keep_days)
+            await self.pool.execute(QUERIES["forget_answers"], keep_days)
+            await asyncio.sleep(3600)
+
+
+def _stored(batch: Batch) -> StoredBatch:
+    return StoredBatch(
+        batch.batch_id,
+        tuple(segment.lane for segment in batch.segments),
+        tuple(segment.first + segment.count - 1 for segment in batch.segments),
+        batch.SerializeToString(),
+    )
+
+
+def _columns(batches: Sequence[Batch]) -> tuple[list[int], list[str], list[str], list[str], list[bytes]]:
+    """PostgreSQL has no arrays of arrays of unequal length: lanes, firsts and counts travel as array literals."""
+    return (
+        [batch.batch_id for batch in batches],
+        [_literal([segment.lane for segment in batch.segments]) for batch in batches],
+        [_literal([segment.first for segment in batch.segments]) for batch in batches],
+        [_literal([segment.count for segment in batch.segments]) for batch in batches],
+        [batch.SerializeToString() for batch in batches],
+    )
+
+
+def _literal(numbers: Sequence[int]) -> str:
+    return "{" + ",".join(map(str, numbers)) + "}"

@@ -1,0 +1,110 @@
+"""Reads a producer's stream from a sequence on: a standing pull request, no acks; the broker is only transport."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from lobby_common.events.publisher import stream_of
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+_BATCH = 128
+"""Messages asked for at once."""
+_EXPIRES = 2.0
+"""Seconds after which the broker ends a request."""
+_SILENCE = 5.0
+"""Seconds without a word after which the consumer is made anew."""
+
+
+class StreamLost(Exception):
+    """The consumer or the stream is gone; make it anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message of the stream."""
+
+    sequence: int
+    data: bytes
+
+
+async def start_sequence(client: Client, service: str, cursor: int) -> int:
+    """Returns where to start: after `cursor`, or at the first message of a stream that is younger than it.
+
+    Raises StreamLost while there is no stream.
+    """
+    try:
+        state = (await client.jetstream(timeout=5).stream_info(stream_of(service))).state
+    except (nats.js.errors.NotFoundError, nats.errors.TimeoutError, nats.errors.NoRespondersError) as error:
+        raise StreamLost(f"no stream of {service}") from error
+    return cursor + 1 if cursor <= state.last_seq else max(state.first_seq, 1)
+
+
+@asynccontextmanager
+async def reading(client: Client, service: str, sequence: int) -> AsyncIterator["Reading"]:
+    """The block may read the stream from `sequence` on, in order; the consumer is gone afterwards."""
+    js = client.jetstream(timeout=5)
+    stream = stream_of(service)
+    config = ConsumerConfig(
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+        opt_start_seq=sequence,
+        ack_policy=AckPolicy.NONE,
+        inactive_threshold=30,
+        mem_storage=True,
+        num_replicas=1,
+    )
+    try:
+        name = (await js.add_consumer(stream, config)).name
+    except (nats.js.errors.Error, nats.errors.Error) as error:
+        raise StreamLost(f"no consumer on {stream}") from error
+    inbox = client.new_inbox()
+    subscription = await client.subscribe(inbox, pending_bytes_limit=256 * 1024 * 1024)
+    try:
+        yield Reading(client, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}", inbox, subscription)
+    finally:
+        if not client.is_closed:
+            await subscription.unsubscribe()
+
+
+class Reading:
+    """Messages in order of sequence."""
+
+    def __init__(self, client: Client, next_subject: str, inbox: str, subscription: object) -> None:
+        self._client = client
+        self._next = next_subject
+        self._inbox = inbox
+        self._subscription = subscription
+        self._asked = 0
+
+    async def receive(self) -> Received | None:
+        """Returns the next message, None where there was none for about two seconds. Raises StreamLost."""
+        if self._asked <= 0:
+            await self._ask()
+        while True:
+            try:
+                message: Msg = await asyncio.wait_for(self._subscription.next_msg(timeout=None), _SILENCE)  # type: ignore[attr-defined]  # nats-py's Subscription
+            except (TimeoutError, nats.errors.Error) as error:
+                raise StreamLost("the broker is silent") from error
+            status = (message.headers or {}).get("Status", "")
+            if not status:
+                self._asked -= 1
+                return Received(message.metadata.sequence.stream, message.data)
+            if status in ("408", "404"):
+                self._asked = 0
+                return None
+            if status != "100":
+                raise StreamLost(f"status {status}")
+
+    async def _ask(self) -> None:
+        body = json.dumps({"batch": _BATCH, "expires": int(_EXPIRES * 1e9)}).encode()
+        await self._client.publish(self._next, body, reply=self._inbox)
+        self._asked = _BATCH

@@ -1,0 +1,116 @@
+"""PostgreSQL: the pool as the service's own role, and migrations as the administrator."""
+
+import re
+from importlib import resources
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+_STEP = re.compile(r"(\d{4})_\w+\.sql")
+
+
+class SchemaTooNew(Exception):
+    """The database was migrated by newer code than this."""
+
+
+async def create_pool(url: str, *, schema: str, size: int) -> asyncpg.Pool:
+    """Returns a pool of at most `size` connections that see only `schema`, synchronous commits on."""
+    pool = await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        command_timeout=30,
+        server_settings={
+            "application_name": f"lobby-{schema}",
+            "search_path": schema,
+            "synchronous_commit": "on",
+            "jit": "off",
+        },
+    )
+    assert pool is not None
+    return pool
+
+
+def steps(package: str) -> list[tuple[str, str]]:
+    """Returns name and text of the migrations of a package: common's first, each set in order of number."""
+    return _steps_of("lobby_common", "common/") + (_steps_of(package, "") if package else [])
+
+
+def _steps_of(package: str, prefix: str) -> list[tuple[str, str]]:
+    folder: Traversable = resources.files(package).joinpath("migrations")
+    if not folder.is_dir():
+        return []
+    names = sorted(each.name for each in folder.iterdir() if _STEP.fullmatch(each.name))
+    return [(prefix + name, folder.joinpath(name).read_text()) for name in names]
+
+
+async def migrate(admin_url: str, service: str, package: str, *, role_url: str = "") -> list[str]:
+    """The service's schema is what this code expects, and its role may use that schema and reach nothing else.
+
+    `role_url` names the role and its password; without it the role must exist or is made without a password.
+    Returns the names of the steps that ran. Raises SchemaTooNew. Running twice, or twice at once, is harmless.
+    """
+    connection = await asyncpg.connect(admin_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"lobby-migrate-{service}")
+            await _ensure_role(connection, service, role_url)
+            return await _run_steps(connection, service, package)
+    finally:
+        await connection.close()
+
+
+async def _ensure_role(connection: asyncpg.Connection, service: str, role_url: str) -> None:
+    role = f"lobby_{service}"
+    # Roles belong to the whole server, so migrations of several databases may race for one.
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtext('lobby-roles'))")
+    if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
+        await connection.execute(f"CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE")
+    password = urlsplit(role_url).password if role_url else None
+    if password:
+        quoted = await connection.fetchval("SELECT quote_literal($1::text)", password)
+        await connection.execute(f"ALTER ROLE {role} PASSWORD {quoted}")
+    database = await connection.fetchval("SELECT quote_ident(current_database())")
+    for statement in (
+        f"CREATE SCHEMA IF NOT EXISTS {service}",
+        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+        f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC",
+        f"GRANT CONNECT ON DATABASE {database} TO {role}",
+        f"GRANT USAGE ON SCHEMA {service} TO {role}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {service} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {service} GRANT USAGE, SELECT ON SEQUENCES TO {role}",
+        f"ALTER ROLE {role} IN DATABASE {database} SET search_path = {service}",
+        f"SET LOCAL search_path = {service}",
+    ):
+        await connection.execute(statement)
+
+
+async def _run_steps(connection: asyncpg.Connection, service: str, package: str) -> list[str]:
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, run_time timestamptz NOT NULL DEFAULT now())"
+    )
+    done = {row["name"] for row in await connection.fetch("SELECT name FROM migration")}
+    known = steps(package)
+    unknown = done - {name for name, _ in known}
+    if unknown:
+        raise SchemaTooNew(f"{service} was migrated by newer code: {', '.join(sorted(unknown))}")
+    fresh = [(name, text) for name, text in known if name not in done]
+    for name, text in fresh:
+        await connection.execute(text)
+        await connection.execute("INSERT INTO migration (name) VALUES ($1)", name)
+    await connection.execute("SELECT maintain_partitions(30)")
+    return [name for name, _ in fresh]
+
+
+async def check_schema(pool: asyncpg.Pool, package: str) -> None:
+    """Raises SchemaTooNew, or RuntimeError where migrations are missing: the service must not start."""
+    done = {row["name"] for row in await pool.fetch("SELECT name FROM migration")}
+    known = {name for name, _ in steps(package)}
+    if done - known:
+        raise SchemaTooNew(f"migrated by newer code: {', '.join(sorted(done - known))}")
+    if known - done:
+        raise RuntimeError(f"migrations are missing, run `migrate` first: {', '.join(sorted(known - done))}")

@@ -1,0 +1,1 @@
+"""gRPC between services: one server, one way to call, one codec of errors."""

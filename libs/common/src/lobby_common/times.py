@@ -1,0 +1,25 @@
+"""Times: datetime in UTC inside, google.protobuf.Timestamp at the edge."""
+
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def utc_now() -> datetime:
+    """Returns the time now."""
+    return datetime.now(UTC)
+
+
+def to_proto(at: datetime) -> Timestamp:
+    """Returns the timestamp of an aware datetime, to the microsecond."""
+    micros = (at - _EPOCH) // _MICROSECOND
+    seconds, rest = divmod(micros, 1_000_000)
+    return Timestamp(seconds=seconds, nanos=rest * 1000)
+
+
+def from_proto(timestamp: Timestamp) -> datetime:
+    """Returns the UTC datetime of a timestamp, to the microsecond. OverflowError outside the years 1 to 9999."""
+    return _EPOCH + timedelta(seconds=timestamp.seconds, microseconds=timestamp.nanos // 1000)

@@ -1,0 +1,169 @@
+"""What one service tells, another applies exactly once, whatever happens on the way."""
+
+import contextlib
+
+import asyncpg
+import nats
+import pytest
+
+from lobby.events.v1.batch_pb2 import Event
+from lobby_common.config import ServiceConfig
+from lobby_common.events.lanes import LANES
+from lobby_common.service import Runtime, Service, start
+from tests.component.common.conftest import Recorder, heard, until
+
+
+async def _nothing(runtime: Runtime) -> None:
+    """A service that only has a log."""
+
+
+TELLER = Service("connectors", ServiceConfig, _nothing, "")
+
+
+def hearer(recorder: Recorder) -> Service:
+    async def build(runtime: Runtime) -> None:
+        runtime.consume(recorder, ("connectors",))
+
+    return Service("identity", ServiceConfig, build, "")
+
+
+@contextlib.asynccontextmanager
+async def both(world, recorder):
+    async with (
+        start(TELLER, world.config("connectors")) as teller,
+        start(hearer(recorder), world.config("identity", connectors_target=teller.grpc_address)) as listener,
+    ):
+        yield teller, listener
+
+
+async def tell(runtime: Runtime, *names: str) -> None:
+    async with runtime.log.transaction() as tx:
+        for name in names:
+            tx.tell(Event(id=name), workspace_id="w", key=name.split("-")[0], event_id=name)
+
+
+def names(count: int, start: int = 0) -> list[str]:
+    return [f"k{number % 50}-{number}" for number in range(start, start + count)]
+
+
+async def heard_exactly(world, expected: list[str]) -> None:
+    await until(lambda: _count_is(world, len(expected)))
+    rows = await heard(world.admin_url)
+    assert sorted(row["event_id"] for row in rows) == sorted(expected)
+    for key in {row["key"] for row in rows}:
+        numbers = [int(row["event_id"].split("-")[1]) for row in rows if row["key"] == key]
+        assert numbers == sorted(numbers)
+
+
+async def _count_is(world, count: int) -> bool:
+    return len(await heard(world.admin_url)) >= count
+
+
+async def test_events_arrive_once_and_in_order_within_a_key(world):
+    async with both(world, Recorder()) as (teller, _):
+        for start_at in range(0, 500, 50):
+            await tell(teller, *names(50, start_at))
+        await heard_exactly(world, names(500))
+
+
+async def test_a_wiped_stream_is_refilled_from_the_log(world):
+    async with both(world, Recorder()) as (teller, _):
+        await tell(teller, *names(50))
+        await heard_exactly(world, names(50))
+        client = await nats.connect(world.broker.url())
+        await client.jetstream().delete_stream("CONNECTORS")
+        await client.close()
+        await tell(teller, *names(50, 50))
+        await heard_exactly(world, names(100))
+
+
+async def test_a_gap_in_the_stream_is_read_from_the_producer(world):
+    async with start(TELLER, world.config("connectors")) as teller:
+        await tell(teller, *names(100))
+        client = await nats.connect(world.broker.url())
+        await until(lambda: _published(client, 1))
+        await client.jetstream().purge_stream("CONNECTORS")
+        await tell(teller, *names(100, 100))
+        await until(lambda: _published(client, 2))
+        await client.close()
+        listener = start(hearer(Recorder()), world.config("identity", connectors_target=teller.grpc_address))
+        async with listener:
+            await heard_exactly(world, names(200))
+
+
+async def _published(client, sequence: int) -> bool:
+    with contextlib.suppress(nats.js.errors.NotFoundError):
+        return (await client.jetstream().stream_info("CONNECTORS")).state.last_seq >= sequence
+    return False
+
+
+async def test_what_was_committed_and_never_offered_is_published_at_the_next_start(world):
+    async with start(TELLER, world.config("connectors")) as teller:
+        teller.log.publish_to(_Nowhere())
+        await tell(teller, *names(20))
+    async with both(world, Recorder()):
+        await heard_exactly(world, names(20))
+
+
+class _Nowhere:
+    def offer(self, batches: object) -> None:
+        """As if the process had died here."""
+
+
+async def test_a_poison_event_goes_to_quarantine_and_its_neighbours_are_applied(world):
+    async with both(world, Recorder(poison={"k3-3"})) as (teller, listener):
+        await tell(teller, *names(50))
+        await heard_exactly(world, [name for name in names(50) if name != "k3-3"])
+        row = await listener.pool.fetchrow("SELECT event_id, reason FROM event_quarantine")
+        assert (row["event_id"], row["reason"]) == ("k3-3", "ValueError: poison k3-3")
+
+
+async def test_positions_and_range_rows_account_for_every_event(world):
+    async with both(world, Recorder()) as (teller, listener):
+        for start_at in range(0, 300, 30):
+            await tell(teller, *names(30, start_at))
+        await heard_exactly(world, names(300))
+        heads = {row["lane"]: row["position"] for row in await teller.pool.fetch("SELECT lane, position FROM lane")}
+        positions = await listener.pool.fetch("SELECT lane, position FROM consumer_position")
+        assert {row["lane"]: row["position"] for row in positions} == heads
+        for lane in range(LANES):
+            ranges = await listener.pool.fetch(
+                "SELECT first, count FROM applied_range WHERE lane = $1 ORDER BY first", lane
+            )
+            expected = 1
+            for row in ranges:
+                assert row["first"] == expected
+                expected += row["count"]
+            assert expected == heads[lane] + 1
+
+
+async def test_what_falls_with_its_transaction_is_told_to_nobody(world):
+    async with both(world, Recorder()) as (teller, _):
+        with pytest.raises(ZeroDivisionError):
+            async with teller.log.transaction() as tx:
+                tx.tell(Event(id="k1-1"), workspace_id="w", key="k1", event_id="k1-1")
+                raise ZeroDivisionError
+        await tell(teller, "k1-2")
+        await heard_exactly(world, ["k1-2"])
+
+
+async def test_a_second_owner_with_old_positions_cannot_apply(world):
+    async with both(world, Recorder()) as (teller, listener):
+        await tell(teller, *names(50))
+        await heard_exactly(world, names(50))
+        with pytest.raises(asyncpg.PostgresError, match="position_moved"):
+            await listener.pool.execute(
+                "SELECT move_positions(0, '{connectors}', '{0}', '{0}', '{9}', '{1}', '{}', '{}', '{}', '{}', '{}', '{}')"
+            )
+
+
+async def test_a_role_reaches_nothing_but_its_own_schema(world):
+    async with start(TELLER, world.config("connectors")) as teller:
+        for statement in (
+            "SELECT 1 FROM identity.lane",
+            "CREATE TABLE connectors.mine (id int)",
+            "DROP TABLE connectors.lane",
+            "CREATE TABLE public.mine (id int)",
+        ):
+            with pytest.raises(asyncpg.PostgresError, match="permission denied|must be owner"):
+                await teller.pool.execute(statement)
