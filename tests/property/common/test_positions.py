@@ -1,0 +1,128 @@
+"""Laws of lanes and positions: whatever the transport does, everything is taken once and in order."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lobby.events.v1.batch_pb2 import Batch, Event
+from lobby_common.events import packing
+from lobby_common.events.consumer import Heads
+from lobby_common.events.lanes import LANES, Gap, Seen, Span, Take, judge, lane_of
+from lobby_common.times import utc_now
+
+KEYS = st.sampled_from([f"key{number}" for number in range(12)])
+TRANSACTIONS = st.lists(st.lists(KEYS, min_size=1, max_size=8), min_size=1, max_size=12)
+
+
+def log_of(transactions: list[list[str]]) -> list[Batch]:
+    """The batches that a service would write for transactions that tell events under these keys."""
+    heads = dict.fromkeys(range(LANES), 1)
+    batches: list[Batch] = []
+    number = 0
+    for keys in transactions:
+        told = []
+        for key in keys:
+            number += 1
+            told.append(packing.told(Event(), workspace_id="w", key=key, event_id=f"e{number}", time=utc_now()))
+        chunked = packing.chunks(told)
+        ids = [len(batches) + offset + 1 for offset in range(len(chunked))]
+        batches += packing.fill("s", chunked, ids, heads, utc_now())
+        for lane, count in packing.lane_counts(told).items():
+            heads[lane] += count
+    return batches
+
+
+def catch_up(heads: Heads, log: list[Batch]) -> list[str]:
+    """What `Source._catch_up` does: batches that touch a lane that is behind, after that lane's last batch."""
+    ends: dict[int, int] = {}
+    for batch in log:
+        for segment in batch.segments:
+            ends[segment.lane] = segment.first + segment.count - 1
+    behind = [lane for lane, end in ends.items() if end > heads.positions.get(lane, 0)]
+    after = min((heads.batch_ids.get(lane, 0) for lane in behind), default=0)
+    found = []
+    for batch in log:
+        if batch.batch_id > after and any(segment.lane in behind for segment in batch.segments):
+            found += ids_of(heads.take(batch, None)[0])
+    return found
+
+
+def ids_of(runs) -> list[str]:
+    return [event.id for run in runs for event in run.events]
+
+
+@given(TRANSACTIONS, st.data())
+def test_repeated_lost_and_disordered_batches_are_taken_once_and_in_order(transactions, data):
+    log = log_of(transactions)
+    heads, taken = Heads(), []
+    deliveries = data.draw(st.lists(st.sampled_from(range(len(log))), max_size=3 * len(log)))
+    for index in deliveries:
+        runs, gaps = heads.take(log[index], 1)
+        taken += ids_of(runs)
+        if gaps:
+            taken += catch_up(heads, log[: index + 1])
+            runs, gaps = heads.take(log[index], 1)
+            taken += ids_of(runs)
+            assert not gaps
+    taken += catch_up(heads, log)
+    keys = {event.id: event.key for batch in log for segment in batch.segments for event in segment.events}
+    assert sorted(taken) == sorted(keys)
+    for lane in range(LANES):
+        numbers = [int(event_id[1:]) for event_id in taken if lane_of(keys[event_id]) == lane]
+        assert numbers == sorted(numbers)
+
+
+@given(TRANSACTIONS, st.data())
+def test_a_crash_between_taking_and_applying_loses_and_doubles_nothing(transactions, data):
+    """What was taken and not committed is taken again from the stored positions."""
+    log = log_of(transactions)
+    stored, applied = Heads(), []
+    for batch in log:
+        while True:
+            heads = Heads(dict(stored.positions), dict(stored.batch_ids))
+            runs, gaps = heads.take(batch, 1)
+            assert not gaps
+            if data.draw(st.booleans(), label="dies before the commit"):
+                continue
+            stored, applied = heads, applied + ids_of(runs)
+            break
+        if data.draw(st.booleans(), label="delivered again"):
+            assert ids_of(stored.take(batch, 1)[0]) == []
+    assert len(applied) == len(set(applied)) == sum(map(len, transactions))
+
+
+@given(st.integers(0, 50), st.integers(1, 60), st.integers(1, 20))
+def test_a_run_is_seen_or_next_or_behind_a_gap(position, first, count):
+    verdict = judge(position, Span(first, count))
+    match verdict:
+        case Seen():
+            assert first + count - 1 <= position
+        case Gap(missing_from, missing_to):
+            assert missing_from == position + 1
+            assert missing_to == first - 1 >= missing_from
+        case Take(skip):
+            assert 0 <= skip < count
+            assert first + skip == position + 1
+
+
+@given(st.lists(st.tuples(KEYS, st.integers(0, 300_000)), min_size=1, max_size=20))
+def test_no_batch_is_larger_than_allowed_unless_one_event_is(sizes):
+    told = [
+        packing.told(Event(payload=bytes(size)), workspace_id="w", key=key, event_id=str(number), time=utc_now())
+        for number, (key, size) in enumerate(sizes)
+    ]
+    chunked = packing.chunks(told)
+    batches = packing.fill("s", chunked, range(1, len(chunked) + 1), dict.fromkeys(range(LANES), 1), utc_now())
+    for batch in batches:
+        assert batch.ByteSize() <= packing.LARGEST_BATCH or sum(s.count for s in batch.segments) == 1
+    ids = [e.id for batch in batches for segment in batch.segments for e in segment.events]
+    assert sorted(ids) == sorted(each.event.id for each in told)
+
+
+@given(st.text())
+def test_a_key_has_one_lane(key):
+    assert 0 <= lane_of(key) < LANES
+    assert lane_of(key) == lane_of(key)
+
+
+def test_lanes_are_what_is_stored_in_databases_already():
+    assert [lane_of(key) for key in ("", "a", "account/chat", "66811111111")] == [0, 3, 15, 22]
