@@ -37,8 +37,9 @@ class Databases:
         """A fresh database; the first one of a service takes a migration, each other some milliseconds."""
         if service not in self._templates:
             self._templates[service] = await self._make_template(service)
+        template = self._templates[service]
         name = f"{service}_{next(self._numbers)}"
-        await self._admin(f"CREATE DATABASE {name} TEMPLATE {self._templates[service]}")
+        await self._admin(f"CREATE DATABASE {name} TEMPLATE {template}", *await self._settings(template, name))
         return Database(name, self._server.url(name, role_of(service)), self._server.url(name))
 
     async def drop(self, database: Database) -> None:
@@ -56,10 +57,31 @@ class Databases:
         await run_tool(command, env, log=self._logs / f"{service}-migrate.log")
         return name
 
-    async def _admin(self, statement: str) -> None:
+    async def _settings(self, template: str, name: str) -> list[str]:
+        """What a clone does not inherit: the settings of roles in the database, such as the search path."""
         connection = await asyncpg.connect(self._server.url("postgres"))
         try:
-            await connection.execute(statement)
+            rows = await connection.fetch(
+                """
+                SELECT format('ALTER ROLE %I IN DATABASE %I SET %s', rolname, $2::text, setting) AS statement
+                FROM pg_db_role_setting
+                JOIN pg_database ON pg_database.oid = setdatabase
+                JOIN pg_roles ON pg_roles.oid = setrole
+                CROSS JOIN unnest(setconfig) AS setting
+                WHERE datname = $1
+                """,
+                template,
+                name,
+            )
+        finally:
+            await connection.close()
+        return [row["statement"] for row in rows]
+
+    async def _admin(self, *statements: str) -> None:
+        connection = await asyncpg.connect(self._server.url("postgres"))
+        try:
+            for statement in statements:
+                await connection.execute(statement)
         finally:
             await connection.close()
 
