@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(lobby/gateway/v1/workspace_service.proto\x12\x10lobby.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1elobby/options/v1/options.proto\"\xb3\x01\n\tWorkspace\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x16\n\x0e\x64\x61y_start_hour\x18\x04 \x01(\x05\x12\x1e\n\x16\x61gents_see_identifiers\x18\x05 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc5\x01\n\x03Key\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12$\n\x04role\x18\x02 \x01(\x0e\x32\x16.lobby.gateway.v1.Role\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x64isplay_name\x18\x06 \x01(\t\"\x15\n\x13GetWorkspaceRequest\"F\n\x14GetWorkspaceResponse\x12.\n\tworkspace\x18\x01 \x01(\x0b\x32\x1b.lobby.gateway.v1.Workspace\"\xfa\x01\n\x16UpdateWorkspaceRequest\x12%\n\x0c\x64isplay_name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00\x88\x01\x01\x12\x1f\n\ttime_zone\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x01\x88\x01\x01\x12&\n\x0e\x64\x61y_start_hour\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x17(\x00H\x02\x88\x01\x01\x12#\n\x16\x61gents_see_identifiers\x18\x04 \x01(\x08H\x03\x88\x01\x01\x42\x0f\n\r_display_nameB\x0c\n\n_time_zoneB\x11\n\x0f_day_start_hourB\x19\n\x17_agents_see_identifiers\"I\n\x17UpdateWorkspaceResponse\x12.\n\tworkspace\x18\x01 \x01(\x0b\x32\x1b.lobby.gateway.v1.Workspace\"v\n\x10\x43reateKeyRequest\x12\x30\n\x04role\x18\x01 \x01(\x0e\x32\x16.lobby.gateway.v1.RoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x1e\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"G\n\x11\x43reateKeyResponse\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.lobby.gateway.v1.Key\x12\x0e\n\x06secret\x18\x02 \x01(\t\"N\n\x0fListKeysRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"P\n\x10ListKeysResponse\x12#\n\x04keys\x18\x01 \x03(\x0b\x32\x15.lobby.gateway.v1.Key\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10\x44\x65leteKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\"7\n\x11\x44\x65leteKeyResponse\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.lobby.gateway.v1.Key*t\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_OWNER\x10\x01\x12\x13\n\x0fROLE_SUPERVISOR\x10\x02\x12\x0e\n\nROLE_AGENT\x10\x03\x12\x0f\n\x0bROLE_VIEWER\x10\x04\x12\x10\n\x0cROLE_PARTNER\x10\x05\x32\xe0\x04\n\x10WorkspaceService\x12x\n\x0cGetWorkspace\x12%.lobby.gateway.v1.GetWorkspaceRequest\x1a&.lobby.gateway.v1.GetWorkspaceResponse\"\x19\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/workspace\x12\x84\x01\n\x0fUpdateWorkspace\x12(.lobby.gateway.v1.UpdateWorkspaceRequest\x1a).lobby.gateway.v1.UpdateWorkspaceResponse\"\x1c\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x12\x32\r/v1/workspace:\x01*\x12m\n\tCreateKey\x12\".lobby.gateway.v1.CreateKeyRequest\x1a#.lobby.gateway.v1.CreateKeyResponse\"\x17\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\r\"\x08/v1/keys:\x01*\x12g\n\x08ListKeys\x12!.lobby.gateway.v1.ListKeysRequest\x1a\".lobby.gateway.v1.ListKeysResponse\"\x14\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\n\x12\x08/v1/keys\x12s\n\tDeleteKey\x12\".lobby.gateway.v1.DeleteKeyRequest\x1a#.lobby.gateway.v1.DeleteKeyResponse\"\x1d\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x13*\x11/v1/keys/{key_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(lobby/gateway/v1/workspace_service.proto\x12\x10lobby.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1elobby/options/v1/options.proto\"\xb3\x01\n\tWorkspace\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x16\n\x0e\x64\x61y_start_hour\x18\x04 \x01(\x05\x12\x1e\n\x16\x61gents_see_identifiers\x18\x05 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc5\x01\n\x03Key\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12$\n\x04role\x18\x02 \x01(\x0e\x32\x16.lobby.gateway.v1.Role\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x64isplay_name\x18\x06 \x01(\t\"\x15\n\x13GetWorkspaceRequest\"F\n\x14GetWorkspaceResponse\x12.\n\tworkspace\x18\x01 \x01(\x0b\x32\x1b.lobby.gateway.v1.Workspace\"\xfa\x01\n\x16UpdateWorkspaceRequest\x12%\n\x0c\x64isplay_name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00\x88\x01\x01\x12\x1f\n\ttime_zone\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x01\x88\x01\x01\x12&\n\x0e\x64\x61y_start_hour\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x17(\x00H\x02\x88\x01\x01\x12#\n\x16\x61gents_see_identifiers\x18\x04 \x01(\x08H\x03\x88\x01\x01\x42\x0f\n\r_display_nameB\x0c\n\n_time_zoneB\x11\n\x0f_day_start_hourB\x19\n\x17_agents_see_identifiers\"I\n\x17UpdateWorkspaceResponse\x12.\n\tworkspace\x18\x01 \x01(\x0b\x32\x1b.lobby.gateway.v1.Workspace\"\x94\x01\n\x10\x43reateKeyRequest\x12\x30\n\x04role\x18\x01 \x01(\x0e\x32\x16.lobby.gateway.v1.RoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x1e\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"G\n\x11\x43reateKeyResponse\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.lobby.gateway.v1.Key\x12\x0e\n\x06secret\x18\x02 \x01(\t\"N\n\x0fListKeysRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"P\n\x10ListKeysResponse\x12#\n\x04keys\x18\x01 \x03(\x0b\x32\x15.lobby.gateway.v1.Key\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10\x44\x65leteKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\"7\n\x11\x44\x65leteKeyResponse\x12\"\n\x03key\x18\x01 \x01(\x0b\x32\x15.lobby.gateway.v1.Key*t\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_OWNER\x10\x01\x12\x13\n\x0fROLE_SUPERVISOR\x10\x02\x12\x0e\n\nROLE_AGENT\x10\x03\x12\x0f\n\x0bROLE_VIEWER\x10\x04\x12\x10\n\x0cROLE_PARTNER\x10\x05\x32\xe0\x04\n\x10WorkspaceService\x12x\n\x0cGetWorkspace\x12%.lobby.gateway.v1.GetWorkspaceRequest\x1a&.lobby.gateway.v1.GetWorkspaceResponse\"\x19\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/workspace\x12\x84\x01\n\x0fUpdateWorkspace\x12(.lobby.gateway.v1.UpdateWorkspaceRequest\x1a).lobby.gateway.v1.UpdateWorkspaceResponse\"\x1c\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x12\x32\r/v1/workspace:\x01*\x12m\n\tCreateKey\x12\".lobby.gateway.v1.CreateKeyRequest\x1a#.lobby.gateway.v1.CreateKeyResponse\"\x17\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\r\"\x08/v1/keys:\x01*\x12g\n\x08ListKeys\x12!.lobby.gateway.v1.ListKeysRequest\x1a\".lobby.gateway.v1.ListKeysResponse\"\x14\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\n\x12\x08/v1/keys\x12s\n\tDeleteKey\x12\".lobby.gateway.v1.DeleteKeyRequest\x1a#.lobby.gateway.v1.DeleteKeyResponse\"\x1d\xc8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x13*\x11/v1/keys/{key_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +45,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEKEYREQUEST'].fields_by_name['role']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_CREATEKEYREQUEST'].fields_by_name['display_name']._loaded_options = None
   _globals['_CREATEKEYREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_CREATEKEYREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATEKEYREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_LISTKEYSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTKEYSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
   _globals['_LISTKEYSREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -59,8 +61,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKSPACESERVICE'].methods_by_name['ListKeys']._serialized_options = b'\310\363\030\001\202\323\344\223\002\n\022\010/v1/keys'
   _globals['_WORKSPACESERVICE'].methods_by_name['DeleteKey']._loaded_options = None
   _globals['_WORKSPACESERVICE'].methods_by_name['DeleteKey']._serialized_options = b'\310\363\030\001\202\323\344\223\002\023*\021/v1/keys/{key_id}'
-  _globals['_ROLE']._serialized_start=1439
-  _globals['_ROLE']._serialized_end=1555
+  _globals['_ROLE']._serialized_start=1470
+  _globals['_ROLE']._serialized_end=1586
   _globals['_WORKSPACE']._serialized_start=187
   _globals['_WORKSPACE']._serialized_end=366
   _globals['_KEY']._serialized_start=369
@@ -73,18 +75,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEWORKSPACEREQUEST']._serialized_end=914
   _globals['_UPDATEWORKSPACERESPONSE']._serialized_start=916
   _globals['_UPDATEWORKSPACERESPONSE']._serialized_end=989
-  _globals['_CREATEKEYREQUEST']._serialized_start=991
-  _globals['_CREATEKEYREQUEST']._serialized_end=1109
-  _globals['_CREATEKEYRESPONSE']._serialized_start=1111
-  _globals['_CREATEKEYRESPONSE']._serialized_end=1182
-  _globals['_LISTKEYSREQUEST']._serialized_start=1184
-  _globals['_LISTKEYSREQUEST']._serialized_end=1262
-  _globals['_LISTKEYSRESPONSE']._serialized_start=1264
-  _globals['_LISTKEYSRESPONSE']._serialized_end=1344
-  _globals['_DELETEKEYREQUEST']._serialized_start=1346
-  _globals['_DELETEKEYREQUEST']._serialized_end=1380
-  _globals['_DELETEKEYRESPONSE']._serialized_start=1382
-  _globals['_DELETEKEYRESPONSE']._serialized_end=1437
-  _globals['_WORKSPACESERVICE']._serialized_start=1558
-  _globals['_WORKSPACESERVICE']._serialized_end=2166
+  _globals['_CREATEKEYREQUEST']._serialized_start=992
+  _globals['_CREATEKEYREQUEST']._serialized_end=1140
+  _globals['_CREATEKEYRESPONSE']._serialized_start=1142
+  _globals['_CREATEKEYRESPONSE']._serialized_end=1213
+  _globals['_LISTKEYSREQUEST']._serialized_start=1215
+  _globals['_LISTKEYSREQUEST']._serialized_end=1293
+  _globals['_LISTKEYSRESPONSE']._serialized_start=1295
+  _globals['_LISTKEYSRESPONSE']._serialized_end=1375
+  _globals['_DELETEKEYREQUEST']._serialized_start=1377
+  _globals['_DELETEKEYREQUEST']._serialized_end=1411
+  _globals['_DELETEKEYRESPONSE']._serialized_start=1413
+  _globals['_DELETEKEYRESPONSE']._serialized_end=1468
+  _globals['_WORKSPACESERVICE']._serialized_start=1589
+  _globals['_WORKSPACESERVICE']._serialized_end=2197
 # @@protoc_insertion_point(module_scope)

@@ -81,7 +81,8 @@ class WorkspaceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateKey(self, request, context):
-        """Makes a key; its secret is shown this once. AGENT_REQUIRED for role agent, AGENT_NOT_FOUND.
+        """Makes a key; its secret is shown this once. AGENT_REQUIRED for role agent, AGENT_NOT_FOUND. Repeated with the same
+        request_id it gives the same answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,9 @@ class WorkspaceServiceStub:
     UpdateWorkspace: _grpc.UnaryUnaryMultiCallable[_workspace_service_pb2.UpdateWorkspaceRequest, _workspace_service_pb2.UpdateWorkspaceResponse]
     """Changes the fields that are present. INVALID_TIME_ZONE."""
     CreateKey: _grpc.UnaryUnaryMultiCallable[_workspace_service_pb2.CreateKeyRequest, _workspace_service_pb2.CreateKeyResponse]
-    """Makes a key; its secret is shown this once. AGENT_REQUIRED for role agent, AGENT_NOT_FOUND."""
+    """Makes a key; its secret is shown this once. AGENT_REQUIRED for role agent, AGENT_NOT_FOUND. Repeated with the same
+    request_id it gives the same answer.
+    """
     ListKeys: _grpc.UnaryUnaryMultiCallable[_workspace_service_pb2.ListKeysRequest, _workspace_service_pb2.ListKeysResponse]
     """Lists the keys, oldest first, without secrets."""
     DeleteKey: _grpc.UnaryUnaryMultiCallable[_workspace_service_pb2.DeleteKeyRequest, _workspace_service_pb2.DeleteKeyResponse]
@@ -54,7 +56,9 @@ class WorkspaceServiceAsyncStub(WorkspaceServiceStub):
     UpdateWorkspace: _aio.UnaryUnaryMultiCallable[_workspace_service_pb2.UpdateWorkspaceRequest, _workspace_service_pb2.UpdateWorkspaceResponse]  # type: ignore[assignment]
     """Changes the fields that are present. INVALID_TIME_ZONE."""
     CreateKey: _aio.UnaryUnaryMultiCallable[_workspace_service_pb2.CreateKeyRequest, _workspace_service_pb2.CreateKeyResponse]  # type: ignore[assignment]
-    """Makes a key; its secret is shown this once. AGENT_REQUIRED for role agent, AGENT_NOT_FOUND."""
+    """Makes a key; its secret is shown this once. AGENT_REQUIRED for role agent, AGENT_NOT_FOUND. Repeated with the same
+    request_id it gives the same answer.
+    """
     ListKeys: _aio.UnaryUnaryMultiCallable[_workspace_service_pb2.ListKeysRequest, _workspace_service_pb2.ListKeysResponse]  # type: ignore[assignment]
     """Lists the keys, oldest first, without secrets."""
     DeleteKey: _aio.UnaryUnaryMultiCallable[_workspace_service_pb2.DeleteKeyRequest, _workspace_service_pb2.DeleteKeyResponse]  # type: ignore[assignment]
@@ -85,7 +89,9 @@ class WorkspaceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _workspace_service_pb2.CreateKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_workspace_service_pb2.CreateKeyResponse, _abc.Awaitable[_workspace_service_pb2.CreateKeyResponse]]:
-        """Makes a key; its secret is shown this once. AGENT_REQUIRED for role agent, AGENT_NOT_FOUND."""
+        """Makes a key; its secret is shown this once. AGENT_REQUIRED for role agent, AGENT_NOT_FOUND. Repeated with the same
+        request_id it gives the same answer.
+        """
 
     @_abc_1.abstractmethod
     def ListKeys(
