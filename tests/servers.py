@@ -52,7 +52,7 @@ class Databases:
         url = self._server.url(name)
         role = role_of(service)
         await ensure_role(url, role, self._server.password_of(role))
-        env = os.environ | {"LOBBY_MIGRATION_DATABASE_URL": url}
+        env = os.environ | {"LOBBY_MIGRATION_DATABASE_URL": url, "LOBBY_DATABASE_URL": self._server.url(name, role)}
         command = [sys.executable, "-m", f"lobby_{service}", "migrate"]
         await run_tool(command, env, log=self._logs / f"{service}-migrate.log")
         return name
