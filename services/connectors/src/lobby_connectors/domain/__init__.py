@@ -1,0 +1,1 @@
+"""What connectors decides, without I/O, clock or chance."""

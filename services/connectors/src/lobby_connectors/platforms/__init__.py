@@ -1,0 +1,1 @@
+"""One folder per platform; `registry.PLATFORMS` is the only list of them."""

@@ -1,0 +1,61 @@
+"""One HTTP request to a platform; a broken line becomes a typed failure."""
+
+from collections.abc import Mapping
+
+import aiohttp
+from aiohttp import ClientSession
+from msgspec import Struct
+
+from lobby_connectors.platforms.failures import Unavailable, UnknownOutcome
+from lobby_connectors.platforms.interface import Request
+
+_LARGEST_ANSWER = 1024 * 1024
+
+
+class Answer(Struct, frozen=True):
+    """What the platform answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """The platform took it."""
+        return 200 <= self.status < 300  # noqa: PLR2004  # HTTP
+
+    def retry_after(self) -> float | None:
+        """Returns the seconds of the header; None where it is absent or a date."""
+        value = self.headers.get("Retry-After", "")
+        return float(value) if value.isascii() and value.isdigit() and len(value) < 8 else None  # noqa: PLR2004  # 100 days
+
+
+async def call(session: ClientSession, base_url: str, request: Request) -> Answer:
+    """Returns the answer, whatever its status.
+
+    Raises Unavailable where nothing had left, UnknownOutcome where something may have. The texts of aiohttp's errors
+    are not passed on: they hold addresses, and Telegram's address holds the token.
+    """
+    try:
+        async with session.request(
+            request.method,
+            base_url.rstrip("/") + request.path,
+            headers=request.headers,
+            data=request.body or None,
+            allow_redirects=False,  # a redirect could lead where the account's base address may not
+        ) as response:
+            return Answer(response.status, response.headers, await _read(response.content))
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+        raise Unavailable(f"not connected: {type(error).__name__}") from None
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise UnknownOutcome(f"no answer: {type(error).__name__}") from None
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """Returns the body, as much of it as an answer can have."""
+    parts: list[bytes] = []
+    left = _LARGEST_ANSWER
+    while left > 0 and (part := await content.read(left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)

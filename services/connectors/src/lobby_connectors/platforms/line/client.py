@@ -1,0 +1,99 @@
+"""LINE Messaging API: the platform's side of the interface."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import msgspec
+from aiohttp import ClientSession
+from msgspec import Struct
+
+from lobby_connectors.domain.items import Parsed
+from lobby_connectors.platforms import http
+from lobby_connectors.platforms.failures import UnknownOutcome
+from lobby_connectors.platforms.interface import Accepted, Account, Outgoing, Profile, Request
+from lobby_connectors.platforms.line import parse, render
+from lobby_connectors.platforms.line.failures import failure_of_answer
+from lobby_connectors.platforms.reading import ParseError, decode, name
+
+_ALREADY_ACCEPTED = 409
+_NOT_SHOWN = 404
+
+
+class _Sent(Struct):
+    id: str | int
+
+
+class _Answer(Struct):
+    sentMessages: list[_Sent] = []  # noqa: N815  # LINE's name
+
+
+class _Profile(Struct):
+    displayName: str  # noqa: N815  # LINE's name
+    language: str | None = None
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+_PROFILE = msgspec.json.Decoder(_Profile)
+
+
+class Line:
+    """An official account."""
+
+    name = "line"
+    limits = render.LIMITS
+    required_credentials: tuple[str, ...] = ("channel_secret", "channel_access_token")
+    resends_safely = True
+
+    def verify(self, credentials: Mapping[str, str], body: bytes, signature: str) -> bool:
+        """Returns whether the header is the HMAC-SHA256 of the raw body under the channel secret."""
+        digest = hmac.new(credentials["channel_secret"].encode(), body, hashlib.sha256).digest()
+        return hmac.compare_digest(base64.b64encode(digest), signature.strip().encode())
+
+    def parse(self, body: bytes, user_scope: str) -> Parsed:
+        """Returns what the body says. Raises ParseError."""
+        return parse.parse(body, user_scope)
+
+    def address(self, credentials: Mapping[str, str]) -> str:  # no credential tells the bot's user id
+        """Returns "": the destination cannot be known beforehand, the path tells the account."""
+        return ""
+
+    def owner(self, credentials: Mapping[str, str]) -> str:  # providers are not named in webhooks
+        """Returns ""."""
+        return ""
+
+    def user_scope(self, settings: Mapping[str, str], workspace_id: str) -> str:
+        """Returns the provider, by default one per workspace."""
+        return settings.get("provider_id") or workspace_id
+
+    def render(self, account: Account, message: Outgoing) -> list[Request]:
+        """Returns the request that sends the message."""
+        return render.render(account, message)
+
+    async def send(self, session: ClientSession, account: Account, request: Request) -> Accepted:
+        """The platform has the message; 409 says that it had it already under this retry key. Raises SendFailure."""
+        answer = await http.call(session, account.api_base_url or render.API_BASE, request)
+        if not answer.ok and answer.status != _ALREADY_ACCEPTED:
+            raise failure_of_answer(answer)
+        try:
+            sent = decode(_ANSWER, answer.body).sentMessages
+        except ParseError:
+            sent = []
+        return Accepted(str(sent[0].id) if sent else "")
+
+    async def fetch_profile(self, session: ClientSession, account: Account, chat: str) -> Profile | None:
+        """Returns the customer's profile; None where he blocked us or does not show it. Raises SendFailure."""
+        headers = {"Authorization": f"Bearer {account.credentials['channel_access_token']}"}
+        request = Request("GET", f"/v2/bot/profile/{quote(chat, safe='')}", headers)
+        answer = await http.call(session, account.api_base_url or render.API_BASE, request)
+        if answer.status == _NOT_SHOWN:
+            return None
+        if not answer.ok:
+            raise failure_of_answer(answer)
+        try:
+            profile = decode(_PROFILE, answer.body)
+        except ParseError:
+            raise UnknownOutcome("not a profile") from None
+        return Profile(name(profile.displayName), name(profile.language)[:35])
