@@ -39,7 +39,7 @@ def main():
     """Does what a service's command line does."""
     name, *action = sys.argv[1:]
     if action == ["bootstrap"]:
-        print(json.dumps({"workspace_id": "w1", "api_key": "k1"}))
+        print(json.dumps({"workspace_id": "w1", "api_key": "key-of-the-owner"}))
     elif action == ["migrate"]:
         assert os.environ["LOBBY_MIGRATION_DATABASE_URL"].endswith("/lobby")
         if name == "broken":

@@ -48,7 +48,6 @@ def processes(home):
 def test_up_detached_returns_when_ready_and_down_leaves_nothing(lobby, home, is_alive):
     up = lobby("up", "--detach", "--no-demo")
     assert up.returncode == 0, up.stderr
-    assert "k1" in up.stdout
     assert "migrating" in up.stdout
     pids = processes(home)
     assert all(map(is_alive, pids.values()))
@@ -56,6 +55,13 @@ def test_up_detached_returns_when_ready_and_down_leaves_nothing(lobby, home, is_
     assert (down.returncode, down.stdout.splitlines()[-1]) == (0, "stopped")
     assert not [name for name, pid in pids.items() if is_alive(pid)]
     assert not (home / "ready.json").exists()
+
+
+def test_no_log_holds_the_key(lobby, home):
+    up = lobby("up", "--detach", "--no-demo")
+    key = json.loads((home / "ready.json").read_text())["api_key"]
+    assert key in up.stdout
+    assert not [log for log in (home / "logs").iterdir() if key in log.read_text()]
 
 
 def test_up_where_a_stack_runs_says_so(lobby, home):

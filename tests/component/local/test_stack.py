@@ -36,7 +36,7 @@ async def test_ready_file_says_where_everything_is_and_is_private(home):
     async with fake_stack(home) as stack:
         ready = said(stack)
         assert ready["gateway_url"].startswith("http://127.0.0.1:")
-        assert (ready["api_key"], ready["workspace_id"]) == ("k1", "w1")
+        assert (ready["api_key"], ready["workspace_id"]) == ("key-of-the-owner", "w1")
         assert set(ready["services"]) == {"routing", "gateway"}
         assert ready["services"]["gateway"]["http"] == ready["gateway_url"].removeprefix("http://")
         assert stat.S_IMODE(stack.home.ready.stat().st_mode) == 0o600
@@ -130,4 +130,4 @@ async def test_children_die_with_a_killed_supervisor_and_the_data_recover(home, 
     await supervisor.wait()
     await until(lambda: not any(map(is_alive, pids)))
     async with fake_stack(home) as stack:
-        assert said(stack)["api_key"] == "k1"
+        assert said(stack)["api_key"] == "key-of-the-owner"

@@ -14,7 +14,7 @@ from lobby_local import detach
 from lobby_local.home import Home, HomeInUseError
 from lobby_local.plan import PortTakenError
 from lobby_local.ports import NoFreePortError, is_free
-from lobby_local.ready import Ready
+from lobby_local.ready import welcome
 from lobby_local.stack import Stack
 from lobby_local.supervisor import StartError
 from lobby_local.tool import ToolFailedError
@@ -30,6 +30,7 @@ def main() -> None:
     up = commands.add_parser("up", help="start everything and stay until Ctrl-C")
     up.add_argument("--detach", action="store_true", help="return when ready; `down` stops it")
     up.add_argument("--no-demo", action="store_true", help="one empty workspace and its owner key")
+    up.add_argument("--unseen", action="store_true", help=argparse.SUPPRESS)
     commands.add_parser("down", help="stop a detached stack, keep the data")
     options = parser.parse_args()
     home = Home(Path(os.environ.get("LOBBY_HOME") or ".lobby"))
@@ -41,7 +42,7 @@ def main() -> None:
     if options.detach:
         detach.start(home, demo=not options.no_demo)
     else:
-        asyncio.run(stay_up(home, port, demo=not options.no_demo))
+        asyncio.run(stay_up(home, port, demo=not options.no_demo, unseen=options.unseen))
 
 
 def wanted_port() -> int:
@@ -61,8 +62,11 @@ def refuse_if_pointless(home: Home, port: int) -> None:
         sys.exit(str(PortTakenError(port)))
 
 
-async def stay_up(home: Home, port: int, *, demo: bool) -> None:
-    """The stack runs until Ctrl-C or SIGTERM, then has stopped in order."""
+async def stay_up(home: Home, port: int, *, demo: bool, unseen: bool) -> None:
+    """The stack runs until Ctrl-C or SIGTERM, then has stopped in order.
+
+    `unseen` keeps the key out of the output, which is a log then.
+    """
     begun = time.monotonic()
 
     def report(line: str) -> None:
@@ -78,7 +82,8 @@ async def stay_up(home: Home, port: int, *, demo: bool) -> None:
         await first_of(stack.start(), asked_to_stop)
         if not asked_to_stop.done():
             report("ready")
-            print(welcome(stack.ready(), home), flush=True)
+            if not unseen:
+                print(welcome(home), flush=True)
             await first_of(stack.watch(), asked_to_stop)
     except (HomeInUseError, PortTakenError, NoFreePortError, StartError, ToolFailedError) as error:
         sys.exit(str(error))
@@ -97,16 +102,6 @@ async def first_of(work: Coroutine[Any, Any, None], asked_to_stop: asyncio.Task[
         await asyncio.gather(task, return_exceptions=True)
         return
     await task
-
-
-def welcome(ready: Ready, home: Home) -> str:
-    """What a person needs to begin."""
-    return (
-        f"\n  Lobby   {ready.gateway_url}   (API: {ready.gateway_url}/docs)"
-        f"\n  key     {ready.api_key}"
-        f"\n  sandbox {ready.sandbox_url}"
-        f"\n  more in {home.ready}, logs in {home.logs}\n"
-    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import time
 
 from lobby_local.child import open_log, tail
 from lobby_local.home import Home
-from lobby_local.ready import read
+from lobby_local.ready import read, welcome
 
 STOP_WITHIN_SECONDS = 90
 LOOK_EVERY_SECONDS = 0.05
@@ -18,7 +18,7 @@ def start(home: Home, *, demo: bool) -> None:
     """The stack is ready and runs on its own; its progress was shown. Exits with 1 if it could not start."""
     home.make()
     log = home.log("supervisor")
-    command = [sys.executable, "-m", "lobby_local", "up", *([] if demo else ["--no-demo"])]
+    command = [sys.executable, "-m", "lobby_local", "up", "--unseen", *([] if demo else ["--no-demo"])]
     environment = os.environ | {"LOBBY_HOME": str(home.path)}
     with open_log(log) as output:
         begin = output.tell()
@@ -39,7 +39,7 @@ def start(home: Home, *, demo: bool) -> None:
                 show(progress.read())
                 sys.exit(1)
             time.sleep(LOOK_EVERY_SECONDS)
-        show(progress.read())
+        show(progress.read() + welcome(home))
     # Left running on purpose; without this, Popen would warn that nobody waited for it.
     supervisor.returncode = 0
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lobby_local.home import write_private
+from lobby_local.home import Home, write_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,18 @@ class Ready:
     def write(self, path: Path) -> None:
         """The file says this and is readable by its owner only."""
         write_private(path, json.dumps(asdict(self), indent=2) + "\n")
+
+
+def welcome(home: Home) -> str:
+    """What a person needs to begin with the stack that is ready in this home."""
+    said = read(home.ready)
+    assert said is not None, "nothing is ready"
+    return (
+        f"\n  Lobby    {said['gateway_url']}   (API: {said['gateway_url']}/docs)"
+        f"\n  key      {said['api_key']}"
+        f"\n  sandbox  {said['sandbox_url']}"
+        f"\n  the rest is in {home.ready}, logs in {home.logs}\n"
+    )
 
 
 def read(path: Path) -> dict[str, Any] | None:
