@@ -1,0 +1,1 @@
+"""The public port: one ASGI application and the server that runs it."""

@@ -1,0 +1,62 @@
+"""Who is asking: credentials of HTTP requests, and what they may do."""
+
+import time
+
+from starlette.requests import HTTPConnection
+
+from lobby_common.caller import Caller
+from lobby_gateway import problems, roles
+from lobby_gateway.domain import Principal
+from lobby_gateway.keyring import Keyring
+from lobby_gateway.limits import Limiter
+from lobby_gateway.problems import Problem
+
+
+class Denied(Exception):
+    """The request is answered with a problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.reason)
+        self.problem = problem
+
+
+class Access:
+    """Lets in those whose key holds, as often as it may ask."""
+
+    def __init__(self, keyring: Keyring, limiter: Limiter) -> None:
+        self._keyring = keyring
+        self._limiter = limiter
+
+    async def enter(self, secret: str, permission: int) -> Principal:
+        """Returns who is asking. Raises Denied: 401, 403 or 429; LobbyError where keys cannot be looked up."""
+        if not secret:
+            raise Denied(problems.no_credential())
+        principal = await self._keyring.principal(secret)
+        if principal is None:
+            raise Denied(problems.bad_credential())
+        if not roles.may(principal.role, permission):
+            raise Denied(problems.not_permitted(principal.role))
+        seconds = self._limiter.wait(principal.key_id, time.monotonic())
+        if seconds:
+            raise Denied(problems.too_many(seconds))
+        return principal
+
+    async def still_holds(self, secret: str, principal: Principal) -> bool:
+        """Returns whether the key still stands for the same. Raises LobbyError."""
+        return await self._keyring.principal(secret) == principal
+
+
+def bearer(connection: HTTPConnection) -> str:
+    """Returns the key of the Authorization header, "" where there is none."""
+    scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
+def caller_of(principal: Principal) -> Caller:
+    """Returns the caller as whom services are asked."""
+    return Caller(
+        workspace_id=principal.workspace_id,
+        role=principal.role,
+        agent_id=principal.agent_id,
+        key_id=principal.key_id,
+    )

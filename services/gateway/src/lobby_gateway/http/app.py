@@ -1,0 +1,57 @@
+"""The whole of the public port as one ASGI application."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from lobby_common.health import Readiness
+from lobby_common.log import get_logger
+from lobby_gateway import problems
+from lobby_gateway.http import pages
+from lobby_gateway.http.rest import Rest, problem_response
+from lobby_gateway.problems import Problem
+from lobby_gateway.webhooks import door
+
+_LOG = get_logger("http")
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def application(webhooks: ASGIApp, rest: Rest, readiness: Readiness) -> ASGIApp:
+    """Returns the application. Webhooks go past everything else: it would cost them more than they do."""
+    others = Starlette(
+        routes=[
+            Route("/healthz", pages.healthz),
+            Route("/readyz", pages.Ready(readiness).__call__),
+            Route("/metrics", pages.expose),
+            Route("/openapi.json", pages.openapi),
+            Route("/docs", pages.docs),
+            Route("/{path:path}", rest.__call__, methods=_METHODS),
+        ],
+        exception_handlers={HTTPException: _refused, Exception: _failed},
+    )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(door.PREFIX):
+            await webhooks(scope, receive, send)
+        else:
+            await others(scope, receive, send)
+
+    return app
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    """What the framework refuses by itself: a method that a page does not take."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:  # noqa: PLR2004  # the only refusal with a header
+        allowed = (error.headers or {}).get("Allow", "GET").split(", ")
+        return problem_response(problems.wrong_method(allowed), "")
+    return problem_response(Problem(error.status_code, "HTTP_ERROR", str(error.detail)), "")
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """What nobody foresaw is said to nobody outside; the log has it."""
+    _LOG.error("http_broke", method=request.method, exc_info=error)
+    return problem_response(problems.internal(), "")

@@ -1,0 +1,76 @@
+"""The gateway as a whole: what it is made of, in which order it starts and stops."""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+
+from lobby.gateway.v1.workspace_service_pb2_grpc import add_WorkspaceServiceServicer_to_server
+from lobby_common.errors import Unavailable
+from lobby_common.service import Runtime, Service, run
+from lobby_gateway import admin, store
+from lobby_gateway.api.workspaces import WorkspaceApi
+from lobby_gateway.clients import Connectors, Neighbours, Rpcs
+from lobby_gateway.config import Config
+from lobby_gateway.domain import Principal
+from lobby_gateway.http import server
+from lobby_gateway.http.access import Access
+from lobby_gateway.http.app import application
+from lobby_gateway.http.rest import Rest
+from lobby_gateway.keyring import Keyring
+from lobby_gateway.limits import Limiter, Rate
+from lobby_gateway.webhooks.batcher import Batcher, Limits
+from lobby_gateway.webhooks.door import Door
+
+
+async def build(runtime: Runtime) -> None:
+    """Registers everything with the runtime."""
+    config: Config = runtime.config
+    neighbours = Neighbours(runtime)
+    keyring = Keyring(Principals(runtime.pool).find)
+    runtime.serve(
+        add_WorkspaceServiceServicer_to_server,
+        WorkspaceApi(runtime.log, neighbours.channel("routing"), config.master_key, keyring.forget),
+    )
+    connectors = Connectors(neighbours.channel("connectors"))
+    batcher = Batcher(connectors.ingest, Limits(calls=config.ingest_calls, queue_count=config.ingest_queue))
+    access = Access(keyring, Limiter(Rate(config.rate_per_second, config.rate_burst)))
+    app = application(
+        Door(batcher, connectors, trace_ratio=config.trace_ratio),
+        Rest(access, Rpcs(neighbours), trace_ratio=config.trace_ratio),
+        runtime.health,
+    )
+    runtime.serves_http = False
+    port = config.http_port or server.free_port(config.bind_host)
+    runtime.http_address = f"{config.bind_host}:{port}"
+
+    async def serve() -> None:
+        await server.serve(app, config.bind_host, port, batcher.drain)
+
+    runtime.background("http", serve)
+
+
+class Principals:
+    """Looks credentials up; what the database cannot tell now is Unavailable, not unknown."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def find(self, hashes: Sequence[bytes]) -> Mapping[bytes, Principal]:
+        """Returns who the secrets with these hashes stand for. Raises Unavailable."""
+        try:
+            return await store.find_principals(self._pool, hashes)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise Unavailable("DATABASE_AWAY", "keys cannot be looked up now; try again") from error
+
+
+SERVICE = Service(name="gateway", config=Config, build=build, package="lobby_gateway")
+
+
+def main() -> None:
+    """Runs the service, or one command of the administrator."""
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] in admin.COMMANDS:
+        sys.stdout.write(admin.main(arguments) + "\n")
+    else:
+        run(SERVICE)
