@@ -1,0 +1,216 @@
+"""CountService: figures and the entries behind them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from lobby.counter.v1 import count_service_pb2 as pb
+from lobby.counter.v1.count_service_pb2_grpc import CountServiceServicer
+from lobby_common import caller, pages
+from lobby_common.errors import Invalid
+from lobby_common.ids import is_id
+from lobby_common.times import from_proto, to_proto, utc_now
+from lobby_counter import entries, figures
+from lobby_counter.calendars import Calendar, Period, TooManyBuckets, UnknownTimeZone, find_zone
+from lobby_counter.clients import Calendars
+from lobby_counter.entries import ListedCorrection, ListedEntry
+from lobby_counter.figures import NOBODY, Figures, Filter, Key, Question
+
+_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(minutes=5)
+"""How far ahead of ours a platform's clock may be (DESIGN §5): "now" has to hold what such a clock dated."""
+
+_GROUPINGS = {
+    pb.GROUP_BY_ACCOUNT: "account",
+    pb.GROUP_BY_PLATFORM: "platform",
+    pb.GROUP_BY_AGENT: "agent",
+    pb.GROUP_BY_CAMPAIGN: "campaign",
+    pb.GROUP_BY_LANGUAGE: "language",
+    pb.GROUP_BY_COUNTRY: "country",
+}
+_VERDICTS = {
+    "new": pb.VERDICT_NEW,
+    "repeat": pb.VERDICT_REPEAT,
+    "excluded": pb.VERDICT_EXCLUDED,
+}
+_CUT = (pb.BUCKET_HOUR, pb.BUCKET_DAY)
+_VERDICT_WORDS = {value: word for word, value in _VERDICTS.items()}
+
+
+class CountApi(CountServiceServicer):
+    """Answers for the workspace of the caller; an agent sees only his own."""
+
+    def __init__(self, pool: asyncpg.Pool, calendars: Calendars) -> None:
+        self._pool = pool
+        self._calendars = calendars
+
+    async def GetCounts(self, request: pb.GetCountsRequest, _context: object) -> pb.GetCountsResponse:
+        """Returns the figures of a period."""
+        if pb.GROUP_BY_SHEET in request.group_by:
+            raise Invalid("NOT_AVAILABLE", "figures cannot be split by sheet: there are no sheets yet")
+        only = _filter(request)
+        period = await self._period(request, only.workspace_id)
+        if period is None:
+            return pb.GetCountsResponse(totals=_counts({}))
+        by = frozenset(_GROUPINGS[each] for each in request.group_by)
+        question = Question(only, period, by, recorded=request.view == pb.VIEW_RECORDED)
+        return _answer(await figures.read(self._pool, question), period, cut=request.bucket in _CUT)
+
+    async def ListEntries(self, request: pb.ListEntriesRequest, _context: object) -> pb.ListEntriesResponse:
+        """Returns a page of entries, oldest first."""
+        size = pages.size(request.page_size)
+        start, end = _bounds(request)
+        page = entries.Page(
+            only=_filter(request),
+            start=start or _BEGINNING,
+            end=end,
+            verdict=_VERDICT_WORDS.get(request.verdict),
+            after=_after(request.page_token),
+            size=size + 1,
+        )
+        found = await entries.read(self._pool, page)
+        token = ""
+        if len(found) > size:
+            last = found[size - 1]
+            token = pages.encode(last.occurred_time.isoformat(), last.entry_id)
+        return pb.ListEntriesResponse(entries=map(_entry, found[:size]), next_page_token=token)
+
+    async def _period(self, request: pb.GetCountsRequest, workspace_id: str) -> Period | None:
+        """Returns the period as it is cut; None where it is open at its beginning and nothing ever was."""
+        start, end = _bounds(request)
+        zone = _zone(request.time_zone)
+        if request.bucket not in _CUT:
+            start = start or _BEGINNING
+            return Period(start, end, (start,))
+        start = start or await figures.find_beginning(self._pool, workspace_id)
+        if start is None or start >= end:
+            return None
+        calendar = await self._calendar(workspace_id, zone, hourly=request.bucket == pb.BUCKET_HOUR)
+        try:
+            cut = calendar.hours if request.bucket == pb.BUCKET_HOUR else calendar.days
+            return Period(start, end, tuple(cut(start, end)))
+        except (TooManyBuckets, OverflowError):
+            raise Invalid("INVALID_PERIOD", "the period has more than 10,000 buckets; ask for a shorter one") from None
+
+    async def _calendar(self, workspace_id: str, zone: Any, *, hourly: bool) -> Calendar:
+        if zone is not None and hourly:
+            return Calendar(zone)
+        known = await self._calendars.get(workspace_id)
+        return Calendar(zone or known.zone, known.day_start_hour)
+
+
+def _zone(name: str) -> Any:
+    try:
+        return find_zone(name) if name else None
+    except UnknownTimeZone:
+        raise Invalid("INVALID_TIME_ZONE", "time_zone is no IANA time zone, such as Asia/Bangkok") from None
+
+
+def _bounds(request: pb.GetCountsRequest | pb.ListEntriesRequest) -> tuple[datetime | None, datetime]:
+    """Returns from, None where it is absent, and to. Raises Invalid INVALID_PERIOD."""
+    start = _time(getattr(request, "from")) if request.HasField("from") else None
+    end = _time(request.to) if request.HasField("to") else utc_now() + _AHEAD
+    if start is not None and start >= end:
+        raise Invalid("INVALID_PERIOD", "from must be before to")
+    return start, end
+
+
+def _time(given: Timestamp) -> datetime:
+    try:
+        return from_proto(given)
+    except OverflowError:
+        raise Invalid("INVALID_PERIOD", "from and to lie in the years 1 to 9999") from None
+
+
+def _filter(request: pb.GetCountsRequest | pb.ListEntriesRequest) -> Filter:
+    who = caller.current()
+    agent_id = request.agent_id
+    if who.role == "agent":
+        agent_id = who.agent_id or NOBODY
+    return Filter(who.workspace_id, _id(request.account_id), request.platform or None, _id(agent_id))
+
+
+def _id(given: str) -> str | None:
+    """Returns the id of a filter, None where all are meant; a malformed one names nothing."""
+    if not given:
+        return None
+    return given if is_id(given) else NOBODY
+
+
+def _after(token: str) -> tuple[datetime, str] | None:
+    values = pages.decode(token, 2)
+    if values is None:
+        return None
+    try:
+        at = datetime.fromisoformat(str(values[0]))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or not is_id(str(values[1])):
+        raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
+    return at, str(values[1])
+
+
+def _answer(found: Figures, period: Period, *, cut: bool) -> pb.GetCountsResponse:
+    rows = []
+    for key in sorted(found.rows, key=lambda each: [(value is not None, value) for value in each]):
+        row = _counts(found.rows[key], key)
+        if cut:
+            row.bucket_start.CopyFrom(to_proto(period.cuts[key.bucket - 1]))
+        rows.append(row)
+    return pb.GetCountsResponse(rows=rows, totals=_counts(found.totals))
+
+
+def _counts(values: dict[str, int], key: Key | None = None) -> pb.Counts:
+    """Returns a row; figures that nothing was found of are zero, those not computed yet stay absent."""
+    group = {} if key is None else {name: value for name, value in key._asdict().items() if name != "bucket"}
+    row = pb.Counts(**{name: value for name, value in group.items() if value is not None})
+    row.new = values.get("new", 0)
+    row.repeat = values.get("repeat", 0)
+    row.excluded = values.get("excluded", 0)
+    row.served = values.get("served", 0)
+    row.unserved = values.get("unserved", 0)
+    row.waiting = values.get("waiting", 0)
+    row.messages_in = values.get("messages_in", 0)
+    row.messages_out = values.get("messages_out", 0)
+    return row
+
+
+def _entry(entry: ListedEntry) -> pb.Entry:
+    return pb.Entry(
+        entry_id=entry.entry_id,
+        event_id=entry.event_id,
+        message_id=entry.message_id,
+        contact_id=entry.contact_id,
+        account_id=entry.account_id,
+        platform=entry.platform,  # type: ignore[arg-type]  # stored as the enum's number
+        agent_id=entry.agent_id or "",
+        campaign_id=entry.campaign_id,
+        language=entry.language,
+        country=entry.country,
+        occurred_time=to_proto(entry.occurred_time),
+        received_time=to_proto(entry.received_time),
+        judged_time=to_proto(entry.judged_time),
+        verdict=_VERDICTS[entry.verdict],
+        reason=entry.reason,
+        repeat_of=entry.repeat_of,
+        first_verdict=_VERDICTS[entry.first_verdict],
+        judged_contact_id=entry.judged_contact_id,
+        corrections=map(_correction, entry.corrections),
+    )
+
+
+def _correction(made: ListedCorrection) -> pb.Correction:
+    return pb.Correction(
+        correction_id=made.correction_id,
+        from_verdict=_VERDICTS[made.from_verdict],
+        to_verdict=_VERDICTS[made.to_verdict],
+        reason=made.reason,
+        cause_id=made.cause_id,
+        caused_by=made.caused_by,
+        actor=made.actor,
+        time=to_proto(made.create_time),
+        effective_day=made.effective_day.isoformat(),
+        booked_day=made.booked_day.isoformat(),
+    )

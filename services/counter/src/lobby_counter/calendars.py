@@ -1,0 +1,114 @@
+"""Local days and hours of a workspace, and how a period is cut by them. Pure; daylight saving as in the zone database."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+CLOSE_AFTER = timedelta(days=3)
+"""How long after its end a day stays open: corrections are booked on it until then."""
+MOST_BUCKETS = 10_000
+"""Into how many pieces a period may be cut."""
+
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+
+class UnknownTimeZone(ValueError):
+    """The zone database does not know the name."""
+
+
+class TooManyBuckets(ValueError):
+    """The period has more pieces than anybody reads, or reaches to where calendars end."""
+
+
+def find_zone(name: str) -> ZoneInfo:
+    """Returns the time zone of an IANA name. Raises UnknownTimeZone."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        # ValueError: not a relative path; OSError: a folder of the database, or a name longer than a file's may be.
+        raise UnknownTimeZone(name) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """When the days of a workspace begin."""
+
+    zone: ZoneInfo
+    day_start_hour: int = 0
+
+    def day_of(self, at: datetime) -> date:
+        """Returns the local day to which an instant belongs."""
+        wall = at.astimezone(self.zone).replace(tzinfo=None)
+        return (wall - timedelta(hours=self.day_start_hour)).date()
+
+    def start_of(self, day: date) -> datetime:
+        """Returns the first instant of a local day; where clocks skip it, the instant of the skip."""
+        return datetime.combine(day, time(self.day_start_hour), self.zone).astimezone(UTC)
+
+    def booked_time(self, effective: datetime, now: datetime) -> datetime:
+        """Returns where a change made `now` is booked: at its own time while that day is open, else now."""
+        end = self.start_of(self.day_of(effective) + _DAY)
+        return effective if now < end + CLOSE_AFTER else now
+
+    def days(self, start: datetime, end: datetime) -> list[datetime]:
+        """Returns the starts of the local days that [start, end) touches. Raises TooManyBuckets."""
+        return list(_up_to(self._days_from(start), start, end, _DAY))
+
+    def hours(self, start: datetime, end: datetime) -> list[datetime]:
+        """Returns the starts of the hours of the wall clock that [start, end) touches. Raises TooManyBuckets."""
+        return list(_up_to(self._hours_from(start), start, end, _HOUR))
+
+    def _days_from(self, start: datetime) -> Iterator[datetime]:
+        day = self.day_of(start)
+        while True:
+            yield self.start_of(day)
+            day += _DAY
+
+    def _hours_from(self, start: datetime) -> Iterator[datetime]:
+        wall = start.astimezone(self.zone)
+        at = start - timedelta(minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond)
+        while True:
+            yield at
+            at += _HOUR
+            # A zone that shifts by less than an hour: on to the next full hour of the wall clock.
+            wall = at.astimezone(self.zone)
+            if wall.minute or wall.second:
+                at += _HOUR - timedelta(minutes=wall.minute, seconds=wall.second)
+
+
+def _up_to(starts: Iterator[datetime], start: datetime, end: datetime, piece: timedelta) -> Iterator[datetime]:
+    if (end - start) / piece > MOST_BUCKETS:
+        raise TooManyBuckets(f"{start} to {end}")
+    try:
+        for at in starts:
+            if at >= end:
+                return
+            yield at
+    except OverflowError:
+        raise TooManyBuckets(f"{start} to {end}") from None
+
+
+SLOT = timedelta(minutes=15)
+"""Width of a roll-up: every offset in use today is a multiple of it."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """[start, end) cut at `cuts`, the first of which is at or before `start`."""
+
+    start: datetime
+    end: datetime
+    cuts: tuple[datetime, ...]
+
+    def whole_slots(self) -> tuple[datetime, datetime]:
+        """Returns the part that roll-ups give exactly; the edges outside it are counted row by row.
+
+        An empty part at the end where a cut lies inside a slot, as the mean solar times of long ago have it.
+        """
+        first = self.start + (_EPOCH - self.start) % SLOT
+        last = self.end - (self.end - _EPOCH) % SLOT
+        inside = any((cut - _EPOCH) % SLOT for cut in self.cuts[1:])
+        return (self.end, self.end) if inside or first >= last else (first, last)

@@ -1,0 +1,10 @@
+"""What the counter reads from the environment."""
+
+from dataclasses import dataclass
+
+from lobby_common.config import ServiceConfig
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CounterConfig(ServiceConfig):
+    """Nothing beyond what every service needs."""

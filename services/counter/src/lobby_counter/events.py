@@ -1,0 +1,213 @@
+"""What the counter hears and tells.
+
+Running twice is harmless: see `app.apply`. What comes before its subject waits in a table: an agent or a language for
+its entry, an answer for the person of its chat, a membership for its channel user's first message.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+
+from lobby.connectors.v1.events_pb2 import MessageSent
+from lobby.counter.v1.events_pb2 import CountChanged
+from lobby.identity.v1.events_pb2 import ContactGroup, ContactMerged, ContactSplit, MessageIdentified
+from lobby.routing.v1.events_pb2 import (
+    ConversationAnswered,
+    ConversationAssigned,
+    ConversationClosed,
+    ConversationOwed,
+    ConversationRef,
+)
+from lobby.translate.v1.events_pb2 import MessageTranslated
+from lobby_common.events import Incoming, Tx
+from lobby_common.ids import derive_id
+from lobby_common.times import from_proto, to_proto, utc_now
+from lobby_counter import app
+from lobby_counter.clients import Calendars
+from lobby_counter.conversations import Answered, Assigned, Change, Closed, Conversation, Owed, Told
+from lobby_counter.domain import Cause, CauseKind, ChannelUserId, ContactId, EntryId
+from lobby_counter.facts import Changes, Facts, Inbound, Language, Origin, Outbound
+from lobby_counter.ledger import Greeting, Regrouping
+
+PRODUCERS = ("connectors", "identity", "routing", "translate")
+
+_LONGEST_WORD = 200
+"""Campaign ids and the like are cut: nobody vouches for what an ad puts there."""
+
+
+class CounterEvents:
+    """Applies batches to the ledger."""
+
+    handles: tuple[type[Message], ...] = (
+        MessageIdentified,
+        ContactMerged,
+        ContactSplit,
+        MessageSent,
+        ConversationAssigned,
+        ConversationOwed,
+        ConversationAnswered,
+        ConversationClosed,
+        MessageTranslated,
+    )
+
+    def __init__(self, calendars: Calendars) -> None:
+        self._calendars = calendars
+
+    async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
+        """The effects of all events are in the transaction, and what they changed is told once per workspace."""
+        facts = read(events)
+        self._calendars.see(facts.origins)
+        changes = await app.apply(tx.conn, facts, self._calendars.known, utc_now())
+        _tell(tx, changes, facts)
+
+
+def read(events: Sequence[Incoming]) -> Facts:
+    """Returns what the events tell, in their order."""
+    facts = Facts()
+    for incoming in events:
+        event = incoming.event
+        if event.workspace_id not in facts.origins:
+            facts.origins[event.workspace_id] = Origin(event.id, from_proto(event.time), incoming.traceparent)
+        _READERS[type(incoming.payload)](facts, incoming, incoming.payload)
+    return facts
+
+
+def _tell(tx: Tx, changes: Changes, facts: Facts) -> None:
+    for workspace_id, change in changes.items():
+        origin = facts.origins[workspace_id]
+        times: dict[str, Any] = {"from": to_proto(change.start), "to": to_proto(change.end + app.PRECISION)}
+        tx.tell(
+            CountChanged(entries=change.entries, corrections=change.corrections, **times),
+            workspace_id=workspace_id,
+            key=workspace_id,
+            event_id=derive_id(origin.time, "count_changed", workspace_id, origin.event_id),
+            traceparent=origin.traceparent,
+            cause_id=origin.event_id,
+        )
+
+
+def chat_id(account_id: str, chat: str) -> str:
+    """Returns what stands for a chat address here; the address may be a phone number."""
+    return derive_id(None, "chat", account_id, chat)
+
+
+def entry_id(account_id: str, channel_user_id: str) -> EntryId:
+    """Returns the id of the one entry that a channel user can have at an account."""
+    return EntryId(derive_id(None, "entry", account_id, channel_user_id))
+
+
+def _word(text: str) -> str:
+    return text.replace("\x00", "")[:_LONGEST_WORD]
+
+
+def _read_identified(facts: Facts, incoming: Incoming, said: MessageIdentified) -> None:
+    event = incoming.event
+    occurred_time = from_proto(said.occurred_time)
+    facts.inbound.append(
+        Inbound(
+            said.message_id,
+            event.id,
+            event.workspace_id,
+            said.account_id,
+            said.channel_user_id,
+            chat_id(said.account_id, said.chat),
+            occurred_time,
+            said.platform,
+            said.greeting,
+        )
+    )
+    if said.greeting:
+        facts.greetings[said.message_id] = Greeting(
+            entry_id=entry_id(said.account_id, said.channel_user_id),
+            event_id=event.id,
+            message_id=said.message_id,
+            workspace_id=event.workspace_id,
+            account_id=said.account_id,
+            platform=said.platform,
+            channel_user_id=ChannelUserId(said.channel_user_id),
+            contact_id=ContactId(said.contact_id),
+            occurred_time=occurred_time,
+            received_time=from_proto(said.received_time),
+            campaign_id=_word(said.referral.source_id),
+            locale=_word(said.locale),
+            country=_word(said.country),
+        )
+
+
+def _group(group: ContactGroup) -> tuple[ContactId, tuple[ChannelUserId, ...]]:
+    return (ContactId(group.contact_id), tuple(ChannelUserId(each) for each in group.channel_user_ids))
+
+
+def _read_merged(facts: Facts, incoming: Incoming, said: ContactMerged) -> None:
+    cause = Cause(CauseKind.MERGE, said.merge_id, _word(said.actor))
+    facts.regroupings.append(Regrouping(incoming.event.workspace_id, cause, said.version, (_group(said.group),)))
+
+
+def _read_split(facts: Facts, incoming: Incoming, said: ContactSplit) -> None:
+    cause = Cause(CauseKind.SPLIT, said.merge_id, _word(said.actor))
+    groups = tuple(_group(group) for group in said.groups)
+    facts.regroupings.append(Regrouping(incoming.event.workspace_id, cause, said.version, groups))
+
+
+def _read_sent(facts: Facts, incoming: Incoming, said: MessageSent) -> None:
+    facts.outbound.append(
+        Outbound(
+            said.message_id,
+            incoming.event.id,
+            incoming.event.workspace_id,
+            said.account_id,
+            chat_id(said.account_id, said.chat),
+            said.agent_id or None,
+            from_proto(said.accept_time),
+            said.platform,
+            human=not said.bot,
+        )
+    )
+
+
+def _read_translated(facts: Facts, _: Incoming, said: MessageTranslated) -> None:
+    known = said.language not in ("", "und")
+    language = said.language if known else said.customer_language
+    if language:
+        chat = chat_id(said.account_id, said.chat)
+        facts.languages.append(Language(said.message_id, chat, said.version, _word(language)))
+
+
+def _read_assigned(facts: Facts, incoming: Incoming, said: ConversationAssigned) -> None:
+    _tell_of(facts, incoming, said.conversation, Assigned(said.agent_id or None))
+
+
+def _read_owed(facts: Facts, incoming: Incoming, said: ConversationOwed) -> None:
+    _tell_of(facts, incoming, said.conversation, Owed(from_proto(said.owed_since), said.agent_id or None))
+
+
+def _read_answered(facts: Facts, incoming: Incoming, said: ConversationAnswered) -> None:
+    change = Answered(from_proto(said.owed_since), from_proto(said.answer_time), said.agent_id or None)
+    _tell_of(facts, incoming, said.conversation, change)
+
+
+def _read_closed(facts: Facts, incoming: Incoming, said: ConversationClosed) -> None:
+    since = from_proto(said.owed_since) if said.HasField("owed_since") else None
+    change = Closed(since, from_proto(said.close_time), said.agent_id or None, _word(said.reason))
+    _tell_of(facts, incoming, said.conversation, change)
+
+
+def _tell_of(facts: Facts, incoming: Incoming, ref: ConversationRef, change: Change) -> None:
+    conversation = Conversation(
+        ref.conversation_id, incoming.event.workspace_id, ref.account_id, ref.platform, ref.channel_user_id
+    )
+    facts.told.append(Told(incoming.event.id, incoming.position, conversation, change))
+
+
+_READERS: dict[type[Message], Callable[[Facts, Incoming, Any], None]] = {
+    MessageIdentified: _read_identified,
+    ContactMerged: _read_merged,
+    ContactSplit: _read_split,
+    MessageSent: _read_sent,
+    ConversationAssigned: _read_assigned,
+    ConversationOwed: _read_owed,
+    ConversationAnswered: _read_answered,
+    ConversationClosed: _read_closed,
+    MessageTranslated: _read_translated,
+}

@@ -1,0 +1,103 @@
+"""What a batch of events tells the counter, in its own words."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lobby_counter.conversations import Told
+from lobby_counter.ledger import Greeting, Regrouping
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A customer wrote."""
+
+    message_id: str
+    event_id: str
+    workspace_id: str
+    account_id: str
+    channel_user_id: str
+    chat_id: str
+    occurred_time: datetime
+    platform: int
+    greeting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """The platform accepted a message to a customer; `human` is false for a bot's."""
+
+    message_id: str
+    event_id: str
+    workspace_id: str
+    account_id: str
+    chat_id: str
+    agent_id: str | None
+    occurred_time: datetime
+    platform: int
+    human: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The language of a message is known, as of a version."""
+
+    message_id: str
+    chat_id: str
+    version: int
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The event of a batch from which a change of figures is told."""
+
+    event_id: str
+    time: datetime
+    traceparent: str
+
+
+@dataclass(slots=True)
+class Facts:
+    """Everything that one batch tells, by kind."""
+
+    inbound: list[Inbound] = field(default_factory=list)
+    greetings: dict[str, Greeting] = field(default_factory=dict)
+    """By message id."""
+    regroupings: list[Regrouping] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    outbound: list[Outbound] = field(default_factory=list)
+    languages: list[Language] = field(default_factory=list)
+    origins: dict[str, Origin] = field(default_factory=dict)
+    """The first event of each workspace."""
+
+
+@dataclass(slots=True)
+class Change:
+    """How figures of one workspace changed: which times they belong to, and how much was added to the ledger."""
+
+    start: datetime
+    end: datetime
+    entries: int = 0
+    corrections: int = 0
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one batch changed, by workspace."""
+
+    by_workspace: dict[str, Change] = field(default_factory=dict)
+
+    def note(self, workspace_id: str, times: Iterable[datetime], *, entries: int = 0, corrections: int = 0) -> None:
+        """Figures of these times changed."""
+        for at in times:
+            known = self.by_workspace.setdefault(workspace_id, Change(at, at))
+            known.start = min(known.start, at)
+            known.end = max(known.end, at)
+        if (change := self.by_workspace.get(workspace_id)) is not None:
+            change.entries += entries
+            change.corrections += corrections
+
+    def items(self) -> Iterable[tuple[str, Change]]:
+        """Returns the changes with their workspaces, in a fixed order."""
+        return sorted(self.by_workspace.items())

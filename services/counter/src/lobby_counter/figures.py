@@ -1,0 +1,105 @@
+"""Figures of a period, read from the ledger and the roll-ups in one snapshot, so that no two of them disagree."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from lobby_common import sql
+from lobby_counter.calendars import Period
+
+QUERIES = sql.load("lobby_counter", "figures.sql")
+
+GROUPINGS = ("account", "platform", "agent", "campaign", "language", "country")
+_OF_ENTRY = {"campaign", "language", "country"}
+"""What only the entry of a chat knows."""
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+"""An id that nothing has: a filter that matches nothing."""
+
+
+class Key(NamedTuple):
+    """The group and bucket of a row; None where it is not split by that."""
+
+    bucket: int
+    account_id: str | None
+    platform: int | None
+    agent_id: str | None
+    campaign_id: str | None
+    language: str | None
+    country: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Of what figures are asked; None means all."""
+
+    workspace_id: str
+    account_id: str | None
+    platform: int | None
+    agent_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which figures, how cut and how split."""
+
+    only: Filter
+    period: Period
+    by: frozenset[str]
+    recorded: bool
+
+
+@dataclass(slots=True)
+class Figures:
+    """Rows by key, and the totals, in which people are distinct over all rows."""
+
+    rows: dict[Key, dict[str, int]] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
+
+    def add(self, row: asyncpg.Record) -> None:
+        """The row's figures belong to its key, or to the totals."""
+        figures = {name: int(value) for name, value in row.items() if name not in _NOT_FIGURES}
+        if row["total"]:
+            self.totals.update(figures)
+        elif any(figures.values()):
+            self.rows.setdefault(Key(*(row[name] for name in Key._fields)), {}).update(figures)
+
+
+_NOT_FIGURES = {"total", *Key._fields}
+
+
+async def find_beginning(pool: asyncpg.Pool, workspace_id: str) -> datetime | None:
+    """Returns the earliest time that any figure of the workspace has."""
+    beginning: datetime | None = await pool.fetchval(QUERIES["find_beginning"], workspace_id)
+    return beginning
+
+
+async def read(pool: asyncpg.Pool, question: Question) -> Figures:
+    """Returns the figures asked for; rows without one are left out."""
+    period, only = question.period, question.only
+    common = (
+        only.workspace_id,
+        period.start,
+        period.end,
+        list(period.cuts),
+        sorted(question.by),
+        only.account_id,
+        only.platform,
+        only.agent_id,
+    )
+    statements: list[tuple[str, tuple[Any, ...]]] = [
+        ("count_recorded" if question.recorded else "count_entries", common),
+        ("count_messages_by_entry", common)
+        if question.by & _OF_ENTRY
+        else ("count_messages", (*common, *period.whole_slots())),
+        ("count_served", common),
+        ("count_waits", common),
+    ]
+    figures = Figures()
+    async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        for name, arguments in statements:
+            for row in await conn.fetch(QUERIES[name], *arguments):
+                figures.add(row)
+    return figures

@@ -1,0 +1,232 @@
+-- name: find_beginning
+-- The earliest time that any figure of a workspace has; NULL where there is none.
+SELECT least(
+    (SELECT min(occurred_time) FROM message WHERE workspace_id = $1),
+    (SELECT min(occurred_time) FROM entry WHERE workspace_id = $1),
+    (SELECT min(owed_since) FROM wait WHERE workspace_id = $1 AND end_time IS NULL)
+)
+
+-- name: count_entries
+-- Entries by present verdict. Parameters of all counts: workspace, from, to, cuts, grouped by, account, platform, agent.
+WITH figure AS (
+    SELECT
+        width_bucket(e.occurred_time, $4::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($5::text[]) THEN e.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($5::text[]) THEN e.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($5::text[]) THEN coalesce(e.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($5::text[]) THEN e.campaign_id END AS campaign_id,
+        CASE WHEN 'language' = ANY ($5::text[]) THEN e.language END AS language,
+        CASE WHEN 'country' = ANY ($5::text[]) THEN e.country END AS country,
+        v.verdict
+    FROM entry AS e
+    JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id
+    WHERE e.workspace_id = $1
+        AND e.occurred_time >= $2
+        AND e.occurred_time < $3
+        AND ($6::uuid IS NULL OR e.account_id = $6)
+        AND ($7::smallint IS NULL OR e.platform = $7)
+        AND ($8::uuid IS NULL OR e.agent_id = $8)
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+    count(*) FILTER (WHERE verdict = 'new') AS new,
+    count(*) FILTER (WHERE verdict = 'repeat') AS repeat,
+    count(*) FILTER (WHERE verdict = 'excluded') AS excluded
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
+
+-- name: count_recorded
+-- First verdicts, and each correction where it is booked: what was believed is lost there, what is believed is gained.
+WITH booked AS (
+    SELECT entry_id, first_time AS at, first_verdict AS verdict, 1 AS weight
+    FROM verdict
+    WHERE counter_id = $1 AND first_time >= $2 AND first_time < $3
+    UNION ALL
+    SELECT entry_id, from_booked_time, from_verdict, -1
+    FROM correction
+    WHERE counter_id = $1 AND from_booked_time >= $2 AND from_booked_time < $3
+    UNION ALL
+    SELECT entry_id, to_booked_time, to_verdict, 1
+    FROM correction
+    WHERE counter_id = $1 AND to_booked_time >= $2 AND to_booked_time < $3
+), figure AS (
+    SELECT
+        width_bucket(b.at, $4::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($5::text[]) THEN e.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($5::text[]) THEN e.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($5::text[]) THEN coalesce(e.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($5::text[]) THEN e.campaign_id END AS campaign_id,
+        CASE WHEN 'language' = ANY ($5::text[]) THEN e.language END AS language,
+        CASE WHEN 'country' = ANY ($5::text[]) THEN e.country END AS country,
+        b.verdict,
+        b.weight
+    FROM booked AS b
+    JOIN entry AS e ON e.entry_id = b.entry_id
+    WHERE ($6::uuid IS NULL OR e.account_id = $6)
+        AND ($7::smallint IS NULL OR e.platform = $7)
+        AND ($8::uuid IS NULL OR e.agent_id = $8)
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+    coalesce(sum(weight) FILTER (WHERE verdict = 'new'), 0) AS new,
+    coalesce(sum(weight) FILTER (WHERE verdict = 'repeat'), 0) AS repeat,
+    coalesce(sum(weight) FILTER (WHERE verdict = 'excluded'), 0) AS excluded
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
+
+-- name: count_messages
+-- Messages from roll-ups in [$9, $10), row by row at the edges outside it.
+WITH counted AS (
+    SELECT slot AS at, account_id, platform, agent_id, messages_in, messages_out
+    FROM traffic
+    WHERE workspace_id = $1 AND slot >= $9 AND slot < $10
+    UNION ALL
+    SELECT occurred_time, account_id, platform, agent_id, (direction = 1)::integer, (direction = 2)::integer
+    FROM message
+    WHERE workspace_id = $1 AND occurred_time >= $2 AND occurred_time < $9
+    UNION ALL
+    SELECT occurred_time, account_id, platform, agent_id, (direction = 1)::integer, (direction = 2)::integer
+    FROM message
+    WHERE workspace_id = $1 AND occurred_time >= $10 AND occurred_time < $3
+), figure AS (
+    SELECT
+        width_bucket(at, $4::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($5::text[]) THEN account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($5::text[]) THEN platform END AS platform,
+        CASE WHEN 'agent' = ANY ($5::text[]) THEN coalesce(agent_id::text, '') END AS agent_id,
+        messages_in,
+        messages_out
+    FROM counted
+    WHERE ($6::uuid IS NULL OR account_id = $6)
+        AND ($7::smallint IS NULL OR platform = $7)
+        AND ($8::uuid IS NULL OR agent_id = $8)
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, NULL AS campaign_id, NULL AS language,
+    NULL AS country, coalesce(sum(messages_in), 0) AS messages_in, coalesce(sum(messages_out), 0) AS messages_out
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id), ())
+
+-- name: count_messages_by_entry
+-- Messages row by row, grouped by what only the entry of their chat knows: campaign, language, country.
+WITH figure AS (
+    SELECT
+        width_bucket(m.occurred_time, $4::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($5::text[]) THEN m.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($5::text[]) THEN m.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($5::text[]) THEN coalesce(m.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($5::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($5::text[]) THEN coalesce(e.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($5::text[]) THEN coalesce(e.country, '') END AS country,
+        m.direction
+    FROM message AS m
+    LEFT JOIN entry AS e ON e.channel_user_id = m.channel_user_id AND e.account_id = m.account_id
+    WHERE m.workspace_id = $1
+        AND m.occurred_time >= $2
+        AND m.occurred_time < $3
+        AND ($6::uuid IS NULL OR m.account_id = $6)
+        AND ($7::smallint IS NULL OR m.platform = $7)
+        AND ($8::uuid IS NULL OR m.agent_id = $8)
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+    count(*) FILTER (WHERE direction = 1) AS messages_in,
+    count(*) FILTER (WHERE direction = 2) AS messages_out
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
+
+-- name: count_served
+-- People to whom the platform accepted a person's answer, each once per row.
+WITH figure AS (
+    SELECT
+        width_bucket(m.occurred_time, $4::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($5::text[]) THEN m.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($5::text[]) THEN m.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($5::text[]) THEN coalesce(m.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($5::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($5::text[]) THEN coalesce(e.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($5::text[]) THEN coalesce(e.country, '') END AS country,
+        coalesce(u.contact_id, m.channel_user_id) AS person
+    FROM message AS m
+    LEFT JOIN channel_user AS u ON u.channel_user_id = m.channel_user_id
+    LEFT JOIN entry AS e ON e.channel_user_id = m.channel_user_id AND e.account_id = m.account_id
+    WHERE m.workspace_id = $1
+        AND m.occurred_time >= $2
+        AND m.occurred_time < $3
+        AND m.direction = 2
+        AND m.human
+        AND ($6::uuid IS NULL OR m.account_id = $6)
+        AND ($7::smallint IS NULL OR m.platform = $7)
+        AND ($8::uuid IS NULL OR m.agent_id = $8)
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+    count(DISTINCT person) AS served
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
+
+-- name: count_waits
+-- Conversations owed now by when their wait began, and the people in them whom no person ever answered.
+WITH figure AS (
+    SELECT
+        width_bucket(w.owed_since, $4::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($5::text[]) THEN c.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($5::text[]) THEN c.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($5::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($5::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($5::text[]) THEN coalesce(e.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($5::text[]) THEN coalesce(e.country, '') END AS country,
+        coalesce(u.contact_id, c.channel_user_id) AS person,
+        EXISTS (
+            SELECT
+            FROM channel_user AS other
+            JOIN message AS m ON m.channel_user_id = other.channel_user_id AND m.direction = 2 AND m.human
+            WHERE other.contact_id = u.contact_id
+        ) AS served
+    FROM wait AS w
+    JOIN conversation AS c ON c.conversation_id = w.conversation_id
+    LEFT JOIN channel_user AS u ON u.channel_user_id = c.channel_user_id
+    LEFT JOIN entry AS e ON e.channel_user_id = c.channel_user_id AND e.account_id = c.account_id
+    WHERE w.workspace_id = $1
+        AND w.owed_since >= $2
+        AND w.owed_since < $3
+        AND w.end_time IS NULL
+        AND ($6::uuid IS NULL OR c.account_id = $6)
+        AND ($7::smallint IS NULL OR c.platform = $7)
+        AND ($8::uuid IS NULL OR w.agent_id = $8)
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+    count(*) AS waiting,
+    count(DISTINCT person) FILTER (WHERE NOT served) AS unserved
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
+
+-- name: list_entries
+-- A page of entries with their present verdict and person, oldest first.
+SELECT
+    e.entry_id::text, e.event_id::text, e.message_id::text, u.contact_id::text, e.account_id::text, e.platform,
+    e.agent_id::text, e.campaign_id, e.language, e.country, e.occurred_time, e.received_time, v.judged_time, v.verdict,
+    v.reason, v.repeat_of::text, v.first_verdict, v.judged_contact_id::text
+FROM entry AS e
+JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id
+JOIN channel_user AS u ON u.channel_user_id = e.channel_user_id
+WHERE e.workspace_id = $1
+    AND e.occurred_time >= $2
+    AND e.occurred_time < $3
+    AND ($4::uuid IS NULL OR e.account_id = $4)
+    AND ($5::smallint IS NULL OR e.platform = $5)
+    AND ($6::uuid IS NULL OR e.agent_id = $6)
+    AND ($7::text IS NULL OR v.verdict = $7)
+    AND ($8::timestamptz IS NULL OR (e.occurred_time, e.entry_id) > ($8, $9::uuid))
+ORDER BY e.occurred_time, e.entry_id
+LIMIT $10
+
+-- name: list_corrections
+-- The corrections of entries, oldest first.
+SELECT
+    correction_id::text, entry_id::text, from_verdict, to_verdict, reason, caused_by, cause_id::text, actor, create_time,
+    effective_day, booked_day
+FROM correction
+WHERE entry_id = ANY ($1::uuid[]) AND counter_id = $2
+ORDER BY create_time, correction_id

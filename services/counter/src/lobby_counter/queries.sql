@@ -1,0 +1,313 @@
+-- name: lock_workspaces
+-- Effects of a workspace are written one transaction at a time; everything read after this is current.
+SELECT pg_advisory_xact_lock($1::integer, stripe)
+FROM unnest($2::integer[]) AS stripe
+
+-- name: count_inbound
+-- Messages are kept and rolled up once; returns those that may be entries: greetings with no earlier one at their place.
+WITH heard AS (
+    SELECT message_id, event_id, workspace_id, account_id, channel_user_id, chat_id, occurred_time, platform, greeting
+    FROM unnest(
+        $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::timestamptz[], $8::smallint[],
+        $9::boolean[]
+    ) AS h (message_id, event_id, workspace_id, account_id, channel_user_id, chat_id, occurred_time, platform, greeting)
+), fresh AS (
+    INSERT INTO message (
+        message_id, event_id, workspace_id, account_id, channel_user_id, agent_id, occurred_time, platform, direction,
+        human, greeting
+    )
+    SELECT
+        h.message_id, h.event_id, h.workspace_id, h.account_id, h.channel_user_id, c.agent_id, h.occurred_time,
+        h.platform, 1, true, h.greeting
+    FROM heard AS h
+    LEFT JOIN conversation AS c ON c.channel_user_id = h.channel_user_id AND c.account_id = h.account_id
+    ON CONFLICT (message_id) DO NOTHING
+    RETURNING
+        message_id, event_id, workspace_id, account_id, channel_user_id, agent_id, occurred_time, platform, greeting
+), rolled AS (
+    INSERT INTO traffic (workspace_id, slot, account_id, platform, agent_id, messages_in)
+    SELECT
+        workspace_id, date_bin('15 minutes', occurred_time, '1970-01-01 00:00:00+00') AS slot, account_id, platform,
+        agent_id, count(*)
+    FROM fresh
+    GROUP BY workspace_id, slot, account_id, platform, agent_id
+    ON CONFLICT ON CONSTRAINT traffic_key
+    DO UPDATE SET messages_in = traffic.messages_in + excluded.messages_in
+), chats AS (
+    INSERT INTO chat (chat_id, channel_user_id)
+    SELECT DISTINCT ON (h.chat_id) h.chat_id, h.channel_user_id
+    FROM heard AS h
+    WHERE NOT EXISTS (
+        SELECT FROM chat AS k WHERE k.chat_id = h.chat_id AND k.channel_user_id = h.channel_user_id
+    )
+    ORDER BY h.chat_id, h.occurred_time DESC
+    ON CONFLICT (chat_id)
+    DO UPDATE SET channel_user_id = excluded.channel_user_id
+    RETURNING chat_id, channel_user_id
+), answers AS (
+    UPDATE message AS m
+    SET channel_user_id = chats.channel_user_id, awaited_chat_id = NULL
+    FROM chats
+    WHERE m.awaited_chat_id = chats.chat_id
+)
+SELECT f.message_id::text
+FROM fresh AS f
+WHERE f.greeting
+    AND NOT EXISTS (
+        SELECT
+        FROM entry AS e
+        WHERE e.channel_user_id = f.channel_user_id
+            AND e.account_id = f.account_id
+            AND (e.occurred_time, e.event_id) <= (f.occurred_time, f.event_id)
+    )
+
+-- name: count_outbound
+-- Messages to customers are kept and rolled up once; those to a chat that nobody is known to write under wait for it.
+WITH heard AS (
+    SELECT message_id, event_id, workspace_id, account_id, chat_id, agent_id, occurred_time, platform, human
+    FROM unnest(
+        $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::timestamptz[], $8::smallint[],
+        $9::boolean[]
+    ) AS h (message_id, event_id, workspace_id, account_id, chat_id, agent_id, occurred_time, platform, human)
+), fresh AS (
+    INSERT INTO message (
+        message_id, event_id, workspace_id, account_id, channel_user_id, awaited_chat_id, agent_id, occurred_time,
+        platform, direction, human, greeting
+    )
+    SELECT
+        h.message_id, h.event_id, h.workspace_id, h.account_id, k.channel_user_id,
+        CASE WHEN k.channel_user_id IS NULL THEN h.chat_id END, h.agent_id, h.occurred_time, h.platform, 2, h.human, false
+    FROM heard AS h
+    LEFT JOIN chat AS k ON k.chat_id = h.chat_id
+    ON CONFLICT (message_id) DO NOTHING
+    RETURNING workspace_id, account_id, agent_id, occurred_time, platform
+)
+INSERT INTO traffic (workspace_id, slot, account_id, platform, agent_id, messages_out)
+SELECT
+    workspace_id, date_bin('15 minutes', occurred_time, '1970-01-01 00:00:00+00') AS slot, account_id, platform,
+    agent_id, count(*)
+FROM fresh
+GROUP BY workspace_id, slot, account_id, platform, agent_id
+ON CONFLICT ON CONSTRAINT traffic_key
+DO UPDATE SET messages_out = traffic.messages_out + excluded.messages_out
+
+-- name: load_people
+-- Every channel user and entry of every person to whom one of the channel users belongs, or who is named.
+WITH touched AS (
+    SELECT contact_id
+    FROM channel_user
+    WHERE channel_user_id = ANY ($1::uuid[])
+    UNION
+    SELECT contact_id
+    FROM unnest($2::uuid[]) AS named (contact_id)
+)
+SELECT
+    u.workspace_id::text, u.channel_user_id::text, u.contact_id::text, u.version, e.entry_id::text, e.account_id::text,
+    e.event_id::text, e.occurred_time, v.verdict, v.reason, v.repeat_of::text
+FROM touched
+JOIN channel_user AS u ON u.contact_id = touched.contact_id
+LEFT JOIN entry AS e ON e.channel_user_id = u.channel_user_id
+LEFT JOIN verdict AS v ON v.counter_id = u.workspace_id AND v.entry_id = e.entry_id
+
+-- name: write_members
+-- Each channel user belongs to the person whom the newest version names.
+INSERT INTO channel_user (channel_user_id, workspace_id, contact_id, version)
+SELECT channel_user_id, workspace_id, contact_id, version
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[])
+    AS u (channel_user_id, workspace_id, contact_id, version)
+ON CONFLICT (channel_user_id)
+DO UPDATE SET contact_id = excluded.contact_id, version = excluded.version
+WHERE channel_user.version < excluded.version AND channel_user.workspace_id = excluded.workspace_id
+
+-- name: write_entries
+-- Entries are there with what was told of them before; an earlier greeting replaces the later one, agent and id stay.
+INSERT INTO entry (
+    entry_id, workspace_id, account_id, channel_user_id, event_id, message_id, agent_id, occurred_time, received_time,
+    platform, language_version, language, campaign_id, country
+)
+SELECT
+    g.entry_id, g.workspace_id, g.account_id, g.channel_user_id, g.event_id, g.message_id, c.first_agent_id,
+    g.occurred_time, g.received_time, g.platform, coalesce(l.version, 0), coalesce(l.language, g.locale), g.campaign_id,
+    g.country
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::timestamptz[], $8::timestamptz[],
+    $9::smallint[], $10::text[], $11::text[], $12::text[]
+) AS g (
+    entry_id, workspace_id, account_id, channel_user_id, event_id, message_id, occurred_time, received_time, platform,
+    campaign_id, locale, country
+)
+LEFT JOIN conversation AS c ON c.channel_user_id = g.channel_user_id AND c.account_id = g.account_id
+LEFT JOIN awaited_language AS l ON l.message_id = g.message_id
+ON CONFLICT (entry_id)
+DO UPDATE SET
+    event_id = excluded.event_id,
+    message_id = excluded.message_id,
+    occurred_time = excluded.occurred_time,
+    received_time = excluded.received_time,
+    campaign_id = excluded.campaign_id,
+    country = excluded.country,
+    language_version = excluded.language_version,
+    language = CASE
+        WHEN excluded.language_version > 0 OR entry.language = '' THEN excluded.language
+        ELSE entry.language
+    END
+
+-- name: insert_verdicts
+-- New entries have their first and their present verdict.
+INSERT INTO verdict (
+    counter_id, entry_id, judged_contact_id, first_time, first_verdict, verdict, reason, repeat_of
+)
+SELECT counter_id, entry_id, judged_contact_id, first_time, first_verdict, verdict, reason, repeat_of
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::uuid[]
+) AS v (counter_id, entry_id, judged_contact_id, first_time, first_verdict, verdict, reason, repeat_of)
+
+-- name: update_verdicts
+-- Entries have their present verdict; the first one stays as it was.
+UPDATE verdict
+SET verdict = v.verdict, reason = v.reason, repeat_of = v.repeat_of
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[])
+    AS v (counter_id, entry_id, verdict, reason, repeat_of)
+WHERE verdict.counter_id = v.counter_id AND verdict.entry_id = v.entry_id
+
+-- name: insert_corrections
+-- The changes of verdicts are on record.
+INSERT INTO correction (
+    correction_id, counter_id, entry_id, from_verdict, to_verdict, reason, caused_by, cause_id, actor, from_time,
+    to_time, from_booked_time, to_booked_time, effective_day, booked_day
+)
+SELECT
+    correction_id, counter_id, entry_id, from_verdict, to_verdict, reason, caused_by, cause_id, actor, from_time,
+    to_time, from_booked_time, to_booked_time, effective_day, booked_day
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[], $9::text[],
+    $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::date[], $15::date[]
+) AS c (
+    correction_id, counter_id, entry_id, from_verdict, to_verdict, reason, caused_by, cause_id, actor, from_time,
+    to_time, from_booked_time, to_booked_time, effective_day, booked_day
+)
+
+-- name: load_conversations
+-- Conversations with their open waits.
+SELECT
+    c.conversation_id::text, c.workspace_id::text, c.account_id::text, c.platform, c.channel_user_id::text,
+    c.agent_id::text, c.first_agent_id::text, c.position, w.wait_id::text, w.owed_since, w.agent_id::text AS wait_agent_id
+FROM conversation AS c
+LEFT JOIN wait AS w ON w.conversation_id = c.conversation_id AND w.end_time IS NULL
+WHERE c.conversation_id = ANY ($1::uuid[])
+
+-- name: write_conversations
+-- Conversations are as after the last event told of them.
+INSERT INTO conversation (
+    conversation_id, workspace_id, account_id, platform, channel_user_id, agent_id, first_agent_id, position
+)
+SELECT conversation_id, workspace_id, account_id, platform, channel_user_id, agent_id, first_agent_id, position
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::bigint[]
+) AS c (conversation_id, workspace_id, account_id, platform, channel_user_id, agent_id, first_agent_id, position)
+ON CONFLICT (conversation_id)
+DO UPDATE SET
+    agent_id = excluded.agent_id,
+    first_agent_id = excluded.first_agent_id,
+    position = excluded.position
+
+-- name: write_waits
+-- Waits are as told; those that ended come first, because a conversation has one open wait at most.
+INSERT INTO wait (
+    wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason
+)
+SELECT wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[], $8::text[],
+    $9::text[]
+) AS w (
+    wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason
+)
+ORDER BY end_time NULLS LAST
+ON CONFLICT (wait_id)
+DO UPDATE SET
+    agent_id = excluded.agent_id,
+    end_agent_id = excluded.end_agent_id,
+    owed_since = excluded.owed_since,
+    end_time = excluded.end_time,
+    ending = excluded.ending,
+    close_reason = excluded.close_reason
+
+-- name: freeze_agents
+-- Entries of the conversations have the first agent, for ever.
+UPDATE entry AS e
+SET agent_id = c.first_agent_id
+FROM conversation AS c
+WHERE c.conversation_id = ANY ($1::uuid[])
+    AND e.channel_user_id = c.channel_user_id
+    AND e.account_id = c.account_id
+    AND e.agent_id IS NULL
+
+-- name: hand_over_messages
+-- Messages of customers that nobody held belong to the agent who holds the conversation now, in roll-ups too.
+WITH handed AS (
+    UPDATE message AS m
+    SET agent_id = c.agent_id
+    FROM conversation AS c
+    WHERE c.conversation_id = ANY ($1::uuid[])
+        AND c.agent_id IS NOT NULL
+        AND m.channel_user_id = c.channel_user_id
+        AND m.account_id = c.account_id
+        AND m.direction = 1
+        AND m.agent_id IS NULL
+    RETURNING m.workspace_id, m.occurred_time, m.account_id, m.platform, m.agent_id
+), moved AS (
+    SELECT
+        workspace_id, date_bin('15 minutes', occurred_time, '1970-01-01 00:00:00+00') AS slot, account_id, platform,
+        agent_id, count(*) AS messages
+    FROM handed
+    GROUP BY workspace_id, slot, account_id, platform, agent_id
+)
+INSERT INTO traffic (workspace_id, slot, account_id, platform, agent_id, messages_in)
+SELECT workspace_id, slot, account_id, platform, agent_id, messages
+FROM moved
+UNION ALL
+SELECT workspace_id, slot, account_id, platform, NULL, -sum(messages)::bigint
+FROM moved
+GROUP BY workspace_id, slot, account_id, platform
+ON CONFLICT ON CONSTRAINT traffic_key
+DO UPDATE SET messages_in = traffic.messages_in + excluded.messages_in
+
+-- name: learn_languages
+-- Entries have the newest language told of their message; what is told of a chat that nobody is known in waits.
+WITH heard AS (
+    SELECT message_id, chat_id, version, language
+    FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[]) AS h (message_id, chat_id, version, language)
+), learnt AS (
+    UPDATE entry AS e
+    SET language = h.language, language_version = h.version
+    FROM heard AS h
+    WHERE e.message_id = h.message_id AND e.language_version < h.version
+)
+INSERT INTO awaited_language (message_id, version, language)
+SELECT h.message_id, h.version, h.language
+FROM heard AS h
+WHERE NOT EXISTS (SELECT FROM chat AS k WHERE k.chat_id = h.chat_id)
+ON CONFLICT (message_id)
+DO UPDATE SET version = excluded.version, language = excluded.language
+WHERE awaited_language.version < excluded.version
+
+-- name: find_step
+-- What became of a message: when it was counted, and the entry that it made if it made one.
+SELECT m.event_id::text, m.counted_time, m.direction, v.judged_time, v.verdict, v.reason
+FROM message AS m
+LEFT JOIN entry AS e ON e.message_id = m.message_id
+LEFT JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id
+WHERE m.message_id = $1
+
+-- name: read_calendars
+-- The calendars as they were known last.
+SELECT workspace_id::text, time_zone, day_start_hour
+FROM calendar
+
+-- name: write_calendar
+-- The calendar of a workspace is as its gateway says.
+INSERT INTO calendar (workspace_id, time_zone, day_start_hour)
+VALUES ($1, $2, $3)
+ON CONFLICT (workspace_id)
+DO UPDATE SET time_zone = excluded.time_zone, day_start_hour = excluded.day_start_hour

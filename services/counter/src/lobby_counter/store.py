@@ -1,0 +1,285 @@
+"""Rows of the event path: facts in, domain out. Every function is one statement, whatever the size of the batch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zlib import crc32
+
+from lobby_common import sql
+from lobby_common.events.log import Connection
+from lobby_counter.conversations import Conversation, Conversations, Wait
+from lobby_counter.domain import (
+    ChannelUserId,
+    ContactId,
+    Correction,
+    Entry,
+    EntryId,
+    Judgement,
+    Reason,
+    Verdict,
+)
+from lobby_counter.facts import Inbound, Language, Outbound
+from lobby_counter.ledger import Ledger, Member
+
+QUERIES = sql.load("lobby_counter")
+
+_LOCK_CLASS = crc32(b"lobby_counter") & 0x7FFF_FFFF
+_STRIPES = 256
+"""Workspaces share locks, so that a batch of many workspaces holds few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A correction with its id and where it is booked."""
+
+    correction_id: str
+    workspace_id: str
+    correction: Correction
+    from_booked_time: datetime
+    to_booked_time: datetime
+    effective_day: date
+    booked_day: date
+
+
+async def lock_workspaces(conn: Connection, workspace_ids: Iterable[str]) -> None:
+    """Until the end of the transaction nobody else writes effects in these workspaces."""
+    stripes = sorted({crc32(each.encode()) % _STRIPES for each in workspace_ids})
+    await conn.execute(QUERIES["lock_workspaces"], _LOCK_CLASS, stripes)
+
+
+async def count_inbound(conn: Connection, messages: Sequence[Inbound]) -> list[str]:
+    """Messages are counted once; returns the ids of those that may be entries."""
+    rows = await conn.fetch(
+        QUERIES["count_inbound"],
+        [each.message_id for each in messages],
+        [each.event_id for each in messages],
+        [each.workspace_id for each in messages],
+        [each.account_id for each in messages],
+        [each.channel_user_id for each in messages],
+        [each.chat_id for each in messages],
+        [each.occurred_time for each in messages],
+        [each.platform for each in messages],
+        [each.greeting for each in messages],
+    )
+    return [row[0] for row in rows]
+
+
+async def count_outbound(conn: Connection, messages: Sequence[Outbound]) -> None:
+    """Messages to customers are counted once."""
+    await conn.execute(
+        QUERIES["count_outbound"],
+        [each.message_id for each in messages],
+        [each.event_id for each in messages],
+        [each.workspace_id for each in messages],
+        [each.account_id for each in messages],
+        [each.chat_id for each in messages],
+        [each.agent_id for each in messages],
+        [each.occurred_time for each in messages],
+        [each.platform for each in messages],
+        [each.human for each in messages],
+    )
+
+
+async def learn_languages(conn: Connection, languages: Iterable[Language]) -> None:
+    """Entries have the newest language of their message."""
+    newest: dict[str, Language] = {}
+    for each in languages:
+        known = newest.get(each.message_id)
+        if known is None or known.version < each.version:
+            newest[each.message_id] = each
+    heard = list(newest.values())
+    await conn.execute(
+        QUERIES["learn_languages"],
+        [each.message_id for each in heard],
+        [each.chat_id for each in heard],
+        [each.version for each in heard],
+        [each.language for each in heard],
+    )
+
+
+async def load_people(
+    conn: Connection, users: Iterable[ChannelUserId], contacts: Iterable[ContactId]
+) -> dict[str, Ledger]:
+    """Returns, by workspace, every person to whom one of the channel users belongs or who is named."""
+    ledgers: dict[str, Ledger] = {}
+    for row in await conn.fetch(QUERIES["load_people"], list(set(users)), list(set(contacts))):
+        ledger = ledgers.setdefault(row["workspace_id"], Ledger({}, {}))
+        user = ChannelUserId(row["channel_user_id"])
+        ledger.members[user] = Member(user, ContactId(row["contact_id"]), row["version"])
+        if row["entry_id"] is not None:
+            entry = _entry(row)
+            ledger.entries[entry.entry_id] = entry
+    return ledgers
+
+
+def _entry(row: Any) -> Entry:
+    repeat_of = row["repeat_of"]
+    return Entry(
+        entry_id=EntryId(row["entry_id"]),
+        account_id=row["account_id"],
+        channel_user_id=ChannelUserId(row["channel_user_id"]),
+        event_id=row["event_id"],
+        occurred_time=row["occurred_time"],
+        judgement=Judgement(
+            Verdict(row["verdict"]), Reason(row["reason"]), None if repeat_of is None else EntryId(repeat_of)
+        ),
+    )
+
+
+async def write_members(conn: Connection, ledgers: dict[str, Ledger]) -> None:
+    """Channel users belong to whom the ledgers say."""
+    rows = [
+        (workspace_id, ledger.members[user])
+        for workspace_id, ledger in ledgers.items()
+        for user in ledger.changed_members
+    ]
+    if rows:
+        await conn.execute(
+            QUERIES["write_members"],
+            [member.channel_user_id for _, member in rows],
+            [workspace_id for workspace_id, _ in rows],
+            [member.contact_id for _, member in rows],
+            [member.version for _, member in rows],
+        )
+
+
+async def write_entries(conn: Connection, ledgers: dict[str, Ledger]) -> None:
+    """New entries are there, and those replaced by an earlier greeting."""
+    written = [greeting for ledger in ledgers.values() for greeting in ledger.greetings.values()]
+    if written:
+        await conn.execute(
+            QUERIES["write_entries"],
+            [each.entry_id for each in written],
+            [each.workspace_id for each in written],
+            [each.account_id for each in written],
+            [each.channel_user_id for each in written],
+            [each.event_id for each in written],
+            [each.message_id for each in written],
+            [each.occurred_time for each in written],
+            [each.received_time for each in written],
+            [each.platform for each in written],
+            [each.campaign_id for each in written],
+            [each.locale for each in written],
+            [each.country for each in written],
+        )
+
+
+async def write_verdicts(conn: Connection, ledgers: dict[str, Ledger]) -> None:
+    """Entries have the verdicts that the ledgers give."""
+    new: list[tuple[Any, ...]] = []
+    changed: list[tuple[Any, ...]] = []
+    for workspace_id, ledger in ledgers.items():
+        for entry_id, first in ledger.first_entries.items():
+            assert first.judgement is not None
+            judged = (ledger.first_contacts[entry_id], first.occurred_time, first.judgement.verdict)
+            new.append((workspace_id, entry_id, *judged, *_present(ledger.entries[entry_id])))
+        changed += (
+            (workspace_id, entry_id, *_present(ledger.entries[entry_id]))
+            for entry_id in ledger.changed_entries - ledger.first_entries.keys()
+        )
+    if new:
+        await conn.execute(QUERIES["insert_verdicts"], *_columns(new))
+    if changed:
+        await conn.execute(QUERIES["update_verdicts"], *_columns(changed))
+
+
+def _present(entry: Entry) -> tuple[str, str, str | None]:
+    assert entry.judgement is not None
+    return (entry.judgement.verdict, entry.judgement.reason, entry.judgement.repeat_of)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+async def insert_corrections(conn: Connection, bookings: Sequence[Booking]) -> None:
+    """The corrections are on record."""
+    rows = [
+        (
+            each.correction_id,
+            each.workspace_id,
+            each.correction.entry_id,
+            each.correction.from_verdict,
+            each.correction.to_verdict,
+            each.correction.cause.word,
+            each.correction.cause.kind,
+            each.correction.cause.cause_id,
+            each.correction.cause.actor,
+            each.correction.from_time,
+            each.correction.to_time,
+            each.from_booked_time,
+            each.to_booked_time,
+            each.effective_day,
+            each.booked_day,
+        )
+        for each in bookings
+    ]
+    await conn.execute(QUERIES["insert_corrections"], *_columns(rows))
+
+
+async def load_conversations(conn: Connection, conversation_ids: Iterable[str]) -> Conversations:
+    """Returns the conversations that are known, with their open waits."""
+    loaded = Conversations({}, {})
+    for row in await conn.fetch(QUERIES["load_conversations"], list(set(conversation_ids))):
+        key = row["conversation_id"]
+        loaded.known[key] = Conversation(
+            key,
+            row["workspace_id"],
+            row["account_id"],
+            row["platform"],
+            row["channel_user_id"],
+            row["agent_id"],
+            row["first_agent_id"],
+            row["position"],
+        )
+        if row["wait_id"] is not None:
+            loaded.open_waits[key] = Wait(row["wait_id"], key, row["owed_since"], row["wait_agent_id"])
+    return loaded
+
+
+async def write_conversations(conn: Connection, folded: Conversations) -> None:
+    """Conversations are as folded."""
+    changed = [folded.known[key] for key in sorted(folded.changed)]
+    if changed:
+        await conn.execute(
+            QUERIES["write_conversations"],
+            [each.conversation_id for each in changed],
+            [each.workspace_id for each in changed],
+            [each.account_id for each in changed],
+            [each.platform for each in changed],
+            [each.channel_user_id for each in changed],
+            [each.agent_id for each in changed],
+            [each.first_agent_id for each in changed],
+            [each.position for each in changed],
+        )
+
+
+async def write_waits(conn: Connection, folded: Conversations) -> None:
+    """Waits are as folded."""
+    waits = list(folded.waits.values())
+    if waits:
+        await conn.execute(
+            QUERIES["write_waits"],
+            [each.wait_id for each in waits],
+            [each.conversation_id for each in waits],
+            [folded.known[each.conversation_id].workspace_id for each in waits],
+            [each.agent_id for each in waits],
+            [each.end_agent_id for each in waits],
+            [each.owed_since for each in waits],
+            [each.end_time for each in waits],
+            [each.ending for each in waits],
+            [each.close_reason for each in waits],
+        )
+
+
+async def freeze_agents(conn: Connection, folded: Conversations) -> None:
+    """Entries of conversations that have their first agent now have him for ever."""
+    if folded.first_assigned:
+        await conn.execute(QUERIES["freeze_agents"], list(folded.first_assigned))
+
+
+async def hand_over_messages(conn: Connection, folded: Conversations) -> None:
+    """Messages that nobody held belong to the agent who took their conversation."""
+    if folded.taken:
+        await conn.execute(QUERIES["hand_over_messages"], list(folded.taken))
