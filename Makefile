@@ -13,7 +13,7 @@ ifdef LOBBY_PORT
 export LOBBY_PORT
 endif
 
-.PHONY: help setup pins up down test check format lint types imports contracts generated fuzz bench protos
+.PHONY: help setup pins up down test check format lint types imports contracts generated fuzz bench protos docs
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## ?/\1\t/' | expand -t 10
@@ -60,13 +60,19 @@ generated: setup
 		$(BIN)/python scripts/generate_protos.py "$$fresh/src" "$$fresh/contract.binpb"; \
 		diff -r --brief --exclude=__pycache__ "$$fresh/src" protos/src \
 		&& cmp "$$fresh/contract.binpb" services/gateway/src/lobby_gateway/contract.binpb \
-		|| { echo 'generated code is not current: make protos'; exit 1; }
+		|| { echo 'generated code is not current: make protos'; exit 1; }; \
+		$(BIN)/python scripts/document_configuration.py "$$fresh/configuration.md"; \
+		diff "$$fresh/configuration.md" docs/configuration.md \
+		|| { echo 'docs/configuration.md is not current: make docs'; exit 1; }
 
 fuzz: setup ## fuzzes at length
 	@$(BIN)/python -m pytest -m fuzz $(ARGS)
 
 bench: setup ## prints one JSON object a line
 	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+docs: setup ## rewrites docs/configuration.md from the config objects
+	@$(BIN)/python scripts/document_configuration.py
 
 protos: setup ## regenerates protos/src from the .proto files
 	@$(BIN)/python scripts/generate_protos.py
