@@ -15,7 +15,7 @@ from lobby_gateway.domain import Key, Principal, Workspace
 QUERIES = sql.load("lobby_gateway")
 
 
-async def find_workspace(conn: Connection | asyncpg.Pool, workspace_id: str) -> Workspace | None:
+async def find_workspace(conn: "Connection | asyncpg.Pool", workspace_id: str) -> Workspace | None:
     """Returns the workspace."""
     row = await conn.fetchrow(QUERIES["find_workspace"], workspace_id)
     return Workspace(**row) if row else None
