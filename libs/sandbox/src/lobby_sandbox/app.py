@@ -31,7 +31,9 @@ def build_app(log: Log, patience: Patience | None = None, mint: Mint | None = No
     app = web.Application(middlewares=[_logging(log), _refusing], client_max_size=MAX_BODY)
 
     async def deliver(app: web.Application) -> AsyncIterator[None]:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100)) as session:
+        # Kept shorter than any receiver keeps an idle connection: a webhook must not meet one that is closing.
+        connector = aiohttp.TCPConnector(limit=100, keepalive_timeout=2)
+        async with aiohttp.ClientSession(connector=connector) as session:
             app[_DELIVERY] = delivery = Delivery(session, patience)
             yield
             await delivery.close()

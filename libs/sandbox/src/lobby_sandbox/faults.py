@@ -1,5 +1,6 @@
 """How a platform answers its next requests, when a test says so."""
 
+import re
 from collections import deque
 from typing import Annotated, Any, Literal
 
@@ -8,6 +9,9 @@ import msgspec
 from lobby_sandbox.contract import Purpose
 
 QUEUE_LIMIT = 10_000
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +36,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.http_status is None and self.drop is None and not self.delay_ms and not self.answers:
             raise ValueError("a fault needs http_status, body, headers, drop or delay_ms")
+        for name, value in self.headers.items():
+            if not _HEADER_NAME.fullmatch(name) or not value.isprintable() or name.lower() in _FRAMING:
+                raise ValueError(f"header {name!r} cannot be sent")
 
     @property
     def answers(self) -> bool:

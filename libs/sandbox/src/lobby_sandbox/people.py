@@ -57,7 +57,7 @@ class People:
     def meet(self, customer_id: str, name: str | None, language: str | None) -> Person:
         """The person behind this id, from now on under this name and language where they are given."""
         person = self.person(customer_id)
-        given, _, family = (name or person.name).strip().partition(" ")
+        given, _, family = ((name or "").strip() or person.name).partition(" ")
         person = Person(given, family.strip() or None, language or person.language)
         self._known.put(customer_id, person)
         return person

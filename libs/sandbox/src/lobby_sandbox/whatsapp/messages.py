@@ -77,7 +77,7 @@ def _location(scene: Scene) -> Part:
 
 def _contact(scene: Scene) -> Part:
     phone = str(scene.hints.get("phone_number") or scene.customer.phone or "").removeprefix("+")
-    name = str(scene.hints.get("first_name") or scene.text or scene.customer.person.name)
+    name = str(scene.hints.get("first_name") or scene.text or "").strip() or scene.customer.person.name
     phones = [{"phone": f"+{phone}", "wa_id": phone, "type": "CELL"}] if phone else []
     card = {"name": {"first_name": name.split(maxsplit=1)[0], "formatted_name": name}, "phones": phones}
     return Part("contacts", "contacts", [card])

@@ -113,7 +113,7 @@ def _refuse_recipient(body: Json) -> GraphError | None:
 
 
 def _refuse_content(body: Json) -> GraphError | None:
-    type_ = body.get("type", "text")
+    type_ = str(body.get("type", "text"))
     if type_ not in CHECKS:
         return invalid(f'Param type must be one of {{{", ".join(sorted(CHECKS)).upper()}}} - got "{type_}".')
     content = body.get(type_)
