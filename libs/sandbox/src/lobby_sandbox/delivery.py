@@ -1,7 +1,7 @@
 """Webhooks on their way to whoever registered for them."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +29,13 @@ class Patience:
     receipt: float = 0.02
     """Seconds before each receipt of a send."""
 
-    def pauses(self) -> Iterator[float]:
-        """The seconds to wait before each further attempt."""
-        waited, pause = 0.0, self.first
-        while waited + pause <= self.total:
-            yield pause
-            waited += pause
-            pause = min(2 * pause, self.longest)
+    def pause(self, attempt: int, waited: float, asked: float = 0.0) -> float | None:
+        """The seconds before the next attempt after this many further ones; None when it is time to give up.
+
+        `waited` is the sum of the pauses so far, `asked` what the receiver itself asked for.
+        """
+        pause = max(min(self.first * 2**attempt, self.longest), asked)
+        return pause if waited + pause <= self.total else None
 
 
 class Delivery:
@@ -88,11 +88,14 @@ class Delivery:
             await self.post(webhook)
 
     async def _insist(self, webhook: Webhook, reply: Reply) -> None:
-        for pause in self._patience.pauses():
-            await asyncio.sleep(max(pause, min(reply.retry_after, self._patience.total)))
-            reply = await self.attempt(webhook)
-            if reply.accepted:
+        attempt, waited = 0, 0.0
+        while not reply.accepted:
+            pause = self._patience.pause(attempt, waited, reply.retry_after)
+            if pause is None:
                 return
+            await asyncio.sleep(pause)
+            attempt, waited = attempt + 1, waited + pause
+            reply = await self.attempt(webhook)
 
     async def _request(self, method: str, url: str, **arguments: Any) -> Reply:
         timeout = aiohttp.ClientTimeout(total=self._patience.answer)
