@@ -55,6 +55,15 @@ class Platform:
             if message_id not in self.answered:
                 await asyncio.sleep(0.1)
 
+    async def answers_more(self) -> None:
+        """So many more webhooks were answered 200."""
+        enough = len(self.answered) + 30
+
+        async def grew() -> bool:
+            return len(self.answered) >= enough
+
+        await until(grew, seconds=40)
+
     def _body(self, message_id: str, phone: str) -> bytes:
         value = {
             "messaging_product": "whatsapp",
@@ -113,12 +122,12 @@ async def test_whatever_dies_every_message_answered_200_is_there_exactly_once(tm
         platform = Platform(session, lobby, account_id, number)
         senders = [asyncio.create_task(platform.send_until_stopped()) for _ in range(6)]
         for victim in VICTIMS:
-            await until(lambda so_far=len(platform.answered): _grew(platform, so_far), seconds=40)
+            await platform.answers_more()
             pid = stack.ready().processes[victim]
             os.kill(pid, signal.SIGKILL)
             await until(lambda name=victim, old=pid: restarted(stack, name, old), seconds=15)
             await until(lambda: serving(session, ready.gateway_url), seconds=30)
-        await until(lambda so_far=len(platform.answered): _grew(platform, so_far), seconds=40)
+        await platform.answers_more()
         platform.stopped = True
         await asyncio.wait_for(asyncio.gather(*senders), 60)
         sent = len(platform.answered)
@@ -134,10 +143,6 @@ async def test_whatever_dies_every_message_answered_200_is_there_exactly_once(tm
         assert totals["messages_in"] == sent
         assert totals["new"] == found["entries"] == found["people"] == min(CUSTOMERS, sent)
         assert set(platform.statuses) <= {0, 200, 503}
-
-
-async def _grew(platform: Platform, before: int) -> bool:
-    return len(platform.answered) >= before + 30
 
 
 async def _phone_number_id(stack: Stack, account_id: str) -> str:
