@@ -1,0 +1,227 @@
+"""ContactService: proto in, use-case, proto out."""
+
+from collections.abc import Sequence
+
+from lobby.connectors.v1.account_pb2 import Platform
+from lobby.identity.v1 import contact_service_pb2 as pb
+from lobby.identity.v1 import events_pb2
+from lobby.identity.v1.contact_pb2 import Contact, ContactIdentifier, Merge
+from lobby.identity.v1.contact_service_pb2_grpc import ContactServiceServicer
+from lobby_common import caller, pages, tracing
+from lobby_common.caller import Caller
+from lobby_common.errors import Invalid, NotFound
+from lobby_common.events import EventLog, Tx
+from lobby_common.events.log import Connection
+from lobby_common.ids import is_id
+from lobby_common.requests import answer_once
+from lobby_common.times import to_proto, utc_now
+from lobby_identity import events
+from lobby_identity.app import merging, people
+from lobby_identity.app.linking import Undone
+from lobby_identity.app.merging import Merged
+from lobby_identity.app.people import Person, Place, Row
+from lobby_identity.clients import Visibility
+from lobby_identity.domain.identifiers import WorkspaceId
+from lobby_identity.store import IdentifierRow, StoredLink
+
+_AGENT = "agent"
+_ROUNDS = 20
+"""Pages that are looked through for contacts that an agent may see, before he gets what was found so far."""
+
+
+class ContactApi(ContactServiceServicer):
+    """Answers for contacts, merges and undos. Agents see the contacts that routing lets them see."""
+
+    def __init__(self, log: EventLog, visibility: Visibility) -> None:
+        self._log = log
+        self._visibility = visibility
+
+    async def GetContact(self, request: pb.GetContactRequest, context: object) -> pb.GetContactResponse:
+        """Returns a person; a merged-away id answers with the canonical contact."""
+        who = caller.current()
+        person = await self._visible_person(who, request.contact_id)
+        return pb.GetContactResponse(contact=_contact(person))
+
+    async def ListContacts(self, request: pb.ListContactsRequest, context: object) -> pb.ListContactsResponse:
+        """Returns a page of canonical contacts."""
+        who = caller.current()
+        size = pages.size(request.page_size)
+        query = request.query.replace("\x00", "\ufffd").strip()
+        rows, end = await self._page(who, query, _place(request.page_token), size)
+        async with self._log.pool.acquire() as conn:
+            found = await people.read(conn, WorkspaceId(who.workspace_id), [row.contact_id for row in rows])
+        return pb.ListContactsResponse(
+            contacts=[_contact(person) for person in found],
+            next_page_token="" if end is None else pages.encode(end.contact_id, end.name_key),
+        )
+
+    async def MergeContacts(self, request: pb.MergeContactsRequest, context: object) -> pb.MergeContactsResponse:
+        """Links two contacts; the URL's id survives."""
+        who = caller.current()
+        for each in (request.contact_id, request.other_contact_id):
+            await self._visible_person(who, each)
+
+        async with self._log.transaction() as tx:
+
+            async def make() -> pb.MergeContactsResponse:
+                return await _merge(tx, who, request)
+
+            return await answer_once(tx, "MergeContacts", request.request_id, pb.MergeContactsResponse, make)
+
+    async def UndoMerge(self, request: pb.UndoMergeRequest, context: object) -> pb.UndoMergeResponse:
+        """Takes one link away."""
+        who = caller.current()
+        workspace_id = WorkspaceId(who.workspace_id)
+        async with self._log.pool.acquire() as conn:
+            link = await merging.find_link(conn, workspace_id, request.merge_id)
+        for each in (link.contact_id, link.other_contact_id):
+            await self._visible_person(who, each)
+
+        async with self._log.transaction() as tx:
+
+            async def make() -> pb.UndoMergeResponse:
+                return await _undo(tx, who, request.merge_id)
+
+            return await answer_once(tx, "UndoMerge", request.request_id, pb.UndoMergeResponse, make)
+
+    async def _visible_person(self, who: Caller, contact_id: str) -> Person:
+        """Returns the person behind an id. Raises NotFound also for one that the caller may not see."""
+        workspace_id = WorkspaceId(who.workspace_id)
+        async with self._log.pool.acquire() as conn:
+            root = await people.root_of(conn, workspace_id, contact_id)
+            person = (await people.read(conn, workspace_id, [root]))[0]
+        # Routing may still know the person by an id that was merged away a moment ago.
+        if who.role == _AGENT and not await self._visibility.of(person.record_ids):
+            raise NotFound("CONTACT_NOT_FOUND", "there is no such contact in this workspace")
+        return person
+
+    async def _page(self, who: Caller, query: str, after: Place | None, size: int) -> tuple[list[Row], Place | None]:
+        """Returns the contacts of a page that the caller may see, and where the next begins; None at the end."""
+        page: list[Row] = []
+        for _ in range(_ROUNDS):
+            wanted = size if who.role != _AGENT else pages.LARGEST
+            async with self._log.pool.acquire() as conn:
+                rows = await people.search(conn, WorkspaceId(who.workspace_id), query, after, wanted + 1)
+            more = len(rows) > wanted
+            rows = rows[:wanted]
+            page += await self._visible(who, rows)
+            if len(page) > size or (len(page) == size and more):
+                return page[:size], page[size - 1].place
+            if not more:
+                return page, None
+            after = rows[-1].place
+        return page, after
+
+    async def _visible(self, who: Caller, rows: Sequence[Row]) -> list[Row]:
+        if who.role != _AGENT or not rows:
+            return list(rows)
+        visible = await self._visibility.of([row.contact_id for row in rows])
+        return [row for row in rows if row.contact_id in visible]
+
+
+async def _merge(tx: Tx, who: Caller, request: pb.MergeContactsRequest) -> pb.MergeContactsResponse:
+    now = utc_now()
+    workspace_id = WorkspaceId(who.workspace_id)
+    merged = await merging.merge(
+        tx.conn,
+        workspace_id,
+        request.contact_id,
+        request.other_contact_id,
+        note=request.note,
+        actor=who.actor,
+        now=now,
+    )
+    if merged.joined is not None:
+        joined = merged.joined
+        tx.tell(
+            events.merged(
+                merged.link.link_id,
+                joined.members,
+                joined.merged_root,
+                joined.roots.version,
+                evidence=merging.MANUAL,
+                actor=who.actor,
+            ),
+            workspace_id=workspace_id,
+            key=joined.root,
+            event_id=events.merged_id(merged.link.link_id),
+            time=now,
+            traceparent=tracing.current(),
+        )
+    return await _merge_answer(tx.conn, workspace_id, merged)
+
+
+async def _merge_answer(conn: Connection, workspace_id: WorkspaceId, merged: Merged) -> pb.MergeContactsResponse:
+    person = (await people.read(conn, workspace_id, [merged.root]))[0]
+    return pb.MergeContactsResponse(merge=_link(merged.link), contact=_contact(person))
+
+
+async def _undo(tx: Tx, who: Caller, merge_id: str) -> pb.UndoMergeResponse:
+    now = utc_now()
+    workspace_id = WorkspaceId(who.workspace_id)
+    undone = await merging.undo(tx.conn, workspace_id, merge_id, actor=who.actor, now=now)
+    if undone.groups:
+        _tell_split(tx, who, undone)
+    persons = await people.read(tx.conn, workspace_id, undone.roots)
+    return pb.UndoMergeResponse(merge=_link(undone.link), contacts=[_contact(person) for person in persons])
+
+
+def _tell_split(tx: Tx, who: Caller, undone: Undone) -> None:
+    tx.tell(
+        events_pb2.ContactSplit(
+            merge_id=undone.link.link_id,
+            groups=[events.group(members) for members in undone.groups],
+            version=undone.version,
+            actor=who.actor,
+        ),
+        workspace_id=who.workspace_id,
+        key=undone.roots[0],
+        event_id=events.split_id(undone.link.link_id),
+        traceparent=tracing.current(),
+    )
+
+
+def _place(page_token: str) -> Place | None:
+    """Raises Invalid BAD_PAGE_TOKEN."""
+    values = pages.decode(page_token, 2)
+    if values is None:
+        return None
+    contact_id, name_key = values
+    if not isinstance(contact_id, str) or not is_id(contact_id) or isinstance(name_key, int):
+        raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
+    return Place(contact_id, name_key)
+
+
+def _contact(person: Person) -> Contact:
+    known = person.profile
+    return Contact(
+        contact_id=person.contact_id,
+        display_name=known.display_name,
+        identifiers=[_identifier(row) for row in person.identifiers],
+        tags=known.tags,
+        language=known.language,
+        country=known.country,
+        first_entry_time=to_proto(known.first_entry_time) if known.first_entry_time else None,
+    )
+
+
+def _identifier(row: IdentifierRow) -> ContactIdentifier:
+    return ContactIdentifier(
+        kind=row.kind,
+        scope=row.scope,
+        value=row.value,
+        platform=Platform.ValueType(row.platform),
+        first_seen_time=to_proto(row.first_seen_time),
+        retired_time=to_proto(row.retired_time) if row.retired_time else None,
+    )
+
+
+def _link(link: StoredLink) -> Merge:
+    return Merge(
+        merge_id=link.link_id,
+        contact_id=link.contact_id,
+        other_contact_id=link.other_contact_id,
+        note=link.note,
+        create_time=to_proto(link.create_time),
+        undo_time=to_proto(link.end_time) if link.end_time else None,
+    )

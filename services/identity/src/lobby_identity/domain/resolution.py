@@ -1,0 +1,274 @@
+"""Who wrote: a batch of sightings, in order, against what is known, gives a plan of what to store and whom to link.
+
+The rules (DESIGN §4): all addresses that a platform gives together are one channel user; an address belongs to one
+channel user as long as it holds; addresses that lead to several channel users are evidence that those are one person.
+The plan is a pure function, so a transaction that lost a race reads the winner's rows and plans again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from lobby_common.ids import derive_id
+from lobby_identity.domain.identifiers import (
+    FOREVER,
+    Address,
+    ChannelUserId,
+    ContactId,
+    Holding,
+    Key,
+    WorkspaceId,
+    holding_at,
+    holding_ended_by,
+)
+
+PLATFORM_ALIAS = "platform_alias"
+VERIFIED_PHONE = "verified_phone"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One event that names addresses of one platform user."""
+
+    event_id: str
+    workspace_id: WorkspaceId
+    at: datetime
+    platform: int
+    addresses: tuple[Address, ...]
+    """Hold at that time."""
+    retired: tuple[Address, ...] = ()
+    """End at that time."""
+    own_phones: tuple[Address, ...] = ()
+    """Phones that the platform vouches to be his."""
+
+    def needs(self) -> Iterable[Key]:
+        """Returns what has to be known to judge it."""
+        return (address.key for address in (*self.addresses, *self.retired, *self.own_phones))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the tables say about the keys of a batch."""
+
+    holdings: Mapping[Key, Sequence[Holding]]
+    ages: Mapping[ChannelUserId, datetime]
+    """First seen time of every channel user in `holdings`."""
+    claimants: Mapping[Key, Sequence[ChannelUserId]] = field(default_factory=dict)
+    """Who claims a phone that nobody holds yet, first claim first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A channel user met for the first time, and the contact it begins as."""
+
+    channel_user_id: ChannelUserId
+    contact_id: ContactId
+    workspace_id: WorkspaceId
+    platform: int
+    first_seen_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """An identifier row to write."""
+
+    key: Key
+    value: str
+    platform: int
+    channel_user_id: ChannelUserId | None
+    first_seen_time: datetime
+    retired_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """A stored identifier that stops matching."""
+
+    key: Key
+    retired_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A phone that the platform vouches to be a channel user's."""
+
+    key: Key
+    value: str
+    channel_user_id: ChannelUserId
+    event_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """Evidence that two channel users are one person; `sighting` is the place in the batch of what showed it."""
+
+    elder: ChannelUserId
+    younger: ChannelUserId
+    evidence: str
+    sighting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a batch comes to."""
+
+    authors: Sequence[ChannelUserId]
+    """Channel user of each sighting."""
+    newcomers: Mapping[ChannelUserId, Newcomer]
+    bindings: Sequence[Binding]
+    retirements: Sequence[Retirement]
+    claims: Sequence[Claim]
+    bonds: Sequence[Bond]
+    changed: Mapping[int, None]
+    """Sightings, in order, after which a channel user met before has other addresses."""
+
+
+def plan(sightings: Sequence[Sighting], known: Known) -> Plan:
+    """Returns what the sightings, applied in order, make of what is known. The same input gives the same ids."""
+    desk = _Desk(known)
+    authors = [desk.author(place, sighting) for place, sighting in enumerate(sightings)]
+    bindings, retirements = desk.differences()
+    return Plan(authors, desk.newcomers, bindings, retirements, desk.claims, desk.bonds, desk.changed)
+
+
+class _Desk:
+    """The state of what is known while a batch is judged."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._holdings: dict[Key, Sequence[Holding]] = dict(known.holdings)
+        self._ages: dict[ChannelUserId, datetime] = dict(known.ages)
+        self._claimants: dict[Key, Sequence[ChannelUserId]] = dict(known.claimants)
+        self._touched: dict[Key, tuple[str, int]] = {}
+        self.newcomers: dict[ChannelUserId, Newcomer] = {}
+        self.claims: list[Claim] = []
+        self.bonds: list[Bond] = []
+        self.changed: dict[int, None] = {}
+
+    def author(self, place: int, sighting: Sighting) -> ChannelUserId:
+        """Returns whose sighting it is, after everything that follows from it."""
+        holders = [
+            holding.channel_user_id
+            for address in sighting.addresses
+            if (holding := holding_at(self._holdings.get(address.key, ()), sighting.at)) and holding.channel_user_id
+        ]
+        if sighting.retired:
+            holders += self._former_holders(sighting)
+        author = self._eldest(holders) if holders else self._newcomer(sighting)
+        for holder in dict.fromkeys(holders):
+            if holder != author:
+                self.bonds.append(Bond(author, holder, PLATFORM_ALIAS, place))
+        for address in sighting.addresses:
+            held = holding_at(self._holdings.get(address.key, ()), sighting.at)
+            if held is None or held.channel_user_id is None:
+                self._bind(place, sighting, author, address)
+        for address in sighting.retired:
+            self._retire(place, sighting, author, address)
+        for phone in sighting.own_phones:
+            self._claim(place, sighting, author, phone)
+        return author
+
+    def _former_holders(self, sighting: Sighting) -> list[ChannelUserId]:
+        ended = [holding_ended_by(self._holdings.get(address.key, ()), sighting.at) for address in sighting.retired]
+        return [holding.channel_user_id for holding in ended if holding and holding.channel_user_id]
+
+    def _eldest(self, holders: Sequence[ChannelUserId]) -> ChannelUserId:
+        return min(holders, key=lambda each: (self._ages[each], each)) if len(holders) > 1 else holders[0]
+
+    def _newcomer(self, sighting: Sighting) -> ChannelUserId:
+        channel_user_id = born_of(sighting.event_id, sighting.at)
+        self.newcomers[channel_user_id] = Newcomer(
+            channel_user_id,
+            ContactId(derive_id(sighting.at, "contact", sighting.event_id)),
+            sighting.workspace_id,
+            sighting.platform,
+            sighting.at,
+        )
+        self._ages[channel_user_id] = sighting.at
+        return channel_user_id
+
+    def _bind(self, place: int, sighting: Sighting, author: ChannelUserId, address: Address) -> None:
+        """The address is the author's; those who claimed it as their phone are the same person."""
+        key = address.key
+        before = self._holdings.get(key, ())
+        self._holdings[key] = [
+            *(each for each in before if each.channel_user_id is not None),
+            Holding(author, sighting.at),
+        ]
+        self._touched[key] = (address.value, sighting.platform)
+        self._note_change(place, author)
+        for claimant in self._claimants.pop(key, ()):
+            if claimant != author:
+                self._bond_by_age(author, claimant, VERIFIED_PHONE, place)
+
+    def _retire(self, place: int, sighting: Sighting, author: ChannelUserId, address: Address) -> None:
+        """The address no longer leads to its holder; one never met is remembered as the author's former one."""
+        key = address.key
+        if any(key == each.key for each in sighting.addresses):
+            return
+        before = self._holdings.get(key, ())
+        holding = holding_ended_by(before, sighting.at)
+        if holding is not None and holding.channel_user_id is not None:
+            if holding.retired_time != FOREVER:
+                return
+            after = [replace(each, retired_time=sighting.at) if each is holding else each for each in before]
+        elif any(each.channel_user_id == author for each in before):
+            return
+        else:
+            after = [*before, Holding(author, sighting.at, sighting.at)]
+        self._holdings[key] = after
+        self._touched[key] = (address.value, sighting.platform)
+        self._note_change(place, author)
+
+    def _claim(self, place: int, sighting: Sighting, author: ChannelUserId, phone: Address) -> None:
+        """The author is the person who has this phone; where nobody has it yet the claim waits for him."""
+        key = phone.key
+        holding = holding_at(self._holdings.get(key, ()), sighting.at)
+        if holding is not None and holding.channel_user_id is not None:
+            if holding.channel_user_id != author:
+                self._bond_by_age(holding.channel_user_id, author, VERIFIED_PHONE, place)
+            return
+        claimants = self._claimants.get(key, ())
+        if author in claimants:
+            return
+        if claimants:
+            self._bond_by_age(claimants[0], author, VERIFIED_PHONE, place)
+        if holding is None:
+            self._holdings[key] = [*self._holdings.get(key, ()), Holding(None, sighting.at)]
+            self._touched[key] = (phone.value, sighting.platform)
+        self._claimants[key] = [*claimants, author]
+        self.claims.append(Claim(key, phone.value, author, sighting.event_id, sighting.at))
+        self._note_change(place, author)
+
+    def _bond_by_age(self, one: ChannelUserId, other: ChannelUserId, evidence: str, place: int) -> None:
+        elder = self._eldest([one, other])
+        self.bonds.append(Bond(elder, other if elder == one else one, evidence, place))
+
+    def _note_change(self, place: int, author: ChannelUserId) -> None:
+        if author not in self.newcomers:
+            self.changed[place] = None
+
+    def differences(self) -> tuple[list[Binding], list[Retirement]]:
+        """Returns the rows to write so that the tables say what the desk says."""
+        bindings: list[Binding] = []
+        retirements: list[Retirement] = []
+        for key, (value, platform) in self._touched.items():
+            before = self._known.holdings.get(key, ())
+            stored = {(each.channel_user_id, each.first_seen_time): each for each in before}
+            for each in self._holdings[key]:
+                old = stored.get((each.channel_user_id, each.first_seen_time))
+                if old is None:
+                    bindings.append(
+                        Binding(key, value, platform, each.channel_user_id, each.first_seen_time, each.retired_time)
+                    )
+                elif old.retired_time != each.retired_time:
+                    retirements.append(Retirement(key, each.retired_time))
+        return sorted(bindings, key=lambda each: (each.key, each.retired_time)), sorted(
+            retirements, key=lambda each: each.key
+        )
+
+
+def born_of(event_id: str, at: datetime) -> ChannelUserId:
+    """Returns the id of the channel user that an event makes, if it makes one."""
+    return ChannelUserId(derive_id(at, "channel_user", event_id))

@@ -1,0 +1,246 @@
+"""What identity hears from connectors and what it tells the others.
+
+Applying a batch twice is harmless: ids of people, links and events follow from the ids of the events heard.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+from google.protobuf.message import Message
+
+from lobby.connectors.v1 import events_pb2 as connectors
+from lobby.connectors.v1.message_pb2 import MESSAGE_KIND_UNSPECIFIED, MESSAGE_KIND_UNSUPPORTED
+from lobby.identity.v1 import events_pb2 as pb
+from lobby_common.events import Incoming, Tx
+from lobby_common.ids import derive_id
+from lobby_common.times import from_proto, utc_now
+from lobby_identity.app import identify
+from lobby_identity.app.identify import Change, Heard, Identity, Merge, Refusal
+from lobby_identity.domain.graph import Record
+from lobby_identity.domain.identifiers import PHONE, Address, ContactId, WorkspaceId, address
+from lobby_identity.domain.profile import Hints
+from lobby_identity.domain.resolution import Sighting
+
+_LOG = structlog.get_logger("identity")
+_TEXT_START = 200
+
+
+class NoIdentifier(ValueError):
+    """An event names nobody: it cannot be said whose it is."""
+
+
+class PeopleHandler:
+    """Hears who wrote, and tells who that is."""
+
+    handles: tuple[type[Message], ...] = (
+        connectors.MessageReceived,
+        connectors.IdentifierChanged,
+        connectors.ReferralSeen,
+    )
+
+    async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
+        """Every message is identified; people are what all events so far say."""
+        now = utc_now()
+        heard = [_READERS[type(each.payload)](each) for each in events]
+        outcome = await identify.identify(tx.conn, heard, now=now)
+        for incoming, each, identity in zip(events, heard, outcome.identities, strict=True):
+            if isinstance(incoming.payload, connectors.MessageReceived):
+                _tell_identified(tx, incoming, incoming.payload, identity, at=each.sighting.at, now=now)
+        for merge in outcome.merges:
+            _tell_merged(tx, events[merge.place], merge, now)
+        for refusal in outcome.refusals:
+            _log_refusal(events[refusal.place], refusal)
+        for change in outcome.changes:
+            _tell_changed(tx, events[change.place], change, heard[change.place].sighting.at, now)
+
+
+# Heard
+
+
+def _addresses(workspace_id: WorkspaceId, identifiers: Sequence[connectors.Identifier]) -> tuple[Address, ...]:
+    return tuple(address(workspace_id, each.kind, each.scope, each.value) for each in identifiers if each.value)
+
+
+def _read_message(incoming: Incoming) -> Heard:
+    payload = incoming.payload
+    assert isinstance(payload, connectors.MessageReceived)
+    workspace_id = WorkspaceId(incoming.event.workspace_id)
+    at = from_proto(payload.occurred_time)
+    sighting = Sighting(
+        incoming.event.id,
+        workspace_id,
+        at,
+        payload.platform,
+        _addresses(workspace_id, payload.identifiers),
+        own_phones=tuple(
+            address(workspace_id, PHONE, "", card.phone) for card in payload.cards if card.own and card.phone
+        )
+        if payload.cards
+        else (),
+    )
+    hints = Hints(at, payload.display_name, payload.locale, payload.country, payload.greeting)
+    return _heard(sighting, hints, payload.account_id, payload.referral if payload.HasField("referral") else None)
+
+
+def _read_change(incoming: Incoming) -> Heard:
+    payload = incoming.payload
+    assert isinstance(payload, connectors.IdentifierChanged)
+    workspace_id = WorkspaceId(incoming.event.workspace_id)
+    at = from_proto(payload.change_time)
+    sighting = Sighting(
+        incoming.event.id,
+        workspace_id,
+        at,
+        payload.platform,
+        _addresses(workspace_id, payload.current),
+        _addresses(workspace_id, payload.retired),
+    )
+    return _heard(sighting, Hints(at, payload.display_name, payload.locale))
+
+
+def _read_referral(incoming: Incoming) -> Heard:
+    payload = incoming.payload
+    assert isinstance(payload, connectors.ReferralSeen)
+    workspace_id = WorkspaceId(incoming.event.workspace_id)
+    at = from_proto(payload.occurred_time)
+    sighting = Sighting(
+        incoming.event.id, workspace_id, at, payload.platform, _addresses(workspace_id, payload.identifiers)
+    )
+    return _heard(sighting, Hints(at), payload.account_id, payload.referral)
+
+
+def _heard(
+    sighting: Sighting, hints: Hints, account_id: str = "", referral: connectors.Referral | None = None
+) -> Heard:
+    if not sighting.addresses and not sighting.retired:
+        raise NoIdentifier("the event names no identifier")
+    source = None
+    if referral is not None:
+        source = (
+            _storable(referral.source_type),
+            _storable(referral.source_id),
+            _storable(referral.click_id),
+            _storable(referral.source_url),
+            _storable(referral.headline),
+        )
+    return Heard(sighting, hints, account_id, source)
+
+
+def _storable(text: str) -> str:
+    return text.replace("\x00", "\ufffd")
+
+
+_READERS: dict[type[Message], Callable[[Incoming], Heard]] = {
+    connectors.MessageReceived: _read_message,
+    connectors.IdentifierChanged: _read_change,
+    connectors.ReferralSeen: _read_referral,
+}
+
+
+# Told
+
+
+def _tell_identified(
+    tx: Tx,
+    incoming: Incoming,
+    message: connectors.MessageReceived,
+    identity: Identity,
+    *,
+    at: datetime,
+    now: datetime,
+) -> None:
+    payload = pb.MessageIdentified(
+        message_id=message.message_id,
+        account_id=message.account_id,
+        platform=message.platform,
+        chat=message.chat,
+        channel_user_id=identity.channel_user_id,
+        contact_id=identity.contact_id,
+        kind=message.kind if message.kind != MESSAGE_KIND_UNSPECIFIED else MESSAGE_KIND_UNSUPPORTED,
+        text_start=message.text[:_TEXT_START],
+        occurred_time=message.occurred_time,
+        received_time=message.received_time,
+        display_name=message.display_name,
+        locale=message.locale,
+        country=message.country,
+        referral=message.referral if message.HasField("referral") else None,
+        window_close_time=message.window_close_time if message.HasField("window_close_time") else None,
+        greeting=message.greeting,
+        first_message=identity.is_new,
+    )
+    tx.tell(
+        payload,
+        workspace_id=incoming.event.workspace_id,
+        key=incoming.event.key,
+        event_id=derive_id(at, "message_identified", message.message_id),
+        time=now,
+        traceparent=incoming.traceparent,
+        cause_id=incoming.event.id,
+    )
+
+
+def _tell_merged(tx: Tx, incoming: Incoming, merge: Merge, now: datetime) -> None:
+    joined = merge.joined
+    tx.tell(
+        merged(merge.link_id, joined.members, joined.merged_root, joined.roots.version, evidence=merge.evidence),
+        workspace_id=incoming.event.workspace_id,
+        key=joined.root,
+        event_id=merged_id(merge.link_id),
+        time=now,
+        traceparent=incoming.traceparent,
+        cause_id=incoming.event.id,
+    )
+
+
+def _tell_changed(tx: Tx, incoming: Incoming, change: Change, at: datetime, now: datetime) -> None:
+    tx.tell(
+        pb.ContactChanged(contact_id=change.contact_id, fields=change.fields),
+        workspace_id=incoming.event.workspace_id,
+        key=change.contact_id,
+        event_id=derive_id(at, "contact_changed", incoming.event.id),
+        time=now,
+        traceparent=incoming.traceparent,
+        cause_id=incoming.event.id,
+    )
+
+
+def _log_refusal(incoming: Incoming, refusal: Refusal) -> None:
+    _LOG.warning("group_too_large", link_id=refusal.link_id, event_id=incoming.event.id, channel_users=refusal.size)
+
+
+def merged(
+    link_id: str,
+    members: Sequence[Record],
+    merged_root: ContactId,
+    version: int,
+    *,
+    evidence: str,
+    actor: str = "",
+) -> pb.ContactMerged:
+    """Returns the event that two persons became one."""
+    return pb.ContactMerged(
+        merge_id=link_id,
+        group=group(members),
+        merged_contact_id=merged_root,
+        version=version,
+        evidence=evidence,
+        actor=actor,
+    )
+
+
+def merged_id(link_id: str) -> str:
+    """Returns the id of the event that tells a link's merge: a link merges once."""
+    return derive_id(None, "contact_merged", link_id)
+
+
+def split_id(link_id: str) -> str:
+    """Returns the id of the event that tells a link's undo: a link ends once."""
+    return derive_id(None, "contact_split", link_id)
+
+
+def group(members: Sequence[Record]) -> pb.ContactGroup:
+    """Returns the whole membership of a person."""
+    return pb.ContactGroup(
+        contact_id=members[0].root, channel_user_ids=sorted(each.channel_user_id for each in members)
+    )

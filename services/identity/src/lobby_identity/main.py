@@ -1,0 +1,25 @@
+"""Builds identity."""
+
+from lobby.identity.v1.contact_service_pb2_grpc import add_ContactServiceServicer_to_server
+from lobby_common.service import Runtime, Service, run
+from lobby_identity.api import ContactApi
+from lobby_identity.clients import RoutingVisibility
+from lobby_identity.config import IdentityConfig
+from lobby_identity.events import PeopleHandler
+from lobby_identity.journey import Journey
+
+
+async def build(runtime: Runtime) -> None:
+    """Identity hears who wrote, tells who that is, and answers for contacts."""
+    runtime.consume(PeopleHandler(), ("connectors",))
+    visibility = RoutingVisibility(runtime.channel("routing"))
+    runtime.serve(add_ContactServiceServicer_to_server, ContactApi(runtime.log, visibility))
+    runtime.journey(Journey(runtime.log).describe)
+
+
+SERVICE = Service(name="identity", config=IdentityConfig, build=build, package="lobby_identity")
+
+
+def main() -> None:
+    """Runs identity until it is told to stop."""
+    run(SERVICE)

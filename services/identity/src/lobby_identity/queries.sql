@@ -1,0 +1,334 @@
+-- name: read_holdings
+-- Who holds the addresses asked for, retired ones too, with what is known of the holder's own record.
+SELECT
+    k.n,
+    i.channel_user_id::text AS channel_user_id,
+    i.first_seen_time,
+    i.retired_time,
+    u.first_seen_time AS age,
+    u.contact_id::text AS contact_id,
+    u.root_id::text AS root_id,
+    c.display_name,
+    c.language,
+    c.country,
+    c.first_entry_time,
+    c.profile_time
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[])
+    WITH ORDINALITY AS k (workspace_id, match_key, kind, scope, n)
+JOIN identifier AS i
+    ON i.workspace_id = k.workspace_id AND i.match_key = k.match_key AND i.kind = k.kind AND i.scope = k.scope
+LEFT JOIN channel_user AS u ON u.channel_user_id = i.channel_user_id
+LEFT JOIN contact AS c ON c.workspace_id = u.workspace_id AND c.contact_id = u.contact_id;
+
+-- name: read_claimants
+-- Who claims the phones asked for, first claim first.
+SELECT
+    k.n,
+    p.channel_user_id::text AS channel_user_id,
+    u.first_seen_time AS age,
+    u.contact_id::text AS contact_id,
+    u.root_id::text AS root_id,
+    c.display_name,
+    c.language,
+    c.country,
+    c.first_entry_time,
+    c.profile_time
+FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k (workspace_id, match_key, n)
+JOIN phone_claim AS p ON p.workspace_id = k.workspace_id AND p.match_key = k.match_key
+JOIN channel_user AS u ON u.channel_user_id = p.channel_user_id
+JOIN contact AS c ON c.workspace_id = u.workspace_id AND c.contact_id = u.contact_id
+ORDER BY p.claim_time, p.channel_user_id;
+
+-- name: retire_identifiers
+-- The addresses no longer match; those that another transaction retired stay as they are.
+WITH held AS (
+    SELECT i.workspace_id, i.match_key, i.kind, i.scope, r.until
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+        AS r (workspace_id, match_key, kind, scope, until)
+    JOIN identifier AS i
+        ON i.workspace_id = r.workspace_id AND i.match_key = r.match_key AND i.kind = r.kind AND i.scope = r.scope
+    WHERE i.retired_time = 'infinity'
+    ORDER BY i.workspace_id, i.match_key, i.kind, i.scope
+    FOR UPDATE OF i
+)
+UPDATE identifier AS i
+SET retired_time = held.until
+FROM held
+WHERE i.workspace_id = held.workspace_id AND i.match_key = held.match_key AND i.kind = held.kind
+    AND i.scope = held.scope AND i.retired_time = 'infinity';
+
+-- name: insert_identifiers
+-- New addresses, and claimed phones whose channel user is met now. Those not returned belong to somebody else.
+INSERT INTO identifier AS i
+    (workspace_id, match_key, kind, scope, retired_time, value, channel_user_id, platform, first_seen_time, claimed)
+SELECT
+    b.workspace_id, b.match_key, b.kind, b.scope, b.retired_time, b.value, b.channel_user_id, b.platform,
+    b.first_seen_time, b.channel_user_id IS NULL
+FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::uuid[], $8::smallint[],
+    $9::timestamptz[]
+) AS b (workspace_id, match_key, kind, scope, retired_time, value, channel_user_id, platform, first_seen_time)
+ORDER BY b.workspace_id, b.match_key COLLATE "C", b.kind COLLATE "C", b.scope COLLATE "C", b.retired_time
+ON CONFLICT (workspace_id, match_key, kind, scope, retired_time) DO UPDATE
+SET channel_user_id = excluded.channel_user_id,
+    value = excluded.value,
+    platform = excluded.platform,
+    first_seen_time = excluded.first_seen_time
+WHERE i.channel_user_id IS NULL AND excluded.channel_user_id IS NOT NULL
+RETURNING i.workspace_id::text AS workspace_id, i.match_key, i.kind, i.scope, i.retired_time, i.claimed;
+
+-- name: rebind_identifiers
+-- Addresses written in this transaction lead to another channel user, who was found when it lost a race.
+UPDATE identifier AS i
+SET channel_user_id = b.channel_user_id
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::uuid[])
+    AS b (workspace_id, match_key, kind, scope, retired_time, channel_user_id)
+WHERE i.workspace_id = b.workspace_id AND i.match_key = b.match_key AND i.kind = b.kind AND i.scope = b.scope
+    AND i.retired_time = b.retired_time;
+
+-- name: insert_people
+-- Channel users met for the first time, each with the contact it begins as.
+WITH born AS (
+    SELECT
+        workspace_id, channel_user_id, contact_id, platform, first_seen_time, display_name, name_key, language,
+        country, first_entry_time, profile_time
+    FROM unnest(
+        $1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+        $9::text[], $10::timestamptz[], $11::timestamptz[]
+    ) AS b (
+        workspace_id, channel_user_id, contact_id, platform, first_seen_time, display_name, name_key, language,
+        country, first_entry_time, profile_time
+    )
+), users AS (
+    INSERT INTO channel_user (channel_user_id, workspace_id, contact_id, root_id, platform, first_seen_time)
+    SELECT channel_user_id, workspace_id, contact_id, contact_id, platform, first_seen_time FROM born
+)
+INSERT INTO contact
+    (workspace_id, contact_id, display_name, name_key, language, country, first_entry_time, profile_time)
+SELECT workspace_id, contact_id, display_name, name_key, language, country, first_entry_time, profile_time FROM born;
+
+-- name: insert_claims
+-- Phones that wait for their channel user.
+INSERT INTO phone_claim (workspace_id, match_key, channel_user_id, value, event_id, claim_time)
+SELECT workspace_id, match_key, channel_user_id, value, event_id, claim_time
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[])
+    AS c (workspace_id, match_key, channel_user_id, value, event_id, claim_time)
+ORDER BY workspace_id, match_key, channel_user_id
+ON CONFLICT DO NOTHING;
+
+-- name: insert_touches
+-- The first touch of each channel user: the earliest that is known.
+INSERT INTO first_touch AS f
+    (channel_user_id, workspace_id, account_id, touch_time, source_type, source_id, click_id, source_url, headline)
+SELECT
+    channel_user_id, workspace_id, account_id, touch_time, source_type, source_id, click_id, source_url, headline
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[]
+) AS t (channel_user_id, workspace_id, account_id, touch_time, source_type, source_id, click_id, source_url, headline)
+ORDER BY channel_user_id
+ON CONFLICT (channel_user_id) DO UPDATE
+SET account_id = excluded.account_id,
+    touch_time = excluded.touch_time,
+    source_type = excluded.source_type,
+    source_id = excluded.source_id,
+    click_id = excluded.click_id,
+    source_url = excluded.source_url,
+    headline = excluded.headline
+WHERE excluded.touch_time < f.touch_time;
+
+-- name: update_profiles
+-- What records know after the hints of a batch; rows are locked in order.
+WITH learnt AS (
+    SELECT
+        c.workspace_id, c.contact_id, p.display_name, p.name_key, p.language, p.country, p.first_entry_time,
+        p.profile_time
+    FROM unnest(
+        $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[]
+    ) AS p (
+        workspace_id, contact_id, display_name, name_key, language, country, first_entry_time, profile_time
+    )
+    JOIN contact AS c USING (workspace_id, contact_id)
+    ORDER BY c.workspace_id, c.contact_id
+    FOR NO KEY UPDATE OF c
+)
+UPDATE contact AS c
+SET display_name = learnt.display_name,
+    name_key = learnt.name_key,
+    language = learnt.language,
+    country = learnt.country,
+    first_entry_time = LEAST(c.first_entry_time, learnt.first_entry_time),
+    profile_time = learnt.profile_time
+FROM learnt
+WHERE c.workspace_id = learnt.workspace_id AND c.contact_id = learnt.contact_id;
+
+-- name: lock_roots
+-- The persons of these records are ours to change, taken in order; one that moved meanwhile shows in read_records.
+-- Advisory locks, because a row lock on a root that moved would block the owner of its new root: a deadlock.
+SELECT
+    r.root_id::text AS root_id,
+    pg_advisory_xact_lock(hashtextextended('identity.root.' || r.root_id::text, 0))
+FROM (
+    SELECT DISTINCT u.root_id FROM channel_user AS u WHERE u.contact_id = ANY($1::uuid[]) ORDER BY u.root_id
+) AS r;
+
+-- name: read_records
+-- All records below these roots, and the records named, wherever they are.
+SELECT
+    u.contact_id::text AS contact_id,
+    u.channel_user_id::text AS channel_user_id,
+    u.root_id::text AS root_id,
+    u.first_seen_time,
+    u.version,
+    u.below_since
+FROM channel_user AS u
+WHERE u.contact_id = ANY($1::uuid[] || $2::uuid[])
+    OR (u.root_id = ANY($1::uuid[]) AND u.root_id <> u.contact_id);
+
+-- name: draw_versions
+-- So many new versions, ascending.
+SELECT nextval('membership_version') AS version FROM generate_series(1, $1::int);
+
+-- name: find_links
+-- Which of these links exist, ended or not.
+SELECT link_id::text AS link_id FROM link WHERE link_id = ANY($1::uuid[]);
+
+-- name: insert_links
+-- New links.
+INSERT INTO link (
+    link_id, workspace_id, contact_id, other_contact_id, evidence, actor, note, cause_id, contact_root_id,
+    other_root_id, version, create_time, end_time, end_reason
+)
+SELECT
+    link_id, workspace_id, contact_id, other_contact_id, evidence, actor, note, cause_id, contact_root_id,
+    other_root_id, version, create_time, CASE WHEN end_reason <> '' THEN create_time END, end_reason
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[],
+    $10::uuid[], $11::bigint[], $12::timestamptz[], $13::text[]
+) AS l (
+    link_id, workspace_id, contact_id, other_contact_id, evidence, actor, note, cause_id, contact_root_id,
+    other_root_id, version, create_time, end_reason
+);
+
+-- name: update_records
+-- The pointers of the groups whose roots are locked.
+UPDATE channel_user AS u
+SET root_id = r.root_id, version = r.version, below_since = r.below_since
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) AS r (contact_id, root_id, version, below_since)
+WHERE u.contact_id = r.contact_id;
+
+-- name: find_link
+-- One link of a workspace.
+SELECT
+    link_id::text AS link_id,
+    contact_id::text AS contact_id,
+    other_contact_id::text AS other_contact_id,
+    contact_root_id::text AS contact_root_id,
+    other_root_id::text AS other_root_id,
+    version,
+    note,
+    create_time,
+    end_time,
+    end_reason
+FROM link
+WHERE workspace_id = $1::uuid AND link_id = $2::uuid;
+
+-- name: end_link
+-- The link no longer holds.
+UPDATE link
+SET end_time = $2::timestamptz, end_actor = $3::text, end_reason = 'undone'
+WHERE link_id = $1::uuid AND end_time IS NULL;
+
+-- name: read_edges
+-- The links that hold between these records.
+SELECT link_id::text AS link_id, contact_id::text AS contact_id, other_contact_id::text AS other_contact_id
+FROM link
+WHERE contact_id = ANY($1::uuid[]) AND end_time IS NULL;
+
+-- name: find_root
+-- The canonical contact of a record of the workspace.
+SELECT root_id::text AS root_id FROM channel_user WHERE workspace_id = $1::uuid AND contact_id = $2::uuid;
+
+-- name: read_profiles
+-- What the records of these persons know, oldest record first.
+SELECT
+    u.root_id::text AS root_id,
+    u.contact_id::text AS contact_id,
+    u.channel_user_id::text AS channel_user_id,
+    c.display_name,
+    c.language,
+    c.country,
+    c.tags,
+    c.first_entry_time
+FROM channel_user AS u
+JOIN contact AS c ON c.workspace_id = u.workspace_id AND c.contact_id = u.contact_id
+WHERE u.workspace_id = $1::uuid
+    AND (u.contact_id = ANY($2::uuid[]) OR (u.root_id = ANY($2::uuid[]) AND u.root_id <> u.contact_id))
+ORDER BY u.first_seen_time, u.contact_id;
+
+-- name: read_identifiers
+-- The addresses of these channel users, and the phones they claim and nobody holds, first met first.
+SELECT kind, scope, value, channel_user_id::text AS channel_user_id, platform, first_seen_time, retired_time
+FROM identifier
+WHERE channel_user_id = ANY($1::uuid[])
+UNION ALL
+SELECT i.kind, i.scope, p.value, p.channel_user_id::text, u.platform, p.claim_time, i.retired_time
+FROM phone_claim AS p
+JOIN channel_user AS u ON u.channel_user_id = p.channel_user_id
+JOIN identifier AS i
+    ON i.workspace_id = p.workspace_id AND i.match_key = p.match_key AND i.kind = 'phone' AND i.scope = ''
+    AND i.channel_user_id IS NULL
+WHERE p.channel_user_id = ANY($1::uuid[])
+ORDER BY first_seen_time, kind, value;
+
+-- name: list_roots
+-- Canonical contacts of a workspace, newest first.
+SELECT c.contact_id::text AS contact_id
+FROM contact AS c
+JOIN channel_user AS u ON u.contact_id = c.contact_id AND u.root_id = u.contact_id
+WHERE c.workspace_id = $1::uuid AND ($2::uuid IS NULL OR c.contact_id < $2::uuid)
+ORDER BY c.contact_id DESC
+LIMIT $3::int;
+
+-- name: find_roots_by_identifier
+-- Canonical contacts that have or had one of these addresses, or claim it as their phone, newest first.
+SELECT DISTINCT u.root_id::text AS contact_id
+FROM (
+    SELECT i.channel_user_id FROM identifier AS i
+    WHERE i.workspace_id = $1::uuid AND i.match_key = ANY($2::text[])
+    UNION ALL
+    SELECT p.channel_user_id FROM phone_claim AS p
+    JOIN identifier AS i
+        ON i.workspace_id = p.workspace_id AND i.match_key = p.match_key AND i.kind = 'phone' AND i.scope = ''
+        AND i.channel_user_id IS NULL
+    WHERE p.workspace_id = $1::uuid AND p.match_key = ANY($2::text[])
+) AS found
+JOIN channel_user AS u ON u.channel_user_id = found.channel_user_id
+WHERE $3::uuid IS NULL OR u.root_id < $3::uuid
+ORDER BY contact_id DESC
+LIMIT $4::int;
+
+-- name: list_names
+-- Records whose name starts with a prefix, by name: of each person the first such record, without those found by address.
+SELECT c.name_key, c.contact_id::text AS contact_id, u.root_id::text AS root_id
+FROM contact AS c
+JOIN channel_user AS u ON u.contact_id = c.contact_id
+WHERE c.workspace_id = $1::uuid
+    AND c.name_key <> ''
+    AND c.name_key >= $2::text
+    AND c.name_key < $2::text || U&'\+10FFFF'
+    AND ($3::text IS NULL OR (c.name_key, c.contact_id) > ($3::text, $4::uuid))
+    AND NOT EXISTS (
+        SELECT FROM channel_user AS v
+        JOIN contact AS d ON d.workspace_id = v.workspace_id AND d.contact_id = v.contact_id
+        WHERE (v.contact_id = u.root_id OR (v.root_id = u.root_id AND v.root_id <> v.contact_id))
+            AND starts_with(d.name_key, $2::text)
+            AND (d.name_key, d.contact_id) < (c.name_key, c.contact_id)
+    )
+    AND NOT EXISTS (
+        SELECT FROM channel_user AS v
+        JOIN identifier AS i ON i.channel_user_id = v.channel_user_id
+        WHERE (v.contact_id = u.root_id OR (v.root_id = u.root_id AND v.root_id <> v.contact_id))
+            AND i.match_key = ANY($5::text[])
+    )
+ORDER BY c.name_key, c.contact_id
+LIMIT $6::int;
