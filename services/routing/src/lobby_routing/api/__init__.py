@@ -1,0 +1,1 @@
+"""Protos in, use-cases, protos out."""

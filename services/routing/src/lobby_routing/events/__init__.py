@@ -1,0 +1,1 @@
+"""What routing hears and tells: events to the domain, facts to events."""

@@ -1,0 +1,315 @@
+"""Applies what identity, connectors and translate tell.
+
+Running twice is harmless: inbound messages are known by id, answers only raise watermarks, pointers carry a version,
+and what waits is deleted in the transaction that applies it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from google.protobuf.message import Message
+
+from lobby.connectors.v1.events_pb2 import MessageDeleted, MessageEdited, MessageSent
+from lobby.events.v1.batch_pb2 import Event
+from lobby.identity.v1.events_pb2 import ContactGroup, ContactMerged, ContactSplit, MessageIdentified
+from lobby.translate.v1.events_pb2 import MessageTranslated
+from lobby_common.events.consumer import Incoming
+from lobby_common.events.log import Connection, Tx
+from lobby_common.ids import derive_id
+from lobby_common.times import from_proto, utc_now
+from lobby_routing.domain.conversation import Conversation, Inbound, Outbound
+from lobby_routing.domain.floor import Cause, Floor
+from lobby_routing.domain.languages import canonical
+from lobby_routing.events.telling import platform_name, tell
+from lobby_routing.store import floors
+from lobby_routing.store.floors import conversation_of
+from lobby_routing.store.statements import QUERIES
+
+_SHOWN = 200
+"""Characters of a message that lists show."""
+
+About = MessageIdentified | MessageSent | MessageEdited | MessageDeleted
+"""What happens to messages of a conversation."""
+_ABOUT = (MessageIdentified, MessageSent, MessageEdited, MessageDeleted)
+_KINDS = {kind.DESCRIPTOR.full_name: kind for kind in _ABOUT}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event about a message."""
+
+    event: Event
+    payload: About
+    traceparent: str
+
+    @property
+    def cause(self) -> Cause:
+        """Why what follows happens."""
+        return Cause(self.event.id, self.event.id, self.traceparent, self.payload.message_id)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The chat in which the message stands."""
+        return self.payload.account_id, self.payload.chat
+
+    @property
+    def conversation_id(self) -> str:
+        """The conversation that the event itself names, "" where only the chat tells it."""
+        if isinstance(self.payload, MessageIdentified):
+            return derive_id(None, "conversation", self.payload.account_id, self.payload.channel_user_id)
+        return self.payload.conversation_id if isinstance(self.payload, MessageSent) else ""
+
+
+class Hearing:
+    """The consumer of routing: all effects of a batch in its transaction."""
+
+    handles: tuple[type[Message], ...] = (*_ABOUT, ContactMerged, ContactSplit, MessageTranslated)
+
+    async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
+        """Conversations, pool and loads are as after all events; what changed is told."""
+        groups = [event for event in events if isinstance(event.payload, ContactMerged | ContactSplit)]
+        heard = [
+            Heard(event.event, event.payload, event.traceparent)
+            for event in events
+            if isinstance(event.payload, _ABOUT)
+        ]
+        if groups or heard:
+            await floors.lock(tx.conn, [event.event.workspace_id for event in events])
+        if groups:
+            await _move_contacts(tx.conn, groups)
+        if heard:
+            await _Messages(tx.conn, utc_now()).apply(tx, heard)
+        await _save_languages(tx.conn, events)
+
+
+class _Messages:
+    """One batch of events about messages."""
+
+    def __init__(self, conn: Connection, now: datetime) -> None:
+        self._conn = conn
+        self._now = now
+        self._known: set[str] = set()
+        """Messages that were applied before, or earlier in this batch."""
+        self._bound: dict[tuple[str, str], str] = {}
+        """Conversations of the chats in this batch, "" where there is none."""
+        self._awaited: set[tuple[str, str]] = set()
+        self._newly_bound: dict[tuple[str, str], datetime] = {}
+        self._early: list[Heard] = []
+        self._floor: Floor
+
+    async def apply(self, tx: Tx, heard: Sequence[Heard]) -> None:
+        self._floor = Floor(
+            self._now,
+            await floors.load_rosters(self._conn, sorted({each.event.workspace_id for each in heard})),
+        )
+        await self._load(heard)
+        await self._load_ends(heard)
+        for each in heard:
+            self._apply(each)
+        await self._apply_waiting()
+        await floors.drain(self._conn, self._floor)
+        await floors.save(self._conn, self._floor)
+        await self._save_chats()
+        await self._save_early()
+        tell(tx, self._floor)
+
+    async def _load(self, heard: Sequence[Heard]) -> None:
+        identified = [each.payload if isinstance(each.payload, MessageIdentified) else None for each in heard]
+        rows = await self._conn.fetch(
+            QUERIES["load_for_messages"],
+            [each.conversation_id or None for each in heard],
+            [each.payload.account_id for each in heard],
+            [each.payload.chat for each in heard],
+            [each.payload.message_id for each in heard],
+            [each.channel_user_id if each else None for each in identified],
+            [each.contact_id if each else None for each in identified],
+            [platform_name(each.platform) if each else None for each in identified],
+        )
+        for each, row in zip(heard, rows, strict=True):
+            known, bound, awaited, pointer, acquaintance, priority = row[:6]
+            if known:
+                self._known.add(each.payload.message_id)
+            if awaited:
+                self._awaited.add(each.place)
+            self._bound.setdefault(each.place, bound)
+            conversation_id = each.conversation_id
+            if row[6] is not None:
+                self._floor.conversations.setdefault(row[6], conversation_of(row, offset=6))
+                conversation_id = row[6]
+            elif isinstance(each.payload, MessageIdentified):
+                blank = _blank(each, each.payload, pointer, priority)
+                self._floor.conversations.setdefault(conversation_id, blank)
+            if acquaintance:
+                self._floor.acquaintances[conversation_id] = acquaintance
+
+    async def _load_ends(self, heard: Iterable[Heard]) -> None:
+        answered: dict[str, Conversation] = {}
+        late: dict[str, datetime] = {}
+        for each in heard:
+            conversation = self._find(each)
+            if conversation is None or conversation.episode == 0:
+                continue
+            if isinstance(each.payload, MessageSent):
+                answered[conversation.conversation_id] = conversation
+            elif isinstance(each.payload, MessageIdentified) and conversation.echo_time is not None:
+                occurred = from_proto(each.payload.occurred_time)
+                if occurred <= conversation.echo_time:
+                    since = late.get(conversation.conversation_id, occurred)
+                    late[conversation.conversation_id] = min(since, occurred)
+        if answered or late:
+            await floors.load_ends(self._conn, self._floor, list(answered.values()), list(late.items()))
+
+    def _find(self, each: Heard) -> Conversation | None:
+        conversation_id = each.conversation_id or self._bound.get(each.place, "")
+        found = self._floor.conversations.get(conversation_id)
+        if found is None and each.conversation_id:
+            found = self._floor.conversations.get(self._bound.get(each.place, ""))
+        return found
+
+    def _apply(self, each: Heard) -> bool:
+        """Returns whether the event had its subject; where it had not it waits."""
+        if isinstance(each.payload, MessageIdentified):
+            self._receive(each, each.payload)
+            return True
+        conversation = self._find(each)
+        if conversation is None or conversation.episode == 0:
+            self._early.append(each)
+            return False
+        if isinstance(each.payload, MessageSent):
+            self._floor.send(conversation.conversation_id, _outbound(each.payload), each.cause)
+            self._known.add(each.payload.message_id)
+            return True
+        if each.payload.message_id not in self._known:
+            self._early.append(each)
+            return False
+        text = each.payload.text[:_SHOWN] if isinstance(each.payload, MessageEdited) else ""
+        self._floor.rewrite(conversation.conversation_id, each.payload.message_id, text)
+        return True
+
+    def _receive(self, each: Heard, payload: MessageIdentified) -> None:
+        conversation_id = each.conversation_id
+        if self._bound.get(each.place) != conversation_id:
+            self._bound[each.place] = conversation_id
+            self._newly_bound[each.place] = from_proto(payload.occurred_time)
+        if payload.message_id in self._known:
+            return
+        self._known.add(payload.message_id)
+        self._floor.receive(conversation_id, _inbound(payload), each.cause)
+
+    async def _apply_waiting(self) -> None:
+        """What waited for these chats has its effect now, as far as its subject is there."""
+        places = [place for place in self._awaited if self._bound.get(place)]
+        if not places:
+            return
+        rows = await self._conn.fetch(
+            QUERIES["load_waiting"], [account_id for account_id, _ in places], [chat for _, chat in places]
+        )
+        waiting = [_thaw(row["event"]) for row in rows]
+        await self._load_ends(waiting)
+        early = len(self._early)
+        applied = [each.event.id for each in waiting if self._apply(each)]
+        del self._early[early:]
+        if applied:
+            await self._conn.execute(QUERIES["delete_waiting"], applied)
+
+    async def _save_chats(self) -> None:
+        if self._newly_bound:
+            places = sorted(self._newly_bound)
+            await self._conn.execute(
+                QUERIES["save_chats"],
+                [account_id for account_id, _ in places],
+                [chat for _, chat in places],
+                [self._bound[place] for place in places],
+                [self._newly_bound[place] for place in places],
+            )
+
+    async def _save_early(self) -> None:
+        if self._early:
+            await self._conn.execute(
+                QUERIES["save_waiting"],
+                [each.event.id for each in self._early],
+                [each.payload.account_id for each in self._early],
+                [each.payload.chat for each in self._early],
+                [each.event.SerializeToString() for each in self._early],
+            )
+
+
+async def _move_contacts(conn: Connection, groups: Sequence[Incoming]) -> None:
+    newest: dict[str, tuple[str, int]] = {}
+    for incoming in groups:
+        payload = incoming.payload
+        assert isinstance(payload, ContactMerged | ContactSplit)
+        members: Iterable[ContactGroup] = [payload.group] if isinstance(payload, ContactMerged) else payload.groups
+        for group in members:
+            for channel_user_id in group.channel_user_ids:
+                if channel_user_id not in newest or newest[channel_user_id][1] < payload.version:
+                    newest[channel_user_id] = (group.contact_id, payload.version)
+    await conn.execute(
+        QUERIES["save_pointers"],
+        list(newest),
+        [contact_id for contact_id, _ in newest.values()],
+        [version for _, version in newest.values()],
+    )
+
+
+async def _save_languages(conn: Connection, events: Sequence[Incoming]) -> None:
+    newest = {
+        (event.payload.account_id, event.payload.chat): canonical(event.payload.customer_language)
+        for event in events
+        if isinstance(event.payload, MessageTranslated) and event.payload.customer_language
+    }
+    if newest:
+        places = sorted(newest)
+        await conn.execute(
+            QUERIES["save_languages"],
+            [account_id for account_id, _ in places],
+            [chat for _, chat in places],
+            [newest[place] for place in places],
+        )
+
+
+def _blank(each: Heard, payload: MessageIdentified, pointer: str, priority: int) -> Conversation:
+    """The conversation before its first message; a merge told before it has moved its contact already."""
+    return Conversation(
+        conversation_id=each.conversation_id,
+        workspace_id=each.event.workspace_id,
+        account_id=payload.account_id,
+        platform=platform_name(payload.platform),
+        channel_user_id=payload.channel_user_id,
+        contact_id=pointer or payload.contact_id,
+        chat=payload.chat,
+        priority=priority,
+    )
+
+
+def _inbound(payload: MessageIdentified) -> Inbound:
+    return Inbound(
+        message_id=payload.message_id,
+        chat=payload.chat,
+        occurred_time=from_proto(payload.occurred_time),
+        effective=payload.greeting,
+        text_start=payload.text_start[:_SHOWN],
+        display_name=payload.display_name,
+        country=payload.country.upper(),
+        locale=canonical(payload.locale),
+        window_close_time=from_proto(payload.window_close_time) if payload.HasField("window_close_time") else None,
+    )
+
+
+def _outbound(payload: MessageSent) -> Outbound:
+    return Outbound(
+        message_id=payload.message_id,
+        accept_time=from_proto(payload.accept_time),
+        text_start=payload.text[:_SHOWN],
+        agent_id=payload.agent_id,
+        bot=payload.bot,
+        echo=payload.echo,
+        seen_seq=payload.seen_seq,
+    )
+
+
+def _thaw(data: bytes) -> Heard:
+    event = Event.FromString(data)
+    payload = _KINDS[event.type].FromString(event.payload)
+    return Heard(event, payload, event.traceparent)

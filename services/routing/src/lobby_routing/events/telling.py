@@ -1,0 +1,124 @@
+"""Facts become events. Their ids are derived from the cause, so the same cause tells the same events again."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from google.protobuf.message import Message
+
+from lobby.connectors.v1.account_pb2 import Platform
+from lobby.routing.v1 import events_pb2
+from lobby_common.events.log import Tx
+from lobby_common.ids import derive_id
+from lobby_common.times import to_proto
+from lobby_routing.domain import facts
+from lobby_routing.domain.conversation import Conversation
+from lobby_routing.domain.floor import Cause, Floor
+
+
+def tell(tx: Tx, floor: Floor) -> None:
+    """All that became true on the floor is told, in order."""
+    for fact, cause in floor.told:
+        if isinstance(fact, facts.PresenceChanged):
+            key, workspace_id = fact.agent.agent_id, fact.agent.workspace_id
+        else:
+            key, workspace_id = fact.conversation.conversation_id, fact.conversation.workspace_id
+        payload = _ENCODERS[type(fact)](fact, floor.now, cause)
+        tx.tell(
+            payload,
+            workspace_id=workspace_id,
+            key=key,
+            event_id=derive_id(floor.now, payload.DESCRIPTOR.name, cause.key, key)
+            if not cause.event_id
+            else derive_id(None, payload.DESCRIPTOR.name, cause.key, key),
+            time=floor.now,
+            traceparent=cause.traceparent,
+            cause_id=cause.event_id,
+        )
+
+
+def platform_number(platform: str) -> Platform.ValueType:
+    """Returns the platform's number in the contract."""
+    return Platform.Value(f"PLATFORM_{platform.upper()}")
+
+
+def platform_name(platform: int) -> str:
+    """Returns the platform's name, such as "whatsapp"."""
+    return Platform.Name(platform).removeprefix("PLATFORM_").lower()  # type: ignore[arg-type]  # an open enum
+
+
+def _reference(conversation: Conversation) -> events_pb2.ConversationRef:
+    return events_pb2.ConversationRef(
+        conversation_id=conversation.conversation_id,
+        account_id=conversation.account_id,
+        platform=platform_number(conversation.platform),
+        channel_user_id=conversation.channel_user_id,
+        contact_id=conversation.contact_id,
+        chat=conversation.chat,
+    )
+
+
+def _opened(fact: facts.Opened, now: datetime, _: Cause) -> Message:
+    return events_pb2.ConversationOpened(
+        conversation=_reference(fact.conversation),
+        episode=fact.conversation.episode,
+        open_time=to_proto(now),
+    )
+
+
+def _assigned(fact: facts.Assigned, now: datetime, cause: Cause) -> Message:
+    return events_pb2.ConversationAssigned(
+        conversation=_reference(fact.conversation),
+        agent_id=fact.conversation.agent_id,
+        agent_languages=fact.agent_languages,
+        strategy=fact.strategy,
+        first=fact.first,
+        assign_time=to_proto(now),
+        message_id=cause.message_id,
+    )
+
+
+def _owed(fact: facts.Owed, _now: datetime, _: Cause) -> Message:
+    assert fact.conversation.owed_since is not None
+    return events_pb2.ConversationOwed(
+        conversation=_reference(fact.conversation),
+        owed_since=to_proto(fact.conversation.owed_since),
+        agent_id=fact.conversation.agent_id,
+    )
+
+
+def _answered(fact: facts.Answered, _now: datetime, _: Cause) -> Message:
+    return events_pb2.ConversationAnswered(
+        conversation=_reference(fact.conversation),
+        owed_since=to_proto(fact.owed_since),
+        answer_time=to_proto(fact.answer_time),
+        agent_id=fact.agent_id,
+        message_id=fact.message_id,
+    )
+
+
+def _closed(fact: facts.Closed, now: datetime, _: Cause) -> Message:
+    return events_pb2.ConversationClosed(
+        conversation=_reference(fact.conversation),
+        reason=fact.reason,
+        agent_id=fact.agent_id,
+        close_time=to_proto(now),
+        owed_since=None if fact.owed_since is None else to_proto(fact.owed_since),
+    )
+
+
+def _presence(fact: facts.PresenceChanged, _now: datetime, _: Cause) -> Message:
+    return events_pb2.AgentPresenceChanged(
+        agent_id=fact.agent.agent_id,
+        presence=fact.agent.presence,
+        presence_time=to_proto(fact.agent.presence_time),
+    )
+
+
+_ENCODERS: dict[type[facts.Fact], Callable[..., Message]] = {
+    facts.Opened: _opened,
+    facts.Assigned: _assigned,
+    facts.Owed: _owed,
+    facts.Answered: _answered,
+    facts.Closed: _closed,
+    facts.PresenceChanged: _presence,
+}

@@ -1,0 +1,1 @@
+"""SQL and rows to the domain and back. Statements are in queries.sql; nothing is decided here."""
