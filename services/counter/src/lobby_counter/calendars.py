@@ -1,4 +1,4 @@
-"""Local days and hours of a workspace, and how a period is cut by them. Pure; daylight saving as in the zone database."""
+"""Local days and hours of a workspace, and how they cut a period. Pure; daylight saving as in the zone database."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ MOST_BUCKETS = 10_000
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 
 
 class UnknownTimeZone(ValueError):
@@ -39,13 +40,30 @@ class Calendar:
     day_start_hour: int = 0
 
     def day_of(self, at: datetime) -> date:
-        """Returns the local day to which an instant belongs."""
-        wall = at.astimezone(self.zone).replace(tzinfo=None)
-        return (wall - timedelta(hours=self.day_start_hour)).date()
+        """Returns the local day to which an instant belongs: `start_of` it <= at < `start_of` the next."""
+        day = (self._wall(at) - timedelta(hours=self.day_start_hour)).date()
+        if at < self.start_of(day):
+            return day - _DAY
+        # Clocks that go back over the start of a day do not end the day that has begun.
+        return day + _DAY if at >= self.start_of(day + _DAY) else day
 
     def start_of(self, day: date) -> datetime:
         """Returns the first instant of a local day; where clocks skip it, the instant of the skip."""
-        return datetime.combine(day, time(self.day_start_hour), self.zone).astimezone(UTC)
+        wanted = datetime.combine(day, time(self.day_start_hour))
+        at = wanted.replace(tzinfo=self.zone).astimezone(UTC)
+        if self._wall(at) == wanted:
+            return at
+        before = wanted.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
+        while at - before > _SECOND:
+            middle = before + (at - before) // 2
+            if self._wall(middle) < wanted:
+                before = middle
+            else:
+                at = middle
+        return at.replace(microsecond=0)
+
+    def _wall(self, at: datetime) -> datetime:
+        return at.astimezone(self.zone).replace(tzinfo=None)
 
     def booked_time(self, effective: datetime, now: datetime) -> datetime:
         """Returns where a change made `now` is booked: at its own time while that day is open, else now."""
@@ -62,8 +80,12 @@ class Calendar:
 
     def _days_from(self, start: datetime) -> Iterator[datetime]:
         day = self.day_of(start)
+        last = None
         while True:
-            yield self.start_of(day)
+            at = self.start_of(day)
+            if at != last:  # a day that a zone skipped has no time of its own
+                yield at
+            last = at
             day += _DAY
 
     def _hours_from(self, start: datetime) -> Iterator[datetime]:
@@ -108,7 +130,9 @@ class Period:
 
         An empty part at the end where a cut lies inside a slot, as the mean solar times of long ago have it.
         """
-        first = self.start + (_EPOCH - self.start) % SLOT
-        last = self.end - (self.end - _EPOCH) % SLOT
+        lead = (_EPOCH - self.start) % SLOT
+        rest = (self.end - _EPOCH) % SLOT
         inside = any((cut - _EPOCH) % SLOT for cut in self.cuts[1:])
-        return (self.end, self.end) if inside or first >= last else (first, last)
+        if inside or lead + rest >= self.end - self.start:
+            return (self.end, self.end)
+        return (self.start + lead, self.end - rest)

@@ -135,7 +135,7 @@ def _reason_to_repeat(entry: Entry, earlier: Sequence[Entry], cause: Cause) -> R
 
 
 def correction(before: Entry, after: Entry, cause: Cause) -> Correction | None:
-    """Returns what is to be recorded so that first verdict and corrections add up to the present one; None if nothing."""
+    """Returns what keeps first verdict and corrections adding up to the present verdict; None where they do."""
     if before.judgement is None or after.judgement is None:
         return None
     unmoved = before.occurred_time == after.occurred_time

@@ -13,7 +13,7 @@ _INBOUND = 1
 
 
 async def describe(conn: Connection, refs: Sequence[EventRef], message_id: str) -> list[JourneyStep]:
-    """Returns that the message was counted, and its entry or that it made none; nothing for events of something else."""
+    """Returns that the message was counted, and what entry it made if any; nothing for events of something else."""
     if not is_id(message_id):
         return []
     row = await conn.fetchrow(QUERIES["find_step"], UUID(message_id))

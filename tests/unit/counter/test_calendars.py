@@ -1,0 +1,121 @@
+"""Days and hours of a time zone."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+
+from lobby_counter.calendars import SLOT, Calendar, Period, TooManyBuckets, UnknownTimeZone, find_zone
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)
+
+
+def hours_of(start: datetime, starts: list[datetime]) -> list[float]:
+    return [(at - start) / timedelta(hours=1) for at in starts]
+
+
+def test_a_day_belongs_to_the_hour_at_which_it_starts():
+    calendar = Calendar(ZoneInfo("Asia/Bangkok"), 6)
+    assert calendar.day_of(utc(2026, 11, 21, 22, 59)) == date(2026, 11, 21)
+    assert calendar.day_of(utc(2026, 11, 21, 23)) == date(2026, 11, 22)
+    assert calendar.start_of(date(2026, 11, 22)) == utc(2026, 11, 21, 23)
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "lengths"),
+    [
+        ("America/New_York", utc(2026, 11, 1, 4), [25, 24]),
+        ("America/New_York", utc(2026, 3, 8, 5), [23, 24]),
+        ("Australia/Lord_Howe", utc(2026, 4, 4, 13), [24.5, 24]),
+        ("America/Sao_Paulo", utc(2018, 11, 3, 3), [24, 23]),
+        ("Pacific/Apia", utc(2011, 12, 29, 10), [24, 24]),
+    ],
+)
+def test_days_are_as_long_as_the_clocks_make_them(zone, start, lengths):
+    starts = Calendar(ZoneInfo(zone)).days(start, start + timedelta(hours=50))
+    assert starts[0] == start
+    gone = [(b - a) / timedelta(hours=1) for a, b in pairwise(starts)]
+    assert gone == lengths[: len(gone)]
+    assert len(gone) >= 2
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [("Asia/Kolkata", 30), ("Asia/Kathmandu", 15), ("Australia/Eucla", 15), ("Asia/Bangkok", 0)],
+)
+def test_hours_begin_when_the_wall_clock_shows_a_full_hour(zone, expected):
+    starts = Calendar(ZoneInfo(zone)).hours(utc(2026, 11, 22, 3, 7), utc(2026, 11, 22, 6))
+    assert {at.minute for at in starts} == {expected}
+    assert starts[0] <= utc(2026, 11, 22, 3, 7)
+    assert {b - a for a, b in pairwise(starts)} == {timedelta(hours=1)}
+
+
+def test_the_hour_that_comes_twice_is_two_hours():
+    start = utc(2026, 11, 1, 4)
+    starts = Calendar(ZoneInfo("America/New_York")).hours(start, start + timedelta(hours=4))
+    assert hours_of(start, starts) == [0, 1, 2, 3]
+
+
+def test_a_shift_of_half_an_hour_gives_one_longer_hour_and_full_ones_again():
+    start = utc(2026, 4, 4, 13)
+    starts = Calendar(ZoneInfo("Australia/Lord_Howe")).hours(start, start + timedelta(hours=5))
+    assert hours_of(start, starts) == [0, 1, 2.5, 3.5, 4.5]
+
+
+@pytest.mark.parametrize("zone", sorted(available_timezones()))
+def test_every_instant_lies_in_the_day_it_belongs_to(zone):
+    instants = [utc(2026, 3, 29, 1, 30), utc(2026, 10, 25, 1, 30), utc(2026, 11, 1, 5, 59), utc(2011, 12, 30, 12)]
+    for day_start_hour in (0, 2, 6, 23):
+        calendar = Calendar(ZoneInfo(zone), day_start_hour)
+        for at in instants:
+            day = calendar.day_of(at)
+            assert calendar.start_of(day) <= at < calendar.start_of(day + timedelta(days=1))
+
+
+def test_a_correction_is_booked_on_its_own_day_until_three_days_after_its_end():
+    calendar = Calendar(ZoneInfo("Asia/Bangkok"))
+    effective = utc(2026, 11, 10, 3)
+    open_until = utc(2026, 11, 13, 17)
+    assert calendar.booked_time(effective, open_until - timedelta(seconds=1)) == effective
+    assert calendar.booked_time(effective, open_until) == open_until
+
+
+def test_a_period_of_more_than_ten_thousand_buckets_is_refused():
+    calendar = Calendar(ZoneInfo("UTC"))
+    with pytest.raises(TooManyBuckets):
+        calendar.hours(utc(2020, 1, 1), utc(2026, 1, 1))
+    assert len(calendar.days(utc(2020, 1, 1), utc(2026, 1, 1))) == 2192
+
+
+def test_a_period_at_the_end_of_the_calendar_is_refused():
+    with pytest.raises(TooManyBuckets):
+        Calendar(ZoneInfo("UTC")).days(utc(9999, 12, 31), utc(9999, 12, 31, 23))
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus", "../etc/passwd", "/etc/localtime", "Asia", "", "a\x00", "x" * 300])
+def test_a_name_that_is_no_zone_is_refused(name):
+    with pytest.raises(UnknownTimeZone):
+        find_zone(name)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (utc(2026, 11, 22, 10), utc(2026, 11, 22, 11), (utc(2026, 11, 22, 10), utc(2026, 11, 22, 11))),
+        (utc(2026, 11, 22, 10, 1), utc(2026, 11, 22, 11, 59), (utc(2026, 11, 22, 10, 15), utc(2026, 11, 22, 11, 45))),
+        (utc(2026, 11, 22, 10, 1), utc(2026, 11, 22, 10, 29), (utc(2026, 11, 22, 10, 29),) * 2),
+        (utc(2026, 11, 22, 10, 1), utc(2026, 11, 22, 10, 2), (utc(2026, 11, 22, 10, 2),) * 2),
+    ],
+)
+def test_roll_ups_are_used_only_for_whole_quarters(start, end, expected):
+    assert Period(start, end, (start,)).whole_slots() == expected
+
+
+def test_a_cut_inside_a_quarter_is_counted_row_by_row():
+    start, end = utc(1900, 1, 1), utc(1900, 1, 3)
+    cuts = tuple(Calendar(ZoneInfo("Europe/Amsterdam")).days(start, end))
+    assert Period(start, end, (start, start + SLOT / 2)).whole_slots() == (end, end)
+    assert len(cuts) == 3
