@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 
 import asyncpg
 
+from lobby.gateway.v1.message_view_service_pb2_grpc import add_MessageViewServiceServicer_to_server
 from lobby.gateway.v1.workspace_service_pb2_grpc import add_WorkspaceServiceServicer_to_server
 from lobby_common.errors import Unavailable
 from lobby_common.service import Runtime, Service, run
 from lobby_gateway import admin, store
+from lobby_gateway.api.views import MessageViewApi, RemoteServices
 from lobby_gateway.api.workspaces import WorkspaceApi
 from lobby_gateway.clients import Connectors, Neighbours, Rpcs
 from lobby_gateway.config import Config
@@ -19,6 +21,10 @@ from lobby_gateway.http.app import application
 from lobby_gateway.http.rest import Rest
 from lobby_gateway.keyring import Keyring
 from lobby_gateway.limits import Limiter, Rate
+from lobby_gateway.live.feed import Feed
+from lobby_gateway.live.hub import Hub
+from lobby_gateway.live.screens import Gatekeeper, Screens
+from lobby_gateway.live.streams import Streams
 from lobby_gateway.webhooks.batcher import Batcher, Limits
 from lobby_gateway.webhooks.door import Door
 
@@ -32,22 +38,29 @@ async def build(runtime: Runtime) -> None:
         add_WorkspaceServiceServicer_to_server,
         WorkspaceApi(runtime.log, neighbours.channel("routing"), config.master_key, keyring.forget),
     )
+    runtime.serve(add_MessageViewServiceServicer_to_server, MessageViewApi(RemoteServices(neighbours.channel)))
     connectors = Connectors(neighbours.channel("connectors"))
     batcher = Batcher(connectors.ingest, Limits(calls=config.ingest_calls, queue_count=config.ingest_queue))
     access = Access(keyring, Limiter(Rate(config.rate_per_second, config.rate_burst)))
+    streams = Streams(runtime.nats)
+    hub = Hub(streams, queue=config.live_queue)
+    runtime.background("live", hub.run)
+    gatekeeper = Gatekeeper(access, neighbours.channel("routing"))
     app = application(
         Door(batcher, connectors, trace_ratio=config.trace_ratio),
         Rest(access, Rpcs(neighbours), trace_ratio=config.trace_ratio),
+        Screens(hub, Feed(hub, streams, gatekeeper), access),
         runtime.health,
     )
+
+    async def close() -> None:
+        await hub.close()
+        await batcher.drain()
+
     runtime.serves_http = False
     port = config.http_port or server.free_port(config.bind_host)
     runtime.http_address = f"{config.bind_host}:{port}"
-
-    async def serve() -> None:
-        await server.serve(app, config.bind_host, port, batcher.drain)
-
-    runtime.background("http", serve)
+    runtime.background("http", lambda: server.serve(app, config.bind_host, port, close))
 
 
 class Principals:

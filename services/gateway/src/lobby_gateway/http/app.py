@@ -4,14 +4,16 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lobby_common.health import Readiness
 from lobby_common.log import get_logger
 from lobby_gateway import problems
 from lobby_gateway.http import pages
-from lobby_gateway.http.rest import Rest, problem_response
+from lobby_gateway.http.responses import problem_response
+from lobby_gateway.http.rest import Rest
+from lobby_gateway.live.screens import Screens
 from lobby_gateway.problems import Problem
 from lobby_gateway.webhooks import door
 
@@ -19,7 +21,7 @@ _LOG = get_logger("http")
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def application(webhooks: ASGIApp, rest: Rest, readiness: Readiness) -> ASGIApp:
+def application(webhooks: ASGIApp, rest: Rest, screens: Screens, readiness: Readiness) -> ASGIApp:
     """Returns the application. Webhooks go past everything else: it would cost them more than they do."""
     others = Starlette(
         routes=[
@@ -28,6 +30,8 @@ def application(webhooks: ASGIApp, rest: Rest, readiness: Readiness) -> ASGIApp:
             Route("/metrics", pages.expose),
             Route("/openapi.json", pages.openapi),
             Route("/docs", pages.docs),
+            Route("/v1/events", screens.events),
+            WebSocketRoute("/v1/live", screens.live),
             Route("/{path:path}", rest.__call__, methods=_METHODS),
         ],
         exception_handlers={HTTPException: _refused, Exception: _failed},

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from lobby_common import metrics
 from lobby_common.health import Readiness
-from lobby_gateway.http.rest import json_response
+from lobby_gateway.http.responses import json_response
 from lobby_gateway.openapi import document
 
 _PAGE_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"

@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Mapping
 
-import msgspec
 from opentelemetry.trace import SpanKind
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -17,6 +16,7 @@ from lobby_gateway.clients import Rpcs
 from lobby_gateway.descriptors import Route, router
 from lobby_gateway.domain import Principal
 from lobby_gateway.http.access import Access, Denied, bearer, caller_of
+from lobby_gateway.http.responses import json_response, problem_response
 from lobby_gateway.masking import masked
 from lobby_gateway.problems import Problem
 from lobby_gateway.roles import EVERYTHING, Sight
@@ -150,18 +150,3 @@ def _fill_request_id(message: object, route: Route, key: str | None) -> None:
         raise Invalid("INVALID_IDEMPOTENCY_KEY", "Idempotency-Key takes 1 to 128 visible ASCII characters")
     if not getattr(message, "request_id", ""):
         setattr(message, "request_id", key)  # noqa: B010  # the field is known by the descriptor alone
-
-
-def json_response(value: object) -> Response:
-    """Returns the value as JSON."""
-    return Response(msgspec.json.encode(value), media_type="application/json")
-
-
-def problem_response(problem: Problem, trace_id: str) -> Response:
-    """Returns the problem as HTTP says it."""
-    return Response(
-        problem.body(trace_id),
-        status_code=problem.status,
-        headers=dict(problem.headers),
-        media_type=problems.CONTENT_TYPE,
-    )

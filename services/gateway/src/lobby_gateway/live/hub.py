@@ -1,0 +1,161 @@
+"""Hears the streams of all services once, and gives every screen what it may know, each through a bounded queue."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+
+from lobby.events.v1.batch_pb2 import Batch
+from lobby_common.events.stream import Received, StreamLost
+from lobby_common.log import get_logger
+from lobby_gateway import metrics, roles
+from lobby_gateway.domain import Principal
+from lobby_gateway.live import owners
+from lobby_gateway.live.items import Item
+from lobby_gateway.live.owners import Heard, Owners, heard_in
+from lobby_gateway.live.place import NOWHERE, PRODUCERS, Head, Place
+from lobby_gateway.live.streams import Streams
+
+_LOG = get_logger("live")
+_LONGEST_PAUSE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """An item on its way to one screen."""
+
+    item: Item
+    place: Place
+    """Where the screen stands once it has it: the item's id."""
+    is_certain: bool = True
+    """False where routing has to be asked first whether this agent may hear it."""
+
+
+class Listener:
+    """One screen's queue. It is cut off when it is full: its reader is too slow, and comes again with its last id."""
+
+    def __init__(self, principal: Principal, most: int) -> None:
+        self.principal = principal
+        self.hints: asyncio.Queue[Hint | None] = asyncio.Queue(most)
+        """None says that the gateway stops."""
+        self.is_cut_off = False
+
+    @property
+    def agent_id(self) -> str:
+        """The agent whose conversations this screen may hear of; "" hears of all."""
+        return self.principal.agent_id if self.principal.role == roles.AGENT else ""
+
+    def offer(self, heard: Heard, at: Place) -> None:
+        """The item is queued, where this screen may hear it."""
+        verdict = self.verdict(heard)
+        if verdict is not False and not self.is_cut_off:
+            self._put(Hint(heard.item, at, is_certain=verdict is True))
+
+    def verdict(self, heard: Heard) -> bool | None:
+        """Returns whether this screen may hear the item; None where only routing knows."""
+        return owners.may_hear(self.agent_id, heard) if self.agent_id else True
+
+    def send_away(self) -> None:
+        """The screen is told to go elsewhere, after what is queued."""
+        self._put(None)
+
+    def _put(self, hint: Hint | None) -> None:
+        try:
+            self.hints.put_nowait(hint)
+        except asyncio.QueueFull:
+            self.is_cut_off = True
+            metrics.LIVE_DROPPED.inc()
+
+
+class Hub:
+    """All screens of this replica."""
+
+    def __init__(self, streams: Streams, *, queue: int) -> None:
+        self._streams = streams
+        self._queue = queue
+        self._listeners: dict[str, set[Listener]] = {}
+        self.owners = Owners()
+        self.place = NOWHERE
+        self.started = asyncio.Event()
+        self._started: set[int] = set()
+
+    async def run(self) -> None:
+        """Every stream is heard until this is cancelled."""
+        async with asyncio.TaskGroup() as streams:
+            for producer in range(len(PRODUCERS)):
+                streams.create_task(self._hear(producer))
+
+    @contextmanager
+    def listening(self, principal: Principal) -> Iterator[Listener]:
+        """Inside the block the queue gets the workspace's items, from now on."""
+        listener = Listener(principal, self._queue)
+        here = self._listeners.setdefault(principal.workspace_id, set())
+        here.add(listener)
+        metrics.LIVE_CONNECTIONS.inc()
+        try:
+            yield listener
+        finally:
+            metrics.LIVE_CONNECTIONS.dec()
+            here.discard(listener)
+            if not here and self._listeners.get(principal.workspace_id) is here:
+                del self._listeners[principal.workspace_id]
+
+    async def close(self) -> None:
+        """Every screen is told to go elsewhere."""
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.send_away()
+
+    async def _hear(self, producer: int) -> None:
+        """One stream, from its end at the start; what breaks is begun again where it broke."""
+        pause = 0.1
+        while True:
+            try:
+                start = await self._start(producer)
+                self._has_started(producer)
+                if start is not None:
+                    async with self._streams.read(PRODUCERS[producer], start) as messages:
+                        pause = 0.1
+                        while True:
+                            received = await messages.receive()
+                            if received is not None:
+                                self._take(producer, received)
+            except StreamLost as error:
+                _LOG.info("stream_waits", producer=PRODUCERS[producer], reason=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _start(self, producer: int) -> int | None:
+        """Returns where to read on, None where there is no stream yet."""
+        extent = await self._streams.extent(PRODUCERS[producer])
+        if extent is None:
+            return None
+        head = self.place.heads[producer]
+        known = extent.next_after(head) if producer in self._started else extent.last + 1
+        start = known if known is not None else max(extent.first, 1)
+        self.place = self.place.at(producer, Head(extent.epoch, start - 1))
+        return start
+
+    def _has_started(self, producer: int) -> None:
+        self._started.add(producer)
+        if len(self._started) == len(PRODUCERS):
+            self.started.set()
+
+    def _take(self, producer: int, received: Received) -> None:
+        """What a message says reaches every screen of its workspaces."""
+        try:
+            batch = Batch.FromString(received.data)
+        except DecodeError:
+            batch = Batch()
+        found = heard_in(batch, self.owners, self._is_wanted)
+        for shown, heard in found:
+            at = self.place.after(producer, received.sequence, shown)
+            for listener in self._listeners.get(heard.item.workspace_id, ()):
+                listener.offer(heard, at)
+        self.place = self.place.past(producer, received.sequence)
+
+    def _is_wanted(self, workspace_id: str, kind: str) -> bool:
+        """Events of conversations are always heard, to know whose they are; others only where somebody looks."""
+        return workspace_id in self._listeners or kind.startswith("lobby.routing.")
