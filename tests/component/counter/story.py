@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -38,6 +39,19 @@ def at(clock: str) -> datetime:
 
 def _platform(account: str) -> int:
     return PLATFORMS.get(account[:2], PLATFORM_WHATSAPP)
+
+
+def _key(said: Any) -> str:
+    """What orders an event among its producer's: the chat, the conversation or the person."""
+    match said:
+        case MessageIdentified() | MessageSent() | MessageTranslated():
+            return f"{said.account_id}/{said.chat}"
+        case ContactMerged():
+            return said.group.contact_id
+        case ContactSplit():
+            return said.groups[0].contact_id
+        case _:
+            return said.conversation.conversation_id
 
 
 class Story:
@@ -199,7 +213,7 @@ class Story:
             type=said.DESCRIPTOR.full_name,
             time=to_proto(when),
             workspace_id=self.workspace_id,
-            key=name,
+            key=_key(said),
             payload=said.SerializeToString(),
         )
         return Incoming(producer, 0, next(self._positions), event, said, "")
