@@ -62,6 +62,8 @@ class Floor:
     """Of conversations in which a message comes late: what staff wrote since."""
     acquaintances: dict[str, str] = field(default_factory=dict)
     """Who answered the person of a conversation last, anywhere."""
+    holders: dict[str, str] = field(default_factory=dict)
+    """Who got a conversation of a contact in this transaction."""
     dirty: dict[str, None] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     decisions: list[tuple[Conversation, Decision, Cause]] = field(default_factory=list)
@@ -277,10 +279,11 @@ class Floor:
         roster = self.rosters[conversation.workspace_id]
         bare = law.unassign(conversation, released_by=conversation.released_by)
         roster.follow(conversation, bare)
-        policy = policy or Policy(contact_agent_id=self.acquaintances.get(conversation.conversation_id, ""))
+        policy = policy or Policy(contact_agent_id=self._acquaintance(conversation))
         decision = deciding.decide(conversation, roster.agents(), policy, self.now)
         if decision.agent_id:
             after = law.assign(bare, decision.agent_id)
+            self.holders[conversation.contact_id] = decision.agent_id
             if decision.strategy == deciding.ROUND_ROBIN:
                 roster.takes_turn(decision.agent_id)
         else:
@@ -292,6 +295,10 @@ class Floor:
         if after != self.conversations[conversation.conversation_id]:
             self._keep(after)
         return after
+
+    def _acquaintance(self, conversation: Conversation) -> str:
+        held = self.holders.get(conversation.contact_id, "")
+        return self.acquaintances.get(conversation.conversation_id, held)
 
     def _assigned(
         self,
