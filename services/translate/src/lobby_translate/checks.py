@@ -20,15 +20,16 @@ _REPEATS: Final = 3
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _UNKNOWN_WORD: Final = re.compile(r"(?<!\w)\*[^\W\d_]")
 _META: Final = re.compile(
-    r"here(?:'s| is| are)(?: the| your| a)? (?:\w+ )?(?:translation|options)|as an ai\b|language model|translated text|"
-    r"please provide the text|i (?:can't|cannot|can not) (?:translate|assist|help)|\btranslation:|以下是.{0,6}翻译|翻译如下|作为.{0,4}AI",
+    r"here(?:'s| is| are)(?: the| your| a)? (?:\w+ )?(?:translation|options)|as an ai\b|language model"
+    r"|translated text|please provide the text|i (?:can't|cannot|can not) (?:translate|assist|help)|\btranslation:"
+    r"|以下是.{0,6}翻译|翻译如下|作为.{0,4}AI",
     re.IGNORECASE,
 )
 _INTERCHANGEABLE: Final = (frozenset({"id", "ms"}), frozenset({"zh-Hans", "zh-Hant"}))
 
 
 def fault(source: str, answer: str, source_language: str, target_language: str) -> str:
-    """Why the answer is not a translation of the source; empty where nothing speaks against it. Both with our own marks."""
+    """Why the answer is no translation of the source; empty where nothing speaks against it. Both with our marks."""
     source, answer = MARK.sub(" ", source), MARK.sub(" ", answer)
     if not answer.strip():
         return "empty"

@@ -1,6 +1,6 @@
-"""The language of one text: script rules first, then a vote of a small model and our own words, then what is known beside it.
+"""The language of one text: script rules, then a vote of a small model and our own words, then what is known beside it.
 
-Pure but for the model's tables, which are read-only after the import. A chat line takes a few hundredths of a millisecond.
+Pure but for the model's tables, read-only after the import. A chat line takes a few hundredths of a millisecond.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Final
 
-import eldc
+import eldc  # type: ignore[import-untyped]  # a C extension without stubs
 
 from lobby_translate import lexicon, scripts
 
@@ -22,14 +22,39 @@ READ_AT_MOST: Final = 600
 
 _CANDIDATES: Final = frozenset({"en", "es", "pt", "id", "ms", "vi", "tr", "fr", "de", "ar-Latn", "hi-Latn"})
 _OTHERS: Final = frozenset(
-    {"it", "nl", "pl", "ro", "tl", "sv", "da", "no", "fi", "cs", "sk", "hu", "hr", "sl", "et", "lv", "lt", "sq", "ca", "az"}
+    {
+        "it",
+        "nl",
+        "pl",
+        "ro",
+        "tl",
+        "sv",
+        "da",
+        "no",
+        "fi",
+        "cs",
+        "sk",
+        "hu",
+        "hr",
+        "sl",
+        "et",
+        "lv",
+        "lt",
+        "sq",
+        "ca",
+        "az",
+    }
 )
 """Languages the model knows beyond those of the vote; believed only in long texts."""
 
 _LINKS: Final = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|[@#]\w[\w.-]*|\{\{.*?\}\}|\{\w*\}|%s")
-_CODES: Final = re.compile(r"[#№]?[A-Za-z]*\d+(?:[-./:][A-Za-z0-9]+)+|\b[A-Z]+\d[A-Z0-9-]*\b|[A-Z0-9]+(?:-[A-Z0-9]+)+", re.A)
-_WORDS: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*", re.U)
-_ARABIZI: Final = re.compile(r"(?<![^\W\d_])(?=\w*[a-z])[a-z]*(?:[a-z][235789]|[3578][a-z])[a-z]*[235789]?[a-z]*(?!\w)", re.I)
+_CODES: Final = re.compile(
+    r"[#№]?[A-Za-z]*\d+(?:[-./:][A-Za-z0-9]+)+|\b[A-Z]+\d[A-Z0-9-]*\b|[A-Z0-9]+(?:-[A-Z0-9]+)+", re.ASCII
+)
+_WORDS: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*", re.UNICODE)
+_ARABIZI: Final = re.compile(
+    r"(?<![^\W\d_])(?=\w*[a-z])[a-z]*(?:[a-z][235789]|[3578][a-z])[a-z]*[235789]?[a-z]*(?!\w)", re.IGNORECASE
+)
 _STRETCHED: Final = re.compile(r"([^\W\d_])\1{2,}")
 _MARKS: Final[Mapping[str, tuple[tuple[str, float], ...]]] = {
     **dict.fromkeys("ñ¿¡", (("es", 2.0),)),
@@ -112,6 +137,12 @@ def detect(text: str, hints: Hints = NO_HINTS) -> Detection:
     if counts and (found := scripts.language_by_script(cleaned, counts, _han_hint(hints))):
         return Detection(found, 0.95, "rule", sum(counts.values()), 1.0)
     return _vote(cleaned, hints)
+
+
+def known(text: str, language: str, confidence: float, basis: str) -> Detection:
+    """The detection of a text whose language was settled before."""
+    again = detect(text)
+    return Detection(language, confidence, basis, again.letters, 0.0, again.wordless)
 
 
 def _han_hint(hints: Hints) -> str:

@@ -34,8 +34,8 @@ def primary(tag: str) -> str:
 def reads(reader: Iterable[str], language: str) -> bool:
     """A reader of these languages needs no translation of the language.
 
-    Regions do not matter, and who reads Arabic or Hindi reads it in Latin letters too. Simplified and Traditional Chinese
-    differ unless the reader says just "zh".
+    Regions do not matter, and who reads Arabic or Hindi reads it in Latin letters too. Simplified and Traditional
+    Chinese differ unless the reader says just "zh".
     """
     wanted = canonical(language)
     return any(_read(tag, wanted) for tag in reader)
@@ -77,10 +77,14 @@ def _table(own: Mapping[str, tuple[str, ...]], also: Mapping[str, str] | None = 
     return Table(codes=own, tags={**tags, **(also or {})})
 
 
+# fmt: off
 _SAME: Final = (
-    "ar az bg bn ca cs da de el en eo es et eu fa fi fr ga gl he hi hu id it ja ko lt lv ms nl no pl ro ru sk sl sq sv th "
-    "tl tr uk ur vi"
-).split()  # fmt: skip
+    "ar", "az", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "eo", "es", "et", "eu", "fa", "fi", "fr", "ga", "gl",
+    "he", "hi", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "nl", "no", "pl", "ro", "ru", "sk", "sl", "sq", "sv",
+    "th", "tl", "tr", "uk", "ur", "vi",
+)
+"""Languages that these engines call as we do."""
+# fmt: on
 
 LIBRETRANSLATE: Final = _table(
     {

@@ -26,8 +26,8 @@ _EXCITED: Final = re.compile(r"[!?][!?\s]*(?<=[!?])")
 def normal_form(core: str, spans: Sequence[Span], source: str, target: str) -> str:
     """The core without what does not change its translation: spacing, case of short texts, stretched letters.
 
-    A question mark stays (吗 and its like hang on it), and a mark says what kind of thing it stands for; of a number it says
-    the plural form that it asks for.
+    A question mark stays (吗 and its like hang on it), and a mark says what kind of thing it stands for; of a number
+    it says the plural form that it asks for.
     """
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", core)).replace("’", "'")
     if not text.isascii() and not (_JOINING_SCRIPTS & scripts.count_scripts(text).keys()):
@@ -50,5 +50,5 @@ def _typed(span: Span, source: str, target: str) -> str:
 
 def memory_key(workspace_id: str, source: str, target: str, normal: str) -> bytes:
     """Sixteen bytes that stand for the text, the pair of languages and whose memory it is."""
-    joined = "\x1f".join((workspace_id, source, target, normal))
+    joined = f"{workspace_id}\x1f{source}\x1f{target}\x1f{normal}"
     return hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).digest()

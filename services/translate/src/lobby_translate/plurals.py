@@ -1,5 +1,7 @@
 """The plural form that a number asks for in languages whose grammar follows it (CLDR categories)."""
 
+# ruff: noqa: PLR2004 -- the numbers are the rules
+
 from collections.abc import Callable, Mapping
 from typing import Final
 

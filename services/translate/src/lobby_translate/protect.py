@@ -1,7 +1,7 @@
 """What must survive translation untouched: found, cut off at the edges, and stood in for by marks inside.
 
-Inside this service a mark is `\\x1a<number>\\x1a` (texts are cleared of control characters first); what a provider sees is
-`ZX0Z`, letters and digits without meaning, which every engine we tried gives back.
+Inside this service a mark is a number between two SUB characters (texts are cleared of control characters first);
+what a provider sees is `ZX0Z`, letters and digits without meaning, which every engine we tried gives back.
 """
 
 import re
@@ -45,15 +45,16 @@ _KINDS: Final = (
     ("CODE", rf"{_NO_WORD}[#№]\s?[A-Za-z0-9]+(?:[-_./][A-Za-z0-9]+)*"),
     (
         "CODE",
-        r"(?<![A-Za-z0-9-])(?=[A-Z0-9-]{0,60}[0-9])"
-        rf"[A-Z0-9]{{1,30}}(?:-[A-Z0-9]{{1,30}}){{1,6}}{_WORD_ENDS}",
+        rf"(?<![A-Za-z0-9-])(?=[A-Z0-9-]{{0,60}}[0-9])[A-Z0-9]{{1,30}}(?:-[A-Z0-9]{{1,30}}){{1,6}}{_WORD_ENDS}",
     ),
     ("CODE", rf"{_NO_WORD}(?:[A-Za-z]+\d[A-Za-z0-9]*|\d+[A-Z][A-Za-z0-9]*){_WORD_ENDS}"),
     ("TAG", r"(?<!\w)#[^\W\d]\w*"),
     ("NUM", r"\d+(?:[.,:/]\d+)+|\d{3,}"),
 )  # fmt: skip
 _NAMES: Final = tuple(name for name, _ in _KINDS)
-_SPANS: Final = re.compile("|".join(f"(?P<k{number}>{pattern})" for number, (_, pattern) in enumerate(_KINDS)), re.ASCII)
+_SPANS: Final = re.compile(
+    "|".join(f"(?P<k{number}>{pattern})" for number, (_, pattern) in enumerate(_KINDS)), re.ASCII
+)
 _EDGE_KINDS: Final = frozenset({"URL", "EMAIL", "EMOJI", "CODE", "PHONE", "MENTION"})
 _LEADING: Final = re.compile(r"\s+")
 _AFTER_SPAN: Final = re.compile(r"[\s,:;–—-]+")
@@ -131,6 +132,11 @@ def decode(answer: str, letters: str, count: int) -> str | None:
         return found
     spread = r"\s?".join(letters)
     return _each_once(answer, re.compile(rf"{spread}\s?(\d{{1,3}})\s?Z", re.IGNORECASE), count)
+
+
+def without_marks(answer: str) -> str:
+    """An answer to a text that had no marks, cleared of what could pass for one."""
+    return _CONTROLS.sub("", answer)
 
 
 def _each_once(answer: str, pattern: re.Pattern[str], count: int) -> str | None:

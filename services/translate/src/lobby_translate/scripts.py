@@ -1,14 +1,13 @@
 """Languages that their script gives away: counted letter by letter, no model asked."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
 LATIN: Final = "Latn"
 
-# First code point of each run of letters; `""` ends a run. Letters of scripts that are not here count as Latin, which only
-# means that the vote is asked about them.
+# First code point of each run of letters; `""` ends a run. Scripts that are not here fall to the run before them.
 _RUNS: Final = (
     (0x0041, LATIN), (0x005B, ""), (0x0061, LATIN), (0x007B, ""), (0x00AA, LATIN), (0x00AB, ""), (0x00C0, LATIN),
     (0x00D7, ""), (0x00D8, LATIN), (0x00F7, ""), (0x00F8, LATIN), (0x02B0, ""), (0x0370, "Grek"), (0x0400, "Cyrl"),
@@ -67,8 +66,8 @@ def count_scripts(text: str) -> dict[str, int]:
 def language_by_script(text: str, counts: Mapping[str, int], hint: str = "") -> str:
     """The language that the text's script gives away; empty where the script is Latin or too little of another.
 
-    Two letters of another script decide whatever Latin stands beside them, because brand names are Latin everywhere; one
-    decides where there is no Latin letter. `hint` (a language) settles what the letters leave open: Simplified or
+    Two letters of another script decide whatever Latin stands beside them, because brand names are Latin everywhere;
+    one decides where there is no Latin letter. `hint` (a language) settles what the letters leave open: Simplified or
     Traditional, Chinese or Japanese.
     """
     others = {script: count for script, count in counts.items() if script != LATIN}
@@ -82,11 +81,8 @@ def language_by_script(text: str, counts: Mapping[str, int], hint: str = "") -> 
     script = max(others, key=others.__getitem__)
     if script in {"Hani", "Kana"}:
         return _chinese(text, hint)
-    if script == "Cyrl":
-        return _cyrillic(text)
-    if script == "Arab":
-        return _arabic(text)
-    return _LANGUAGE_OF[script]
+    by_letters = _BY_LETTERS.get(script)
+    return by_letters(text) if by_letters else _LANGUAGE_OF[script]
 
 
 def _lone_no(text: str, counts: Mapping[str, int]) -> bool:
@@ -128,9 +124,7 @@ def _traditional(character: str) -> bool:
 
 def _japanese(character: str) -> bool:
     """Kanji as only Japan writes them (発, 対, 込)."""
-    return (
-        _encodes(character, "shift_jis") and not _encodes(character, "gb2312") and not _encodes(character, "big5")
-    )
+    return _encodes(character, "shift_jis") and not _encodes(character, "gb2312") and not _encodes(character, "big5")
 
 
 def _cyrillic(text: str) -> str:
@@ -148,3 +142,7 @@ def _arabic(text: str) -> str:
     if letters & _URDU:
         return "ur"
     return "fa" if letters & _PERSIAN else "ar"
+
+
+_BY_LETTERS: Final[Mapping[str, Callable[[str], str]]] = {"Cyrl": _cyrillic, "Arab": _arabic}
+"""Scripts of several languages, told apart by letters that only one of them has."""

@@ -1,0 +1,1 @@
+"""Who translates: one module per engine behind one contract."""
