@@ -88,8 +88,7 @@ class ContactApi(ContactServiceServicer):
         """Returns the person behind an id. Raises NotFound also for one that the caller may not see."""
         workspace_id = WorkspaceId(who.workspace_id)
         async with self._log.pool.acquire() as conn:
-            root = await people.root_of(conn, workspace_id, contact_id)
-            person = (await people.read(conn, workspace_id, [root]))[0]
+            person = await people.get(conn, workspace_id, contact_id)
         # Routing may still know the person by an id that was merged away a moment ago.
         if who.role == _AGENT and not await self._visibility.of(person.record_ids):
             raise NotFound("CONTACT_NOT_FOUND", "there is no such contact in this workspace")

@@ -244,12 +244,8 @@ SELECT link_id::text AS link_id, contact_id::text AS contact_id, other_contact_i
 FROM link
 WHERE contact_id = ANY($1::uuid[]) AND end_time IS NULL;
 
--- name: find_root
--- The canonical contact of a record of the workspace.
-SELECT root_id::text AS root_id FROM channel_user WHERE workspace_id = $1::uuid AND contact_id = $2::uuid;
-
 -- name: read_profiles
--- What the records of these persons know, oldest record first.
+-- All records of the persons to whom these contacts belong, and what they know, oldest record first.
 SELECT
     u.root_id::text AS root_id,
     u.contact_id::text AS contact_id,
@@ -259,10 +255,13 @@ SELECT
     c.country,
     c.tags,
     c.first_entry_time
-FROM channel_user AS u
+FROM (
+    SELECT DISTINCT a.root_id FROM channel_user AS a
+    WHERE a.workspace_id = $1::uuid AND a.contact_id = ANY($2::uuid[])
+) AS asked
+JOIN channel_user AS u
+    ON u.contact_id = asked.root_id OR (u.root_id = asked.root_id AND u.root_id <> u.contact_id)
 JOIN contact AS c ON c.workspace_id = u.workspace_id AND c.contact_id = u.contact_id
-WHERE u.workspace_id = $1::uuid
-    AND (u.contact_id = ANY($2::uuid[]) OR (u.root_id = ANY($2::uuid[]) AND u.root_id <> u.contact_id))
 ORDER BY u.first_seen_time, u.contact_id;
 
 -- name: read_identifiers

@@ -376,14 +376,8 @@ async def read_edges(conn: Connection, contacts: Sequence[ContactId]) -> list[Ed
 # What people see
 
 
-async def find_root(conn: Connection, workspace_id: WorkspaceId, contact_id: ContactId) -> ContactId | None:
-    """Returns the canonical contact of a record."""
-    root: ContactId | None = await conn.fetchval(QUERIES["find_root"], workspace_id, contact_id)
-    return root
-
-
-async def read_profiles(conn: Connection, workspace_id: WorkspaceId, roots: Sequence[ContactId]) -> list[ProfileRow]:
-    """Returns the records of these persons, the oldest first."""
+async def read_profiles(conn: Connection, workspace_id: WorkspaceId, contacts: Sequence[ContactId]) -> list[ProfileRow]:
+    """Returns all records of the persons to whom the contacts belong, the oldest first."""
     return [
         ProfileRow(
             row["root_id"],
@@ -397,7 +391,7 @@ async def read_profiles(conn: Connection, workspace_id: WorkspaceId, roots: Sequ
                 tuple(row["tags"]),
             ),
         )
-        for row in await conn.fetch(QUERIES["read_profiles"], workspace_id, list(roots))
+        for row in await conn.fetch(QUERIES["read_profiles"], workspace_id, list(contacts))
     ]
 
 

@@ -10,7 +10,7 @@ from lobby_identity import store
 from lobby_identity.domain import profile as profiles
 from lobby_identity.domain.identifiers import ContactId, WorkspaceId, search_keys
 from lobby_identity.domain.profile import Profile, name_key
-from lobby_identity.store import IdentifierRow
+from lobby_identity.store import IdentifierRow, ProfileRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +39,37 @@ class Row:
     place: Place
 
 
-async def root_of(conn: Connection, workspace_id: WorkspaceId, contact_id: str) -> ContactId:
-    """Returns the canonical contact. Raises NotFound for what is no contact of this workspace."""
-    root = await store.find_root(conn, workspace_id, ContactId(contact_id)) if is_id(contact_id) else None
-    if root is None:
+async def get(conn: Connection, workspace_id: WorkspaceId, contact_id: str) -> Person:
+    """Returns the person behind an id. Raises NotFound for what is no contact of this workspace."""
+    found = await read(conn, workspace_id, [ContactId(contact_id)]) if is_id(contact_id) else []
+    if not found:
         raise NotFound("CONTACT_NOT_FOUND", "there is no such contact in this workspace")
-    return root
+    return found[0]
 
 
-async def read(conn: Connection, workspace_id: WorkspaceId, roots: Sequence[ContactId]) -> list[Person]:
-    """Returns the persons in the order asked."""
-    if not roots:
+async def read(conn: Connection, workspace_id: WorkspaceId, contacts: Sequence[ContactId]) -> list[Person]:
+    """Returns the persons to whom the contacts belong, each once, in the order asked.
+
+    One statement reads the records, so merges that run meanwhile are seen whole or not at all.
+    """
+    if not contacts:
         return []
-    rows = await store.read_profiles(conn, workspace_id, roots)
+    rows = await store.read_profiles(conn, workspace_id, contacts)
+    records: dict[ContactId, list[ProfileRow]] = {}
+    for row in rows:
+        records.setdefault(row.root, []).append(row)
+    roots = {row.contact_id: row.root for row in rows}
     root_by_user = {row.channel_user_id: row.root for row in rows}
-    addresses: dict[ContactId, list[IdentifierRow]] = {root: [] for root in roots}
+    addresses: dict[ContactId, list[IdentifierRow]] = {root: [] for root in records}
     for each in await store.read_identifiers(conn, list(root_by_user)):
         addresses[root_by_user[each.channel_user_id]].append(each)
-    people = []
-    for root in roots:
-        records = [(row.contact_id, row.profile) for row in rows if row.root == root]
-        people.append(
-            Person(
-                root,
-                profiles.of_person(root, records),
-                _once(addresses[root]),
-                tuple(contact_id for contact_id, _ in records),
-            )
-        )
-    return people
+    asked = dict.fromkeys(roots[each] for each in contacts if each in roots)
+    return [_person(root, records[root], addresses[root]) for root in asked]
+
+
+def _person(root: ContactId, rows: Sequence[ProfileRow], addresses: Sequence[IdentifierRow]) -> Person:
+    known = profiles.of_person(root, [(row.contact_id, row.profile) for row in rows])
+    return Person(root, known, _once(addresses), tuple(row.contact_id for row in rows))
 
 
 def _once(rows: Sequence[IdentifierRow]) -> tuple[IdentifierRow, ...]:

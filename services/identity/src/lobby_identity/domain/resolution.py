@@ -254,19 +254,22 @@ class _Desk:
         bindings: list[Binding] = []
         retirements: list[Retirement] = []
         for key, (value, platform) in self._touched.items():
-            before = self._known.holdings.get(key, ())
-            stored = {(each.channel_user_id, each.first_seen_time): each for each in before}
-            for each in self._holdings[key]:
-                old = stored.get((each.channel_user_id, each.first_seen_time))
-                if old is None:
-                    bindings.append(
-                        Binding(key, value, platform, each.channel_user_id, each.first_seen_time, each.retired_time)
-                    )
-                elif old.retired_time != each.retired_time:
+            before, after = self._known.holdings.get(key, ()), self._holdings[key]
+            ended = {(each.channel_user_id, each.first_seen_time) for each in before if each not in after}
+            for each in after:
+                if each in before:
+                    continue
+                if (each.channel_user_id, each.first_seen_time) in ended:
                     retirements.append(Retirement(key, each.retired_time))
+                else:
+                    bindings.append(_binding(key, value, platform, each))
         return sorted(bindings, key=lambda each: (each.key, each.retired_time)), sorted(
             retirements, key=lambda each: each.key
         )
+
+
+def _binding(key: Key, value: str, platform: int, holding: Holding) -> Binding:
+    return Binding(key, value, platform, holding.channel_user_id, holding.first_seen_time, holding.retired_time)
 
 
 def born_of(event_id: str, at: datetime) -> ChannelUserId:
