@@ -5,6 +5,7 @@ import asyncio
 from lobby.routing.v1 import agent_service_pb2
 from lobby.routing.v1 import events_pb2 as told_pb
 from lobby_common import ids
+from lobby_routing.journey import describe
 from tests.component.routing.conftest import LN, TG, WA, at, names
 
 
@@ -192,8 +193,6 @@ async def test_presence_is_told_once_and_holds(routing):
 
 
 async def test_a_journey_says_what_a_message_did(routing):
-    from lobby_routing.journey import describe
-
     await routing.agent()
     first, second = routing.wrote(WA, "a", -2), routing.wrote(WA, "a", -1)
     await routing.hear(first, second)

@@ -14,7 +14,7 @@ from lobby_routing.events.hearing import Hearing
 from lobby_routing.journey import describe
 from lobby_routing.store.statements import QUERIES
 
-_PRODUCERS = ("connectors", "identity", "translate")
+PRODUCERS = ("connectors", "identity", "translate")
 _FORGET_SECONDS = 3600
 
 
@@ -29,7 +29,7 @@ async def build(runtime: Runtime) -> None:
             await runtime.pool.execute(QUERIES["forget_admitted"])
             await asyncio.sleep(_FORGET_SECONDS)
 
-    runtime.consume(Hearing(), _PRODUCERS)
+    runtime.consume(Hearing(), PRODUCERS)
     runtime.serve(add_ConversationServiceServicer_to_server, ConversationApi(runtime.log, runtime.pool, sender))
     runtime.serve(add_AgentServiceServicer_to_server, AgentApi(runtime.log, runtime.pool))
     runtime.background("forget", forget)

@@ -162,7 +162,7 @@ def close(conversation: Conversation) -> Conversation:
         conversation,
         closed=True,
         owed_since=None,
-        answered_seq=conversation.inbound_seq,
+        answered_seq=max(conversation.answered_seq, conversation.inbound_seq),
         pooled=False,
         lease_agent_id="",
         lease_expire_time=None,
