@@ -90,7 +90,7 @@ class Echo(Struct, frozen=True):
     reply_to: str = ""
 
 
-class Edit(Struct, frozen=True):
+class Edit(Struct, frozen=True, tag=True):
     """A message has another text now. `chat` is empty where the platform's message ids need no chat."""
 
     platform_message_id: str
@@ -99,7 +99,7 @@ class Edit(Struct, frozen=True):
     text: str
 
 
-class Deletion(Struct, frozen=True):
+class Deletion(Struct, frozen=True, tag=True):
     """A message was taken back."""
 
     platform_message_id: str
@@ -107,7 +107,7 @@ class Deletion(Struct, frozen=True):
     time: datetime | None
 
 
-class Reaction(Struct, frozen=True):
+class Reaction(Struct, frozen=True, tag=True):
     """The customer's emoji on a message are these now."""
 
     platform_message_id: str
@@ -124,7 +124,7 @@ class Refusal(Struct, frozen=True, omit_defaults=True):
     retry_after: int | None = None
 
 
-class Receipt(Struct, frozen=True):
+class Receipt(Struct, frozen=True, tag=True):
     """The platform tells where a message of ours stands. `opaque` is what we had sent along with it."""
 
     platform_message_id: str
@@ -174,6 +174,9 @@ class Ignored(Struct, frozen=True):
 
     rule: str
 
+
+Fact = Edit | Deletion | Reaction | Receipt
+"""What is said of a message that was there before."""
 
 Item = (
     Message

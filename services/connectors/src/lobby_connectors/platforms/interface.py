@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from aiohttp import ClientSession
 from msgspec import Struct
 
-from lobby_connectors.domain.items import Attachment, Parsed
+from lobby_connectors.domain.items import Attachment, Identifier, Parsed
 
 
 class Limits(Struct, frozen=True):
@@ -75,6 +75,7 @@ class Profile(Struct, frozen=True):
 
     display_name: str
     locale: str = ""
+    identifiers: tuple[Identifier, ...] = ()
 
 
 @runtime_checkable

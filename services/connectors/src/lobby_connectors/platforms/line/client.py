@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import ClientSession
 from msgspec import Struct
 
-from lobby_connectors.domain.items import Parsed
+from lobby_connectors.domain.items import Identifier, Parsed
 from lobby_connectors.platforms import http
 from lobby_connectors.platforms.failures import UnknownOutcome
 from lobby_connectors.platforms.interface import Accepted, Account, Outgoing, Profile, Request
@@ -96,4 +96,5 @@ class Line:
             profile = decode(_PROFILE, answer.body)
         except ParseError:
             raise UnknownOutcome("not a profile") from None
-        return Profile(name(profile.displayName), name(profile.language)[:35])
+        itself = (Identifier("line_user_id", account.user_scope, chat),)
+        return Profile(name(profile.displayName), name(profile.language)[:35], itself)

@@ -1,0 +1,116 @@
+"""Work off the event path: tapped buttons are answered, and names of customers asked for."""
+
+import asyncio
+from collections import OrderedDict
+
+from aiohttp import ClientSession
+
+from lobby_common.events import EventLog
+from lobby_common.ids import derive_id
+from lobby_common.log import get_logger
+from lobby_common.times import utc_now
+from lobby_connectors import events
+from lobby_connectors.app.calls import account_of
+from lobby_connectors.app.recording import Left
+from lobby_connectors.directory import Directory
+from lobby_connectors.domain.accounts import Account
+from lobby_connectors.domain.items import IdentifierChange
+from lobby_connectors.platforms.failures import SendFailure
+from lobby_connectors.platforms.interface import AnswersCallbacks, FetchesProfiles, Profile
+from lobby_connectors.platforms.registry import PLATFORMS
+from lobby_connectors.store import QUERIES
+
+_LOG = get_logger("afterwards")
+
+_MOST_CALLBACKS = 1000
+_REMEMBERED = 50_000
+_PAGE = 20
+_PAUSE = 1.0
+_MOST_ATTEMPTS = 6
+
+
+class Afterwards:
+    """Takes what ingest leaves to do. Never blocks it: what is too much is dropped where it is only a courtesy."""
+
+    def __init__(self, log: EventLog, session: ClientSession, directory: Directory) -> None:
+        self._log = log
+        self._session = session
+        self._directory = directory
+        self._callbacks: asyncio.Queue[tuple[Account, str]] = asyncio.Queue(_MOST_CALLBACKS)
+        self._nameless: dict[tuple[str, str], str] = {}
+        self._asked: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._wake = asyncio.Event()
+
+    def take(self, left: Left) -> None:
+        """It will be done; never blocks."""
+        for each in left.callbacks:
+            if not self._callbacks.full():  # the button stops spinning by itself after a while
+                self._callbacks.put_nowait(each)
+        for account, chat in left.nameless:
+            key = (account.account_id, chat)
+            if key not in self._asked:
+                self._nameless[key] = account.workspace_id
+                self._asked[key] = None
+                self._wake.set()
+        while len(self._asked) > _REMEMBERED:
+            self._asked.popitem(last=False)
+
+    async def answer_callbacks(self) -> None:
+        """Answers tapped buttons until cancelled; an answer that fails is not tried again."""
+        while True:
+            account, callback_id = await self._callbacks.get()
+            platform = PLATFORMS[account.platform]
+            if isinstance(platform, AnswersCallbacks):
+                try:
+                    await platform.answer_callback(self._session, account_of(account), callback_id)
+                except SendFailure as failure:
+                    _LOG.info("callback_not_answered", account_id=account.account_id, reason=failure.reason)
+
+    async def fetch_profiles(self) -> None:
+        """Asks for names until cancelled."""
+        while True:
+            await self._want()
+            rows = await self._log.pool.fetch(QUERIES["take_profiles"], _PAGE)
+            for row in rows:
+                account = self._directory.find(row["account_id"])
+                if account is not None and row["attempts"] <= _MOST_ATTEMPTS:
+                    await self._fetch(account, row["chat"], Profile(row["display_name"], row["locale"]))
+                else:
+                    await self._give_up(row["account_id"], row["chat"])
+            if not rows and not self._nameless:
+                self._wake.clear()
+                try:
+                    await asyncio.wait_for(self._wake.wait(), _PAUSE * 5)
+                except TimeoutError:
+                    continue
+
+    async def _want(self) -> None:
+        wanted, self._nameless = self._nameless, {}
+        if wanted:
+            accounts, chats = zip(*wanted, strict=True)
+            await self._log.pool.execute(QUERIES["want_profiles"], accounts, chats, list(wanted.values()))
+
+    async def _give_up(self, account_id: str, chat: str) -> None:
+        """Without an answer the customer stays nameless until he writes a week later."""
+        await self._log.pool.execute(QUERIES["write_profile"], account_id, chat, "", "")
+
+    async def _fetch(self, account: Account, chat: str, known: Profile) -> None:
+        platform = PLATFORMS[account.platform]
+        if not isinstance(platform, FetchesProfiles):
+            return
+        try:
+            profile = await platform.fetch_profile(self._session, account_of(account), chat)
+        except SendFailure as failure:
+            _LOG.info("profile_not_fetched", account_id=account.account_id, reason=failure.reason)
+            return
+        await self._tell(account, chat, known, profile)
+
+    async def _tell(self, account: Account, chat: str, known: Profile, profile: Profile | None) -> None:
+        name, locale = (profile.display_name, profile.locale) if profile else (known.display_name, known.locale)
+        async with self._log.transaction() as tx:
+            await tx.conn.execute(QUERIES["write_profile"], account.account_id, chat, name, locale)
+            if profile is not None and name and (name, locale) != (known.display_name, known.locale):
+                now = utc_now()
+                change = IdentifierChange("profile", chat, (), profile.identifiers, now, name, locale)
+                event_id = derive_id(now, account.account_id, chat, "profile", name, locale)
+                events.tell_identifiers(tx, account, event_id, change, now)

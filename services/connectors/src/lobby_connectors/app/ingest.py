@@ -1,0 +1,145 @@
+"""Webhooks in: verified, then written with what they say and what is told of it in one transaction, then accepted."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from enum import Enum, auto
+
+import asyncpg
+from msgspec import Struct
+
+from lobby_common.events import EventLog
+from lobby_common.log import get_logger
+from lobby_connectors import metrics
+from lobby_connectors.app.reading import names_unknown, read
+from lobby_connectors.app.recording import After, record
+from lobby_connectors.directory import Directory
+from lobby_connectors.domain.webhooks import Reading, Verdict, Webhook
+from lobby_connectors.platforms.registry import PLATFORMS
+from lobby_connectors.store import webhooks as store
+
+_LOG = get_logger("ingest")
+
+_LARGEST_GROUP = 512 * 1024
+"""Bytes of bodies in one transaction; a larger body goes alone."""
+_SECONDS = 4.0
+"""A transaction that takes longer is given up: the platform will send its webhooks again."""
+
+# What one bad row can cause; everything else is the database's trouble and not a webhook's.
+_BAD_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
+_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+class Outcome(Enum):
+    """What the gateway answers."""
+
+    ACCEPTED = auto()
+    BAD_SIGNATURE = auto()
+    UNKNOWN_ACCOUNT = auto()
+    UNAVAILABLE = auto()
+
+
+class Post(Struct, frozen=True):
+    """One POST as it arrived."""
+
+    webhook_id: str
+    platform: str
+    account_id: str
+    body: bytes
+    signature: str
+    received_time: datetime
+    traceparent: str
+
+
+class Ingest:
+    """Takes webhooks in."""
+
+    def __init__(self, log: EventLog, directory: Directory, after: After, transactions: int) -> None:
+        self._log = log
+        self._directory = directory
+        self._after = after
+        self._free = asyncio.Semaphore(transactions)
+
+    async def take(self, posts: Sequence[Post]) -> list[Outcome]:
+        """Each is durable, or has its verdict."""
+        try:
+            await self._directory.ensure({post.account_id for post in posts})
+        except _AWAY:
+            return [Outcome.UNAVAILABLE] * len(posts)
+        judged = [self._admit(post) for post in posts]
+        admitted = [each for each in judged if isinstance(each, Webhook)]
+        stored: dict[int, Outcome] = {}
+        groups = _groups(admitted)
+        for group, outcome in zip(groups, await asyncio.gather(*map(self._store, groups)), strict=True):
+            stored.update((id(webhook), outcome) for webhook in group)
+        outcomes = [stored[id(each)] if isinstance(each, Webhook) else each for each in judged]
+        for post, outcome in zip(posts, outcomes, strict=True):
+            metrics.WEBHOOKS.labels(post.platform if post.platform in PLATFORMS else "other", outcome.name).inc()
+        return outcomes
+
+    def _admit(self, post: Post) -> Webhook | Outcome:
+        account = self._directory.find(post.account_id)
+        platform = PLATFORMS.get(post.platform)
+        if account is None or platform is None or account.platform != post.platform:
+            return Outcome.UNKNOWN_ACCOUNT
+        if not platform.verify(account.credentials, post.body, post.signature):
+            return Outcome.BAD_SIGNATURE
+        return Webhook(post.webhook_id, account, post.body, post.received_time, post.traceparent)
+
+    async def _store(self, group: Sequence[Webhook]) -> Outcome:
+        try:
+            async with asyncio.timeout(_SECONDS), self._free:
+                readings = await self._read(group)
+                try:
+                    await self._record(readings)
+                except _BAD_ROW as error:
+                    await self._record_apart(readings, error)
+        except _AWAY as error:
+            _LOG.warning("ingest_failed", webhooks=len(group), error=type(error).__name__)
+            return Outcome.UNAVAILABLE
+        return Outcome.ACCEPTED
+
+    async def _read(self, group: Sequence[Webhook]) -> list[Reading]:
+        readings = [read(webhook, self._directory) for webhook in group]
+        if any(map(names_unknown, readings)):
+            await self._directory.refresh()
+            readings = [read(webhook, self._directory) for webhook in group]
+        return readings
+
+    async def _record(self, readings: Sequence[Reading]) -> None:
+        async with self._log.transaction() as tx:
+            verdicts, left = await record(tx, readings, self._directory)
+            await store.insert(
+                tx.conn, [(reading.webhook, verdict) for reading, verdict in zip(readings, verdicts, strict=True)]
+            )
+        metrics.count(zip((reading.webhook.account.platform for reading in readings), verdicts, strict=True))
+        if left.accounts_changed:
+            await self._directory.refresh()
+        self._after.take(left)
+
+    async def _record_apart(self, readings: Sequence[Reading], error: Exception) -> None:
+        """A row that the database refuses keeps only its own webhook back: that one waits for the normaliser."""
+        if len(readings) > 1:
+            for reading in readings:
+                try:
+                    await self._record([reading])
+                except _BAD_ROW as own:
+                    await self._record_apart([reading], own)
+            return
+        webhook = readings[0].webhook
+        verdict = Verdict(state="pending", reason=f"not stored: {type(error).__name__}")
+        async with self._log.transaction() as tx:
+            await store.insert(tx.conn, [(webhook, verdict)])
+
+
+def _groups(webhooks: Sequence[Webhook]) -> list[list[Webhook]]:
+    """Returns the webhooks in order, in as many groups as their sizes want."""
+    groups: list[list[Webhook]] = []
+    size = _LARGEST_GROUP
+    for webhook in webhooks:
+        if size + len(webhook.body) > _LARGEST_GROUP:
+            groups.append([])
+            size = 0
+        groups[-1].append(webhook)
+        size += len(webhook.body)
+    return groups

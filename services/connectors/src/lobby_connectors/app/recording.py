@@ -1,0 +1,241 @@
+"""What webhooks say becomes messages, changes of messages, and events: one transaction for all of them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from lobby_common.events import Tx
+from lobby_connectors import events
+from lobby_connectors.app import facts, states
+from lobby_connectors.directory import Directory
+from lobby_connectors.domain import accounts as account_rules
+from lobby_connectors.domain.accounts import Account
+from lobby_connectors.domain.items import (
+    AccountNotice,
+    Arrival,
+    Callback,
+    Deletion,
+    Echo,
+    Edit,
+    IdentifierChange,
+    Ignored,
+    Message,
+    Reaction,
+    Receipt,
+)
+from lobby_connectors.domain.kinds import Delivery, Direction, State
+from lobby_connectors.domain.webhooks import (
+    Reading,
+    Said,
+    SourcedFact,
+    Verdict,
+    Webhook,
+    begin,
+    fact_id,
+    message_id,
+    occurred,
+)
+from lobby_connectors.platforms.interface import FetchesProfiles
+from lobby_connectors.platforms.registry import PLATFORMS
+from lobby_connectors.store import accounts as account_store
+from lobby_connectors.store import messages as store
+from lobby_connectors.store.messages import MessageRow
+
+
+class Left(Struct):
+    """What is left to do after the commit, off the event path."""
+
+    callbacks: list[tuple[Account, str]] = []
+    nameless: list[tuple[Account, str]] = []
+    """Customers of whom webhooks do not bring the name."""
+    accounts_changed: bool = False
+
+
+class After(Protocol):
+    """Takes what is left to do."""
+
+    def take(self, left: Left) -> None:
+        """It will be done; never blocks."""
+
+
+async def record(
+    tx: Tx, readings: Sequence[Reading], directory: Directory, *, again: bool = False
+) -> tuple[list[Verdict], Left]:
+    """What the readings say is stored and told. Returns a verdict for each, and what is left to do.
+
+    `again`: they were taken in before, perhaps only in part; what is there from then counts as new, as it did.
+    """
+    recording = _Recording(tx, directory, readings)
+    await recording.insert(again=again)
+    for index, reading in enumerate(readings):
+        for said in reading.said:
+            recording.take(index, reading.webhook, said)
+    await recording.finish()
+    return recording.verdicts, recording.left
+
+
+class _Recording:
+    """One transaction's work."""
+
+    def __init__(self, tx: Tx, directory: Directory, readings: Sequence[Reading]) -> None:
+        self._tx = tx
+        self._directory = directory
+        self._readings = readings
+        self._ids: dict[int, str] = {}
+        self._new: dict[str, list[SourcedFact]] = {}
+        self._again: set[str] = set()
+        self._told: set[str] = set()
+        self._facts: list[tuple[int, SourcedFact]] = []
+        self._notices: list[tuple[int, Webhook, Said]] = []
+        self.verdicts = [begin(reading) for reading in readings]
+        self.left = Left(callbacks=[], nameless=[])
+
+    async def insert(self, *, again: bool) -> None:
+        """The messages that are new are in the table, and facts without a row of their own are marked."""
+        rows: list[MessageRow] = []
+        marks: list[tuple[str, str]] = []
+        for reading in self._readings:
+            for said in reading.said:
+                item, account = said.item, said.account
+                if isinstance(item, Message | Echo):
+                    self._ids[id(said)] = message_id(account.account_id, item)
+                    rows.append(_row(reading.webhook, account, self._ids[id(said)], item))
+                elif isinstance(item, Arrival | IdentifierChange):
+                    self._ids[id(said)] = fact_id(account.account_id, item)
+                    marks.append((self._ids[id(said)], account.account_id))
+        self._new = await store.insert(self._tx.conn, rows)
+        self._told = await store.insert_told(self._tx.conn, marks)
+        if again:
+            known = [row[0] for row in rows if row[0] not in self._new]
+            self._again = await store.find_own(self._tx.conn, known, self._readings[0].webhook.webhook_id)
+
+    def take(self, index: int, webhook: Webhook, said: Said) -> None:
+        """One item is told, or kept for `finish`."""
+        verdict, account = self.verdicts[index], said.account
+        match said.item:
+            case Message() as message:
+                if self._is_new(index, said):
+                    greeting = message.own_number not in self._directory.numbers(account.workspace_id)
+                    events.tell_received(self._tx, webhook, account, self._ids[id(said)], message, greeting=greeting)
+                    self._want_name(account, message)
+            case Echo() as echo:
+                if self._is_new(index, said):
+                    events.tell_echo(self._tx, webhook, account, self._ids[id(said)], echo)
+            case Edit() | Deletion() | Reaction() | Receipt() as fact:
+                self._facts.append((index, _sourced(webhook, account, fact)))
+            case Ignored(rule):
+                verdict.ignore(rule)
+            case Callback(callback_id):
+                self.left.callbacks.append((account, callback_id))
+            case AccountNotice():
+                self._notices.append((index, webhook, said))
+            case _:
+                self._tell_once(index, webhook, said)
+
+    def _is_new(self, index: int, said: Said) -> bool:
+        """Returns whether the message is new; of several deliveries in one transaction the first one is."""
+        message = self._ids[id(said)]
+        waited = self._new.pop(message, None)
+        self.verdicts[index].count(new=waited is not None or message in self._again)
+        self._again.discard(message)
+        if waited is None:
+            return False
+        # Facts that waited were counted when they came.
+        self._facts.extend((-1, fact) for fact in waited)
+        return True
+
+    def _tell_once(self, index: int, webhook: Webhook, said: Said) -> None:
+        fact = self._ids[id(said)]
+        fresh = fact in self._told
+        self._told.discard(fact)
+        self.verdicts[index].count(new=fresh)
+        if not fresh:
+            return
+        if isinstance(said.item, Arrival):
+            events.tell_arrival(self._tx, webhook, said.account, fact, said.item)
+        elif isinstance(said.item, IdentifierChange):
+            at, _ = occurred(said.item.time, webhook.received_time)
+            events.tell_identifiers(
+                self._tx,
+                said.account,
+                fact,
+                said.item,
+                at,
+                traceparent=webhook.traceparent,
+                cause_id=webhook.webhook_id,
+            )
+
+    def _want_name(self, account: Account, message: Message) -> None:
+        if not message.customer.display_name and isinstance(PLATFORMS[account.platform], FetchesProfiles):
+            self.left.nameless.append((account, message.customer.chat))
+
+    async def finish(self) -> None:
+        """Facts are applied, and accounts are in the states that the webhooks show."""
+        news = await facts.apply(self._tx, [fact for _, fact in self._facts], self._directory)
+        for (index, _), new in zip(self._facts, news, strict=True):
+            if index >= 0:
+                self.verdicts[index].count(new=new)
+        await self._heard()
+        for index, webhook, said in self._notices:
+            self.verdicts[index].count(new=await self._notice(webhook, said))
+        for reading in self._readings:
+            for account_id, numbers in reading.learned:
+                await account_store.learn_numbers(self._tx.conn, account_id, numbers)
+                self.left.accounts_changed = True
+
+    async def _heard(self) -> None:
+        spoken = {reading.webhook.account.account_id: reading.webhook.account for reading in self._readings}
+        for reading in self._readings:
+            spoken.update((said.account.account_id, said.account) for said in reading.said)
+        for account in spoken.values():
+            state = account_rules.heard(account)
+            if state is not None:
+                sources = (State.STARTING, State.SILENT)
+                await states.move(self._tx, account.account_id, state, "", sources=sources)
+                self.left.accounts_changed = True
+
+    async def _notice(self, webhook: Webhook, said: Said) -> bool:
+        notice = said.item
+        assert isinstance(notice, AccountNotice)
+        at, _ = occurred(notice.time, webhook.received_time)
+        if not account_rules.told(said.account, notice.state, notice.reason, at):
+            return False
+        self.left.accounts_changed = True
+        return await states.move(self._tx, said.account.account_id, notice.state, notice.reason, told=at)
+
+
+def _sourced(webhook: Webhook, account: Account, fact: Edit | Deletion | Reaction | Receipt) -> SourcedFact:
+    return SourcedFact(
+        fact,
+        account.workspace_id,
+        account.account_id,
+        webhook.webhook_id,
+        webhook.received_time,
+        webhook.traceparent,
+    )
+
+
+def _row(webhook: Webhook, account: Account, row_id: str, message: Message | Echo) -> MessageRow:
+    when, _ = occurred(message.time, webhook.received_time)
+    echo = isinstance(message, Echo)
+    return (
+        row_id,
+        account.workspace_id,
+        account.account_id,
+        message.customer.chat,
+        message.platform_message_id,
+        Direction.OUTBOUND if echo else Direction.INBOUND,
+        message.kind,
+        message.text,
+        store.attachments_json(message.attachments),
+        "agent" if echo else "contact",
+        message.time,
+        when,
+        webhook.received_time,
+        message.reply_to,
+        webhook.webhook_id,
+        webhook.traceparent,
+        Delivery.SENT if echo else None,
+        when if echo else None,
+    )

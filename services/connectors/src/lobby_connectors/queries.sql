@@ -1,0 +1,478 @@
+-- name: insert_messages
+-- Messages that are new, each with the facts that waited for it.
+WITH new AS (
+    INSERT INTO message (
+        message_id, workspace_id, account_id, chat, platform_message_id, direction, kind, text, attachments, author_kind,
+        provider_time, occurred_time, received_time, reply_to, webhook_id, traceparent, delivery, accept_time, parts,
+        parts_done, generation, attempts
+    )
+    SELECT
+        message_id, workspace_id, account_id, chat, platform_message_id, direction, kind, text, attachments, author_kind,
+        provider_time, occurred_time, received_time, reply_to, webhook_id, traceparent, delivery, accept_time,
+        CASE WHEN delivery IS NOT NULL THEN 1 END, CASE WHEN delivery IS NOT NULL THEN 1 END,
+        CASE WHEN delivery IS NOT NULL THEN 0 END, CASE WHEN delivery IS NOT NULL THEN 1 END
+    FROM unnest(
+        $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::smallint[], $7::smallint[], $8::text[],
+        $9::jsonb[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::text[], $15::uuid[],
+        $16::text[], $17::smallint[], $18::timestamptz[]
+    ) AS t (
+        message_id, workspace_id, account_id, chat, platform_message_id, direction, kind, text, attachments, author_kind,
+        provider_time, occurred_time, received_time, reply_to, webhook_id, traceparent, delivery, accept_time
+    )
+    ON CONFLICT (message_id) DO NOTHING
+    RETURNING message_id, account_id, platform_message_id, chat
+), came AS (
+    DELETE FROM waiting_fact AS w
+    USING new
+    WHERE w.account_id = new.account_id
+        AND w.platform_message_id = new.platform_message_id
+        AND w.chat IN ('', new.chat)
+    RETURNING new.message_id, w.fact, w.create_time
+)
+SELECT new.message_id::text, array_agg(came.fact ORDER BY came.create_time) FILTER (WHERE came.fact IS NOT NULL) AS facts
+FROM new
+LEFT JOIN came USING (message_id)
+GROUP BY new.message_id;
+
+-- name: find_own_messages
+-- Those of the messages that one webhook brought itself, when it was taken in before.
+SELECT message_id::text
+FROM message
+WHERE message_id = ANY ($1::uuid[]) AND webhook_id = $2;
+
+-- name: insert_raw
+-- Raw webhooks with their verdicts; one that is there already stays as it is.
+INSERT INTO raw_webhook (
+    webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_new, n_duplicate, n_ignored,
+    n_problems, rules, retry_time
+)
+SELECT
+    webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_new, n_duplicate, n_ignored,
+    n_problems, string_to_array(rules, ','), CASE WHEN state = 'pending' THEN now() END
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::int[],
+    $10::int[], $11::int[], $12::int[], $13::text[]
+) AS t (
+    webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_new, n_duplicate, n_ignored,
+    n_problems, rules
+)
+ON CONFLICT (webhook_id) DO NOTHING;
+
+-- name: find_targets
+-- The messages that facts speak of, by the platform's id, by that of a further part, or by ours; locked in one order.
+WITH asked AS (
+    SELECT n, account_id, platform_message_id, chat, opaque
+    FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::uuid[])
+        AS t (n, account_id, platform_message_id, chat, opaque)
+), hit AS (
+    SELECT asked.n, m.message_id, 0 AS part, m.generation
+    FROM asked
+    JOIN message AS m USING (account_id, platform_message_id)
+    WHERE asked.chat IN ('', m.chat) AND asked.platform_message_id <> ''
+    UNION ALL
+    SELECT asked.n, p.message_id, p.part, p.generation
+    FROM asked
+    JOIN message_part AS p USING (account_id, platform_message_id)
+    UNION ALL
+    SELECT asked.n, m.message_id, NULL, NULL
+    FROM asked
+    JOIN message AS m ON m.message_id = asked.opaque AND m.account_id = asked.account_id AND m.direction = 2
+)
+SELECT
+    hit.n, hit.part, hit.generation AS part_generation, m.message_id::text, m.workspace_id::text, m.account_id::text,
+    m.chat, m.platform_message_id, m.direction, m.kind, m.text, m.author_kind, m.author_id, m.edit_time, m.delete_time,
+    m.reactions, m.reaction_time, m.delivery, m.conversation_id, m.seen_seq, m.error, m.accept_time, m.parts, m.parts_done,
+    m.generation, m.attempts, m.due_time, m.traceparent
+FROM hit
+JOIN message AS m USING (message_id)
+ORDER BY m.message_id
+FOR NO KEY UPDATE OF m;
+
+-- name: update_messages
+-- What facts made of messages.
+UPDATE message AS m
+SET text = t.text,
+    attachments = CASE WHEN t.delete_time IS NULL THEN m.attachments END,
+    source_text = CASE WHEN t.delete_time IS NULL THEN m.source_text END,
+    edit_time = t.edit_time,
+    delete_time = t.delete_time,
+    reactions = t.reactions,
+    reaction_time = t.reaction_time,
+    platform_message_id = t.platform_message_id,
+    delivery = t.delivery,
+    error = t.error,
+    accept_time = t.accept_time,
+    delivery_time = t.delivery_time,
+    parts_done = t.parts_done,
+    attempts = t.attempts,
+    due_time = t.due_time,
+    generation = t.generation,
+    told_times = CASE WHEN cardinality(m.told_times) < 100 THEN m.told_times || now() ELSE m.told_times END
+FROM unnest(
+    $1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::jsonb[], $6::timestamptz[], $7::text[],
+    $8::smallint[], $9::jsonb[], $10::timestamptz[], $11::timestamptz[], $12::smallint[], $13::smallint[],
+    $14::timestamptz[], $15::smallint[]
+) AS t (
+    message_id, text, edit_time, delete_time, reactions, reaction_time, platform_message_id, delivery, error, accept_time,
+    delivery_time, parts_done, attempts, due_time, generation
+)
+WHERE m.message_id = t.message_id;
+
+-- name: insert_parts
+-- The platform's ids of further parts.
+INSERT INTO message_part (account_id, platform_message_id, message_id, part, generation)
+SELECT account_id, platform_message_id, message_id, part, generation
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::smallint[], $5::smallint[])
+    AS t (account_id, platform_message_id, message_id, part, generation)
+ON CONFLICT DO NOTHING;
+
+-- name: insert_waiting
+-- Facts that came before their message.
+INSERT INTO waiting_fact (fact_id, account_id, platform_message_id, chat, fact)
+SELECT fact_id, account_id, platform_message_id, chat, fact
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bytea[])
+    AS t (fact_id, account_id, platform_message_id, chat, fact)
+ON CONFLICT DO NOTHING
+RETURNING fact_id::text;
+
+-- name: take_waiting
+-- Facts whose message is there by now: the two had met in transactions that did not see each other.
+DELETE FROM waiting_fact
+WHERE fact_id IN (
+    SELECT w.fact_id
+    FROM waiting_fact AS w
+    WHERE EXISTS (
+        SELECT FROM message AS m
+        WHERE m.account_id = w.account_id
+            AND m.platform_message_id = w.platform_message_id
+            AND w.chat IN ('', m.chat)
+    ) OR EXISTS (
+        SELECT FROM message_part AS p
+        WHERE p.account_id = w.account_id AND p.platform_message_id = w.platform_message_id
+    )
+    ORDER BY w.create_time
+    LIMIT $1
+    FOR UPDATE OF w SKIP LOCKED
+)
+RETURNING fact;
+
+-- name: forget_waiting
+-- Facts whose message never came, and marks of facts told long ago.
+WITH old AS (
+    DELETE FROM told_fact WHERE create_time < now() - interval '90 days'
+)
+DELETE FROM waiting_fact WHERE create_time < now() - interval '30 days';
+
+-- name: insert_told
+-- Marks facts without a row of their own as told; returns those that were not.
+INSERT INTO told_fact (fact_id, account_id)
+SELECT fact_id, account_id
+FROM unnest($1::uuid[], $2::uuid[]) AS t (fact_id, account_id)
+ON CONFLICT DO NOTHING
+RETURNING fact_id::text;
+
+-- name: take_pending
+-- Raw webhooks to be parsed, oldest first; the row stays locked until its verdict is written.
+SELECT
+    webhook_id::text, workspace_id::text, account_id::text, body, received_time, traceparent, state, reason, attempts
+FROM raw_webhook
+WHERE state = 'pending' AND retry_time <= now()
+ORDER BY retry_time
+LIMIT $1
+FOR UPDATE SKIP LOCKED;
+
+-- name: lock_raw
+-- One raw webhook of a workspace.
+SELECT
+    webhook_id::text, workspace_id::text, account_id::text, body, received_time, traceparent, state, reason, attempts
+FROM raw_webhook
+WHERE webhook_id = $1 AND workspace_id = $2 AND state <> 'parsed'
+FOR UPDATE;
+
+-- name: find_raw
+-- One raw webhook of a workspace as it is now.
+SELECT webhook_id::text, account_id::text, body, received_time, state, reason
+FROM raw_webhook
+WHERE webhook_id = $1 AND workspace_id = $2;
+
+-- name: write_verdict
+-- What parsing made of a raw webhook.
+UPDATE raw_webhook
+SET state = $2,
+    reason = $3,
+    n_new = $4,
+    n_duplicate = $5,
+    n_ignored = $6,
+    n_problems = $7,
+    rules = string_to_array($8, ','),
+    retry_time = NULL
+WHERE webhook_id = $1;
+
+-- name: postpone_raw
+-- A raw webhook that could not be stored is tried again later, or rests in quarantine after too many tries.
+UPDATE raw_webhook
+SET attempts = attempts + 1,
+    reason = $2,
+    state = CASE WHEN attempts + 1 >= $3 THEN 'quarantined' ELSE 'pending' END,
+    retry_time = CASE WHEN attempts + 1 < $3 THEN now() + make_interval(secs => 2 ^ least(attempts, 8)) END
+WHERE webhook_id = $1 AND state = 'pending'
+RETURNING state;
+
+-- name: list_quarantine
+-- What is not parsed in a workspace, newest first.
+SELECT webhook_id::text, account_id::text, body, received_time, state, reason
+FROM raw_webhook
+WHERE workspace_id = $1
+    AND state <> 'parsed'
+    AND ($2::uuid IS NULL OR account_id = $2)
+    AND ($3::uuid IS NULL OR webhook_id < $3)
+ORDER BY webhook_id DESC
+LIMIT $4;
+
+-- name: read_accounts
+-- Accounts changed since a time, deleted ones too.
+SELECT
+    account_id::text, workspace_id::text, platform, display_name, credentials, api_base_url, settings, address, owner,
+    numbers, state, state_reason, state_time, told_time, create_time, update_time, delete_time
+FROM account
+WHERE update_time >= $1;
+
+-- name: find_accounts
+-- Accounts by id.
+SELECT
+    account_id::text, workspace_id::text, platform, display_name, credentials, api_base_url, settings, address, owner,
+    numbers, state, state_reason, state_time, told_time, create_time, update_time, delete_time
+FROM account
+WHERE account_id = ANY ($1::uuid[]);
+
+-- name: lock_account
+-- One account of a workspace, to be changed.
+SELECT
+    account_id::text, workspace_id::text, platform, display_name, credentials, api_base_url, settings, address, owner,
+    numbers, state, state_reason, state_time, told_time, create_time, update_time, delete_time
+FROM account
+WHERE account_id = $1 AND workspace_id = $2 AND delete_time IS NULL
+FOR UPDATE;
+
+-- name: list_accounts
+-- A workspace's accounts, oldest first.
+SELECT
+    account_id::text, workspace_id::text, platform, display_name, credentials, api_base_url, settings, address, owner,
+    numbers, state, state_reason, state_time, told_time, create_time, update_time, delete_time
+FROM account
+WHERE workspace_id = $1 AND delete_time IS NULL AND (create_time, account_id) > ($2::timestamptz, $3::uuid)
+ORDER BY create_time, account_id
+LIMIT $4;
+
+-- name: insert_account
+-- A new account.
+INSERT INTO account (
+    account_id, workspace_id, platform, display_name, credentials, api_base_url, settings, address, owner, state,
+    state_time, create_time, update_time, webhook_due_time
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now(), now(), clock_timestamp(), CASE WHEN $11 THEN now() END)
+RETURNING create_time;
+
+-- name: update_account
+-- An account's fields after a change by its workspace.
+UPDATE account
+SET display_name = $2,
+    credentials = $3,
+    api_base_url = $4,
+    settings = $5,
+    address = $6,
+    owner = $7,
+    state = $8,
+    state_reason = $9,
+    state_time = CASE WHEN state = $8 AND state_reason = $9 THEN state_time ELSE now() END,
+    webhook_due_time = CASE WHEN $10 THEN now() ELSE webhook_due_time END,
+    webhook_attempts = CASE WHEN $10 THEN 0 ELSE webhook_attempts END,
+    update_time = clock_timestamp()
+WHERE account_id = $1;
+
+-- name: delete_account
+-- An account is gone; its row stays for what it brought.
+UPDATE account
+SET delete_time = now(), update_time = clock_timestamp(), webhook_due_time = NULL
+WHERE account_id = $1 AND workspace_id = $2 AND delete_time IS NULL
+RETURNING true;
+
+-- name: move_state
+-- An account's state, if it is still one of those from which it may move.
+UPDATE account
+SET state = $2,
+    state_reason = $3,
+    state_time = now(),
+    told_time = greatest(told_time, $4),
+    update_time = clock_timestamp()
+WHERE account_id = $1
+    AND delete_time IS NULL
+    AND state = ANY ($5::smallint[])
+    AND (state <> $2 OR state_reason <> $3)
+    AND ($4::timestamptz IS NULL OR told_time IS NULL OR told_time <= $4)
+RETURNING account_id::text, workspace_id::text, platform, state_time;
+
+-- name: learn_numbers
+-- Phone digits of an account itself.
+UPDATE account
+SET numbers = numbers || $2::text[], update_time = clock_timestamp()
+WHERE account_id = $1 AND NOT numbers @> $2::text[] AND cardinality(numbers) < 20;
+
+-- name: take_webhooks_due
+-- Accounts whose platform has to be told where to post; each is looked at again after a while, whatever happens now.
+UPDATE account
+SET webhook_attempts = webhook_attempts + 1,
+    webhook_due_time = now() + make_interval(secs => least(5 * 2 ^ least(webhook_attempts, 10), 600))
+WHERE account_id IN (
+    SELECT account_id
+    FROM account
+    WHERE webhook_due_time <= now() AND delete_time IS NULL
+    ORDER BY webhook_due_time
+    LIMIT 20
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING account_id::text;
+
+-- name: webhook_set
+-- The platform knows where to post.
+UPDATE account SET webhook_due_time = NULL WHERE account_id = $1;
+
+-- name: has_chat
+-- Whether a chat was ever heard of.
+SELECT EXISTS (SELECT FROM message WHERE account_id = $1 AND chat = $2);
+
+-- name: has_message
+-- Whether a message is there.
+SELECT EXISTS (SELECT FROM message WHERE message_id = $1);
+
+-- name: insert_send
+-- A message to send; nothing where it is there already.
+INSERT INTO message (
+    message_id, workspace_id, account_id, chat, platform_message_id, direction, kind, text, attachments, author_kind,
+    author_id, occurred_time, received_time, traceparent, delivery, conversation_id, seen_seq, source_text, language,
+    send_order, parts, parts_done, generation, attempts, due_time
+)
+VALUES (
+    $1, $2, $3, $4, '', 2, $5, $6, $7, 'agent', $8, $9, $9, $10, 1, $11, $12, $13, $14, nextval('send_order'), $15, 0, 0, 0,
+    $9
+)
+ON CONFLICT (message_id) DO NOTHING
+RETURNING true;
+
+-- name: claim_sends
+-- The head of every chat's queue that is due, if nothing of the chat is under way: committed as `sending` before the call.
+UPDATE message AS m
+SET delivery = 2,
+    attempts = m.attempts + 1,
+    sender = $1,
+    due_time = NULL,
+    told_times = CASE WHEN cardinality(m.told_times) < 100 THEN m.told_times || now() ELSE m.told_times END
+FROM (
+    SELECT o.message_id
+    FROM message AS o
+    JOIN (
+        SELECT DISTINCT ON (account_id, chat) message_id
+        FROM message
+        WHERE delivery IN (1, 2)
+        ORDER BY account_id, chat, send_order
+    ) AS head USING (message_id)
+    WHERE o.delivery = 1 AND o.due_time <= $2
+    ORDER BY o.send_order
+    LIMIT $3
+    FOR NO KEY UPDATE OF o SKIP LOCKED
+) AS c
+WHERE m.message_id = c.message_id
+RETURNING
+    m.message_id::text, m.workspace_id::text, m.account_id::text, m.chat, m.kind, m.text, m.attachments, m.author_id,
+    m.conversation_id, m.seen_seq, m.delivery, m.error, m.accept_time, m.parts, m.parts_done, m.generation, m.attempts,
+    m.due_time, m.traceparent, m.platform_message_id;
+
+-- name: next_due
+-- When the next queued message may go.
+SELECT min(due_time) FROM message WHERE delivery = 1;
+
+-- name: find_orphans
+-- Messages that a process was sending when it died: its advisory lock is free.
+SELECT m.message_id::text, m.account_id::text
+FROM message AS m
+WHERE m.delivery = 2
+    AND (m.sender IS NULL OR NOT EXISTS (
+        SELECT FROM pg_locks AS l
+        WHERE l.locktype = 'advisory'
+            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND l.classid::bigint = $1
+            AND l.objid::bigint = m.sender
+            AND l.objsubid = 2
+    ))
+LIMIT 500;
+
+-- name: lock_message
+-- One message of a workspace, to be changed.
+SELECT
+    m.message_id::text, m.workspace_id::text, m.account_id::text, m.chat, m.platform_message_id, m.direction, m.kind,
+    m.text, m.author_kind, m.author_id, m.edit_time, m.delete_time, m.reactions, m.reaction_time, m.delivery,
+    m.conversation_id, m.seen_seq, m.error, m.accept_time, m.parts, m.parts_done, m.generation, m.attempts, m.due_time,
+    m.traceparent, NULL::int AS part, NULL::smallint AS part_generation, m.sender
+FROM message AS m
+WHERE m.message_id = $1 AND ($2::uuid IS NULL OR m.workspace_id = $2)
+FOR NO KEY UPDATE;
+
+-- name: list_messages
+-- Messages of some chats after a point, oldest first.
+SELECT
+    message_id::text, platform_message_id, account_id::text, direction, kind, text, attachments, author_kind, author_id,
+    provider_time, occurred_time, received_time, reply_to, edit_time, delete_time, reactions, delivery, error, source_text,
+    language
+FROM message
+WHERE workspace_id = $1
+    AND account_id = $2
+    AND chat = ANY ($3::text[])
+    AND (occurred_time, message_id) > ($4::timestamptz, $5::uuid)
+ORDER BY occurred_time, message_id
+LIMIT $6;
+
+-- name: find_messages
+-- Messages of a workspace by id.
+SELECT
+    message_id::text, platform_message_id, account_id::text, direction, kind, text, attachments, author_kind, author_id,
+    provider_time, occurred_time, received_time, reply_to, edit_time, delete_time, reactions, delivery, error, source_text,
+    language
+FROM message
+WHERE workspace_id = $1 AND message_id = ANY ($2::uuid[]);
+
+-- name: find_journey
+-- What connectors knows of one message's way.
+SELECT
+    m.direction, m.webhook_id::text, m.traceparent, m.store_time, m.told_times, r.received_time AS webhook_received_time
+FROM message AS m
+LEFT JOIN raw_webhook AS r USING (webhook_id)
+WHERE m.message_id = $1;
+
+-- name: take_profiles
+-- Customers whose names are due; each is looked at again after a while, whatever happens now.
+UPDATE profile
+SET attempts = attempts + 1, due_time = now() + make_interval(secs => least(10 * 4 ^ least(attempts, 6), 86400))
+WHERE (account_id, chat) IN (
+    SELECT account_id, chat
+    FROM profile
+    WHERE due_time <= now()
+    ORDER BY due_time
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING account_id::text, workspace_id::text, chat, display_name, locale, attempts;
+
+-- name: want_profiles
+-- Customers who wrote: new ones are asked for at once, known ones again after a week.
+INSERT INTO profile (account_id, chat, workspace_id, due_time)
+SELECT account_id, chat, workspace_id, now()
+FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS t (account_id, chat, workspace_id)
+ON CONFLICT (account_id, chat) DO UPDATE
+SET due_time = now(), attempts = 0
+WHERE profile.due_time IS NULL AND profile.fetch_time < now() - interval '7 days';
+
+-- name: write_profile
+-- A customer's name as the platform told it.
+UPDATE profile
+SET display_name = $3, locale = $4, fetch_time = now(), due_time = NULL
+WHERE account_id = $1 AND chat = $2;
