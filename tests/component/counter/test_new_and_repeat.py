@@ -156,3 +156,28 @@ async def test_a_membership_of_an_older_version_changes_nothing(counter, story):
     await counter.hear(story.splits("m", {"A": ["A"], "B": ["B"]}, version=2))
     await counter.hear(story.merges("m", "B", ["A", "B"], version=1))
     assert await counter.new_and_repeat() == (2, 0)
+
+
+async def test_a_merge_in_the_batch_of_its_entries_corrects_them_all_the_same(counter, story):
+    await counter.hear(
+        story.merges("card", "+66811111111", ["+66811111111", "777"], version=1),
+        story.says("777", "TG1", at("11:05"), contact="+66811111111"),
+        story.says("777", "TG1", at("11:00")),
+        story.says("+66811111111", "WA1", at("10:00")),
+    )
+    _, telegram = await counter.entries()
+    assert (telegram.first_verdict, telegram.verdict, telegram.reason) == (VERDICT_NEW, VERDICT_REPEAT, "merged")
+
+
+async def test_a_late_greeting_may_move_the_new_from_one_account_to_another(counter, story):
+    await counter.hear(story.says("A", "WA1", at("10:00")), story.says("A", "WA2", at("11:00")))
+    await counter.hear(story.says("A", "WA2", at("09:00")))
+    wa2, wa1 = await counter.entries()
+    assert (wa2.verdict, wa2.reason, wa1.verdict, wa1.reason) == (VERDICT_NEW, "first", VERDICT_REPEAT, "late")
+    assert wa1.repeat_of == wa2.entry_id
+    (moved,), (made,) = wa2.corrections, wa1.corrections
+    assert (moved.from_verdict, moved.to_verdict) == (VERDICT_REPEAT, VERDICT_NEW)
+    assert made.cause_id == wa2.entry_id
+    for view in ("VIEW_RESTATED", "VIEW_RECORDED"):
+        assert await counter.new_and_repeat(view=view, start=at("09:00"), end=at("09:30")) == (1, 0)
+        assert await counter.new_and_repeat(view=view, start=at("09:30"), end=at("12:00")) == (0, 1)

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobby_counter.domain import Cause, CauseKind, Correction, Entry, EntryId, Verdict
@@ -73,6 +74,7 @@ def _regrouping(told: Regroups) -> Regrouping:
     return Regrouping("W1", Cause(kind, told.merge), told.version, told.groups)
 
 
+@settings(deadline=None)
 @given(randoms, lengths)
 def test_any_delivery_gives_what_a_recount_of_the_truth_gives(random, length):
     world, told = history(random, length)
@@ -82,6 +84,7 @@ def test_any_delivery_gives_what_a_recount_of_the_truth_gives(random, length):
     assert memory.restated() == world.recount()
 
 
+@settings(deadline=None)
 @given(randoms, lengths)
 def test_first_verdicts_and_corrections_add_up_to_what_is_known_now(random, length):
     _, told = history(random, length)
@@ -92,6 +95,7 @@ def test_first_verdicts_and_corrections_add_up_to_what_is_known_now(random, leng
     assert memory.recorded() == now
 
 
+@settings(deadline=None)
 @given(randoms, lengths)
 def test_there_is_one_new_entry_per_person_who_entered(random, length):
     world, told = history(random, length)
@@ -103,6 +107,7 @@ def test_there_is_one_new_entry_per_person_who_entered(random, length):
     assert verdicts.total() == len({(said.user, said.account) for said in world.said})
 
 
+@settings(deadline=None)
 @given(randoms, lengths)
 def test_a_merge_and_its_undo_leave_two_corrections_or_none_per_entry(random, length):
     world, told = history(random, length)
@@ -122,6 +127,7 @@ def test_a_merge_and_its_undo_leave_two_corrections_or_none_per_entry(random, le
     assert set(touched.values()) <= {2}
 
 
+@settings(deadline=None)
 @given(randoms, lengths)
 def test_every_repeat_names_the_new_entry_of_its_person(random, length):
     world, told = history(random, length)
@@ -133,3 +139,15 @@ def test_every_repeat_names_the_new_entry_of_its_person(random, length):
             first = memory.entries[entry.judgement.repeat_of]
             assert first.judgement.verdict is Verdict.NEW
             assert first.channel_user_id in world.members(entry.channel_user_id)
+
+
+@pytest.mark.fuzz
+@pytest.mark.timeout(600)
+@settings(deadline=None, max_examples=20_000)
+@given(randoms, st.integers(1, 120))
+def test_long_histories_give_what_a_recount_gives(random, length):
+    world, told = history(random, length)
+    memory = Memory()
+    for batch in deliveries(random, told):
+        memory.hear(batch)
+    assert memory.restated() == world.recount()

@@ -65,14 +65,14 @@ def test_a_shift_of_half_an_hour_gives_one_longer_hour_and_full_ones_again():
     assert hours_of(start, starts) == [0, 1, 2.5, 3.5, 4.5]
 
 
-@pytest.mark.parametrize("zone", sorted(available_timezones()))
-def test_every_instant_lies_in_the_day_it_belongs_to(zone):
+@pytest.mark.parametrize("day_start_hour", [0, 2, 6, 23])
+def test_every_instant_lies_in_the_day_it_belongs_to_in_every_zone(day_start_hour):
     instants = [utc(2026, 3, 29, 1, 30), utc(2026, 10, 25, 1, 30), utc(2026, 11, 1, 5, 59), utc(2011, 12, 30, 12)]
-    for day_start_hour in (0, 2, 6, 23):
+    for zone in sorted(available_timezones()):
         calendar = Calendar(ZoneInfo(zone), day_start_hour)
         for at in instants:
             day = calendar.day_of(at)
-            assert calendar.start_of(day) <= at < calendar.start_of(day + timedelta(days=1))
+            assert calendar.start_of(day) <= at < calendar.start_of(day + timedelta(days=1)), zone
 
 
 def test_a_correction_is_booked_on_its_own_day_until_three_days_after_its_end():

@@ -27,7 +27,7 @@ def told(*changes: Change, first: int = 1) -> list[Told]:
 
 
 def folded(*changes: Change) -> Conversations:
-    conversations = Conversations({}, {})
+    conversations = Conversations()
     conversations.fold(told(*changes))
     return conversations
 
@@ -78,7 +78,7 @@ def test_an_open_wait_belongs_to_whoever_holds_the_conversation():
 
 def test_what_was_folded_in_before_changes_nothing():
     events = told(Owed(minute(0), None), Answered(minute(0), minute(3), "ann"))
-    done = Conversations({}, {})
+    done = Conversations()
     done.fold(events)
     done.waits.clear()
     done.fold(events)

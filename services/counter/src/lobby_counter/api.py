@@ -144,10 +144,10 @@ def _after(token: str) -> tuple[datetime, str] | None:
     if values is None:
         return None
     try:
-        at = datetime.fromisoformat(str(values[0]))
-    except ValueError:
+        at = datetime.fromisoformat(str(values[0])).astimezone(UTC)
+    except (ValueError, OverflowError):
         at = None
-    if at is None or at.tzinfo is None or not is_id(str(values[1])):
+    if at is None or not is_id(str(values[1])):
         raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
     return at, str(values[1])
 

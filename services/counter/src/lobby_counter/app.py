@@ -34,7 +34,7 @@ async def apply(conn: Connection, facts: Facts, calendar_of: CalendarOf, now: da
     if facts.outbound:
         await store.count_outbound(conn, facts.outbound)
         for sent in facts.outbound:
-            changes.note(sent.workspace_id, [sent.occurred_time])
+            changes.note(sent.workspace_id, sent.occurred_time)
     if facts.languages:
         await store.learn_languages(conn, facts.languages)
     return changes
@@ -44,8 +44,8 @@ async def _count_inbound(conn: Connection, facts: Facts, changes: Changes) -> li
     if not facts.inbound:
         return []
     for message in facts.inbound:
-        changes.note(message.workspace_id, [message.occurred_time])
-    return [facts.greetings[each] for each in await store.count_inbound(conn, facts.inbound)]
+        changes.note(message.workspace_id, message.occurred_time)
+    return [facts.greetings[each]() for each in await store.count_inbound(conn, facts.inbound)]
 
 
 async def _judge(conn: Connection, facts: Facts, candidates: list[Greeting]) -> dict[str, Ledger]:
@@ -93,10 +93,11 @@ def _booking(workspace_id: str, made: Correction, calendar: Calendar, now: datet
 
 
 def _note(changes: Changes, workspace_id: str, ledger: Ledger) -> None:
-    times = [entry.occurred_time for entry in ledger.first_entries.values()]
+    for entry in ledger.first_entries.values():
+        changes.note(workspace_id, entry.occurred_time, entries=1)
     for made in ledger.corrections:
-        times += (made.from_time, made.to_time)
-    changes.note(workspace_id, times, entries=len(ledger.first_entries), corrections=len(ledger.corrections))
+        changes.note(workspace_id, made.from_time)
+        changes.note(workspace_id, made.to_time, corrections=1)
 
 
 async def _follow(conn: Connection, facts: Facts, changes: Changes) -> None:
@@ -109,7 +110,7 @@ async def _follow(conn: Connection, facts: Facts, changes: Changes) -> None:
     await store.hand_over_messages(conn, folded)
     for wait in folded.waits.values():
         workspace_id = folded.known[wait.conversation_id].workspace_id
-        changes.note(workspace_id, [wait.owed_since])
+        changes.note(workspace_id, wait.owed_since)
 
 
 PRECISION = timedelta(microseconds=1)

@@ -1,6 +1,6 @@
 """What routing tells about conversations, folded: who holds them, who was first, and the waits. Pure.
 
-Events of one conversation come in order; `position` is that of the last one folded in, so that an event told again
+Events of one conversation come in order; the position of the last one folded in is kept, so that an event told again
 changes nothing.
 """
 
@@ -30,7 +30,6 @@ class Conversation:
     """Who holds it."""
     first_agent_id: str | None = None
     """Who was the first to hold it: the agent of its entry, for ever."""
-    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +101,10 @@ class Told:
 class Conversations:
     """The conversations that one batch touches, with their open waits."""
 
-    known: dict[str, Conversation]
-    open_waits: dict[str, Wait]
+    known: dict[str, Conversation] = field(default_factory=dict)
+    open_waits: dict[str, Wait] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
+    """Position of the last event folded in, by conversation."""
     changed: set[str] = field(default_factory=set)
     waits: dict[str, Wait] = field(default_factory=dict)
     """What is to be written."""
@@ -118,31 +119,32 @@ class Conversations:
 
     def _fold(self, told: Told) -> None:
         key = told.conversation.conversation_id
-        before = self.known.get(key, told.conversation)
-        if told.position <= before.position:
+        if told.position <= self.positions.get(key, 0):
             return
-        after = replace(before, position=told.position)
+        self.positions[key] = told.position
+        self.changed.add(key)
+        held = self.known.setdefault(key, told.conversation)
         match told.change:
             case Assigned(agent_id):
-                after = self._assign(after, agent_id)
+                self._assign(held, agent_id)
             case Owed(since, agent_id):
-                wait = self.open_waits.get(key) or Wait(told.event_id, key, since)
-                self._keep(replace(wait, owed_since=since, agent_id=agent_id or after.agent_id))
+                open_wait = self.open_waits.get(key)
+                wait_id = told.event_id if open_wait is None else open_wait.wait_id
+                self._keep(Wait(wait_id, key, since, agent_id or held.agent_id))
             case Answered() | Closed() as end:
                 self._end(told, end)
-        self.known[key] = after
-        self.changed.add(key)
 
-    def _assign(self, conversation: Conversation, agent_id: str | None) -> Conversation:
+    def _assign(self, conversation: Conversation, agent_id: str | None) -> None:
         key = conversation.conversation_id
         if wait := self.open_waits.get(key):
             self._keep(replace(wait, agent_id=agent_id))
-        if agent_id is None:
-            return replace(conversation, agent_id=None)
-        self.taken.add(key)
-        if conversation.first_agent_id is None:
-            self.first_assigned.add(key)
-        return replace(conversation, agent_id=agent_id, first_agent_id=conversation.first_agent_id or agent_id)
+        first = conversation.first_agent_id
+        if agent_id is not None:
+            self.taken.add(key)
+            if first is None:
+                self.first_assigned.add(key)
+                first = agent_id
+        self.known[key] = replace(conversation, agent_id=agent_id, first_agent_id=first)
 
     def _keep(self, wait: Wait) -> None:
         self.open_waits[wait.conversation_id] = wait

@@ -5,12 +5,15 @@ its entry, an answer for the person of its chat, a membership for its channel us
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import lru_cache, partial
 from typing import Any
 
 from google.protobuf.message import Message
 
 from lobby.connectors.v1.events_pb2 import MessageSent
 from lobby.counter.v1.events_pb2 import CountChanged
+from lobby.events.v1.batch_pb2 import Event
 from lobby.identity.v1.events_pb2 import ContactGroup, ContactMerged, ContactSplit, MessageIdentified
 from lobby.routing.v1.events_pb2 import (
     ConversationAnswered,
@@ -32,6 +35,8 @@ from lobby_counter.ledger import Greeting, Regrouping
 
 PRODUCERS = ("connectors", "identity", "routing", "translate")
 
+_CHATS_REMEMBERED = 16_384
+"""A message brings its chat here several times, from several services, and seldom only one message comes."""
 _LONGEST_WORD = 200
 """Campaign ids and the like are cut: nobody vouches for what an ad puts there."""
 
@@ -87,6 +92,7 @@ def _tell(tx: Tx, changes: Changes, facts: Facts) -> None:
         )
 
 
+@lru_cache(_CHATS_REMEMBERED)
 def chat_id(account_id: str, chat: str) -> str:
     """Returns what stands for a chat address here; the address may be a phone number."""
     return derive_id(None, "chat", account_id, chat)
@@ -118,21 +124,25 @@ def _read_identified(facts: Facts, incoming: Incoming, said: MessageIdentified) 
         )
     )
     if said.greeting:
-        facts.greetings[said.message_id] = Greeting(
-            entry_id=entry_id(said.account_id, said.channel_user_id),
-            event_id=event.id,
-            message_id=said.message_id,
-            workspace_id=event.workspace_id,
-            account_id=said.account_id,
-            platform=said.platform,
-            channel_user_id=ChannelUserId(said.channel_user_id),
-            contact_id=ContactId(said.contact_id),
-            occurred_time=occurred_time,
-            received_time=from_proto(said.received_time),
-            campaign_id=_word(said.referral.source_id),
-            locale=_word(said.locale),
-            country=_word(said.country),
-        )
+        facts.greetings[said.message_id] = partial(_greeting, event, said, occurred_time)
+
+
+def _greeting(event: Event, said: MessageIdentified, occurred_time: datetime) -> Greeting:
+    return Greeting(
+        entry_id=entry_id(said.account_id, said.channel_user_id),
+        event_id=event.id,
+        message_id=said.message_id,
+        workspace_id=event.workspace_id,
+        account_id=said.account_id,
+        platform=said.platform,
+        channel_user_id=ChannelUserId(said.channel_user_id),
+        contact_id=ContactId(said.contact_id),
+        occurred_time=occurred_time,
+        received_time=from_proto(said.received_time),
+        campaign_id=_word(said.referral.source_id),
+        locale=_word(said.locale),
+        country=_word(said.country),
+    )
 
 
 def _group(group: ContactGroup) -> tuple[ContactId, tuple[ChannelUserId, ...]]:

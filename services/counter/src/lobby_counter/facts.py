@@ -1,6 +1,6 @@
 """What a batch of events tells the counter, in its own words."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -62,8 +62,8 @@ class Facts:
     """Everything that one batch tells, by kind."""
 
     inbound: list[Inbound] = field(default_factory=list)
-    greetings: dict[str, Greeting] = field(default_factory=dict)
-    """By message id."""
+    greetings: dict[str, Callable[[], Greeting]] = field(default_factory=dict)
+    """By message id; made only for the few that may be entries."""
     regroupings: list[Regrouping] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     outbound: list[Outbound] = field(default_factory=list)
@@ -88,15 +88,17 @@ class Changes:
 
     by_workspace: dict[str, Change] = field(default_factory=dict)
 
-    def note(self, workspace_id: str, times: Iterable[datetime], *, entries: int = 0, corrections: int = 0) -> None:
-        """Figures of these times changed."""
-        for at in times:
-            known = self.by_workspace.setdefault(workspace_id, Change(at, at))
-            known.start = min(known.start, at)
-            known.end = max(known.end, at)
-        if (change := self.by_workspace.get(workspace_id)) is not None:
-            change.entries += entries
-            change.corrections += corrections
+    def note(self, workspace_id: str, at: datetime, *, entries: int = 0, corrections: int = 0) -> None:
+        """Figures of this time changed."""
+        change = self.by_workspace.get(workspace_id)
+        if change is None:
+            change = self.by_workspace[workspace_id] = Change(at, at)
+        elif at < change.start:
+            change.start = at
+        elif at > change.end:
+            change.end = at
+        change.entries += entries
+        change.corrections += corrections
 
     def items(self) -> Iterable[tuple[str, Change]]:
         """Returns the changes with their workspaces, in a fixed order."""

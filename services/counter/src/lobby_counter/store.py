@@ -220,7 +220,7 @@ async def insert_corrections(conn: Connection, bookings: Sequence[Booking]) -> N
 
 async def load_conversations(conn: Connection, conversation_ids: Iterable[str]) -> Conversations:
     """Returns the conversations that are known, with their open waits."""
-    loaded = Conversations({}, {})
+    loaded = Conversations()
     for row in await conn.fetch(QUERIES["load_conversations"], list(set(conversation_ids))):
         key = row["conversation_id"]
         loaded.known[key] = Conversation(
@@ -231,8 +231,8 @@ async def load_conversations(conn: Connection, conversation_ids: Iterable[str]) 
             row["channel_user_id"],
             row["agent_id"],
             row["first_agent_id"],
-            row["position"],
         )
+        loaded.positions[key] = row["position"]
         if row["wait_id"] is not None:
             loaded.open_waits[key] = Wait(row["wait_id"], key, row["owed_since"], row["wait_agent_id"])
     return loaded
@@ -251,7 +251,7 @@ async def write_conversations(conn: Connection, folded: Conversations) -> None:
             [each.channel_user_id for each in changed],
             [each.agent_id for each in changed],
             [each.first_agent_id for each in changed],
-            [each.position for each in changed],
+            [folded.positions[each.conversation_id] for each in changed],
         )
 
 

@@ -140,7 +140,7 @@ CREATE TABLE conversation (
     position bigint NOT NULL,
     platform smallint NOT NULL,
     CONSTRAINT conversation_place UNIQUE (channel_user_id, account_id)
-);
+) WITH (fillfactor = 70);
 
 -- From the oldest unanswered message to the first human answer that the platform accepted, or to the close.
 CREATE TABLE wait (
@@ -154,7 +154,7 @@ CREATE TABLE wait (
     ending text CHECK (ending IN ('answered', 'closed')),
     close_reason text NOT NULL DEFAULT '',
     CONSTRAINT wait_ends_somehow CHECK ((end_time IS NULL) = (ending IS NULL))
-);
+) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX wait_open ON wait (conversation_id) WHERE end_time IS NULL;
 CREATE INDEX wait_owed ON wait (workspace_id, owed_since) WHERE end_time IS NULL;
 
