@@ -18,6 +18,8 @@ _SCRIPT_SHARE: Final = 0.6
 _LANGUAGE_FROM: Final = 20
 _REPEATS: Final = 3
 _WORD: Final = re.compile(r"[^\W\d_]+")
+_LATIN_OR_OTHER: Final = re.compile(r"[A-Za-z]+|[^\W\d_A-Za-z]+")
+"""Words, also where a brand stands between Han characters without a space."""
 _UNKNOWN_WORD: Final = re.compile(r"(?<!\w)\*[^\W\d_]")
 _META: Final = re.compile(
     r"here(?:'s| is| are)(?: the| your| a)? (?:\w+ )?(?:translation|options)|as an ai\b|language model"
@@ -55,8 +57,11 @@ def _folded(text: str) -> str:
 
 def _is_name(text: str) -> bool:
     """Every word is a name, a brand or a size: written with a capital, or neutral."""
-    neutral = lexicon.neutral()
-    return all(word[0].isupper() or word.lower() in neutral for word in _WORD.findall(text))
+    return all(map(_is_name_like, _WORD.findall(text)))
+
+
+def _is_name_like(word: str) -> bool:
+    return word[0].isupper() or word.lower() in lexicon.neutral()
 
 
 def _length(source: str, answer: str, source_language: str, target_language: str) -> str:
@@ -85,12 +90,12 @@ def _most_repeated(text: str) -> int:
 
 
 def _script(source: str, answer: str, target_language: str) -> str:
-    """Most letters are of the target's script; words that stand in the source too (brands) are not asked."""
+    """Most letters are of the target's script; names that stand in the source too are not asked."""
     wanted = scripts.SCRIPTS_OF_LANGUAGE.get(target_language) or scripts.SCRIPTS_OF_LANGUAGE.get(
         target_language.partition("-")[0], frozenset({scripts.LATIN})
     )
-    kept = set(_WORD.findall(source))
-    counts = scripts.count_scripts(" ".join(word for word in _WORD.findall(answer) if word not in kept))
+    kept = set(filter(_is_name_like, _LATIN_OR_OTHER.findall(source)))
+    counts = scripts.count_scripts(" ".join(word for word in _LATIN_OR_OTHER.findall(answer) if word not in kept))
     total = sum(counts.values())
     own = sum(count for script, count in counts.items() if script in wanted)
     return "" if own >= _SCRIPT_SHARE * total else "script"

@@ -47,9 +47,13 @@ _OTHERS: Final = frozenset(
 )
 """Languages the model knows beyond those of the vote; believed only in long texts."""
 
-_LINKS: Final = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+|[@#]\w[\w.-]*|\{\{.*?\}\}|\{\w*\}|%s")
+_LINKS: Final = re.compile(
+    r"(?:https?://|www\.)\S+|(?<![\w.+-])[\w.+-]{1,64}@[\w.-]{3,80}|[@#]\w[\w.-]*|\{\{[^{}]{0,60}\}\}|\{\w*\}|%s"
+)
 _CODES: Final = re.compile(
-    r"[#№]?[A-Za-z]*\d+(?:[-./:][A-Za-z0-9]+)+|\b[A-Z]+\d[A-Z0-9-]*\b|[A-Z0-9]+(?:-[A-Z0-9]+)+", re.ASCII
+    r"(?<![A-Za-z0-9])[#№]?[A-Za-z]*\d+(?:[-./:][A-Za-z0-9]+)+"
+    r"|\b[A-Z]+\d[A-Z0-9-]*\b|(?<![A-Za-z0-9-])[A-Z0-9]+(?:-[A-Z0-9]+)+",
+    re.ASCII,
 )
 _WORDS: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*", re.UNICODE)
 _ARABIZI: Final = re.compile(

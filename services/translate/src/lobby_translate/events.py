@@ -25,6 +25,7 @@ from lobby_translate.arrivals import (
     draft_all,
     edited,
     first_version,
+    id_of,
     new_message,
     received,
 )
