@@ -19,12 +19,13 @@ from aiohttp import web
 from lobby.connectors.v1 import account_service_pb2 as account_pb
 from lobby.connectors.v1 import events_pb2
 from lobby.connectors.v1 import ingest_service_pb2 as ingest_pb
+from lobby.connectors.v1 import quarantine_service_pb2 as quarantine_pb
 from lobby.connectors.v1.account_service_pb2_grpc import AccountServiceStub
 from lobby.connectors.v1.ingest_service_pb2_grpc import IngestServiceStub
 from lobby.connectors.v1.message_service_pb2_grpc import MessageServiceStub
 from lobby.connectors.v1.quarantine_service_pb2_grpc import QuarantineServiceStub
 from lobby.events.v1 import event_log_service_pb2 as log_pb
-from lobby.events.v1.batch_pb2 import Batch
+from lobby.events.v1.batch_pb2 import Batch, Event
 from lobby.events.v1.event_log_service_pb2_grpc import EventLogServiceStub
 from lobby.routing.v1 import conversation_service_pb2 as routing_pb
 from lobby.routing.v1.conversation_service_pb2_grpc import (
@@ -174,21 +175,53 @@ class Connectors:
         with use(self.caller):
             return (await self.accounts.GetAccount(account_pb.GetAccountRequest(account_id=account_id))).account
 
+    async def update(self, account_id: str, **changes: Any) -> Any:
+        request = account_pb.UpdateAccountRequest(account_id=account_id, **changes)
+        with use(self.caller):
+            return (await self.accounts.UpdateAccount(request)).account
+
+    async def steps(self, message_id: str) -> log_pb.ListStepsResponse:
+        return await self.log.ListSteps(log_pb.ListStepsRequest(message_id=message_id))
+
     async def post(self, *webhooks: ingest_pb.Webhook) -> list[str]:
         """Returns the verdicts' names without prefix."""
         answer = await self.ingest.IngestWebhooks(ingest_pb.IngestWebhooksRequest(webhooks=webhooks))
         name = ingest_pb.IngestWebhooksResponse.Verdict.Name
         return [name(verdict).removeprefix("VERDICT_").lower() for verdict in answer.verdicts]
 
+    async def shake(self, platform: str, account_id: str, query: dict[str, str]) -> str:
+        """Returns the answer to a handshake."""
+        request = ingest_pb.AnswerHandshakeRequest(platform=platform, account_id=account_id, query=query)
+        return (await self.ingest.AnswerHandshake(request)).body
+
+    async def list_quarantine(self, **more: Any) -> list[quarantine_pb.QuarantineItem]:
+        with use(self.caller):
+            return list((await self.quarantine.ListQuarantine(quarantine_pb.ListQuarantineRequest(**more))).items)
+
+    async def retry_quarantine(self, quarantine_id: str) -> quarantine_pb.QuarantineItem:
+        request = quarantine_pb.RetryQuarantineItemRequest(quarantine_id=quarantine_id)
+        with use(self.caller):
+            return (await self.quarantine.RetryQuarantineItem(request)).item
+
+    async def envelopes(self) -> list[Event]:
+        """Returns everything told so far, in order."""
+        found: list[Event] = []
+        after = 0
+        while True:
+            answer = await self.log.ReadBatches(log_pb.ReadBatchesRequest(after_batch_id=after, limit=1000))
+            if not answer.batches:
+                return found
+            for raw in answer.batches:
+                batch = Batch.FromString(raw)
+                after = batch.batch_id
+                found.extend(event for segment in batch.segments for event in segment.events)
+
     async def events(self) -> list[Any]:
         """Returns everything told so far, decoded, in order."""
-        answer = await self.log.ReadBatches(log_pb.ReadBatchesRequest(limit=1000))
-        found = []
-        for raw in answer.batches:
-            for segment in Batch.FromString(raw).segments:
-                for event in segment.events:
-                    found.append(getattr(events_pb2, event.type.rpartition(".")[2]).FromString(event.payload))
-        return found
+        return [
+            getattr(events_pb2, event.type.rpartition(".")[2]).FromString(event.payload)
+            for event in await self.envelopes()
+        ]
 
     async def told(self, kind: type, count: int = 1) -> list[Any]:
         """Waits until so many events of a kind were told, and returns them."""

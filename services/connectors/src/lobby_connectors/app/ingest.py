@@ -63,7 +63,7 @@ class Ingest:
     async def take(self, posts: Sequence[Post]) -> list[Outcome]:
         """Each is durable, or has its verdict."""
         try:
-            await self._directory.ensure({post.account_id for post in posts})
+            await self._directory.ensure({post.account_id for post in posts} - {""})
         except _AWAY:
             return [Outcome.UNAVAILABLE] * len(posts)
         judged = [self._admit(post) for post in posts]
@@ -135,9 +135,9 @@ class Ingest:
 def _groups(webhooks: Sequence[Webhook]) -> list[list[Webhook]]:
     """Returns the webhooks in order, in as many groups as their sizes want."""
     groups: list[list[Webhook]] = []
-    size = _LARGEST_GROUP
+    size = 0
     for webhook in webhooks:
-        if size + len(webhook.body) > _LARGEST_GROUP:
+        if not groups or size + len(webhook.body) > _LARGEST_GROUP:
             groups.append([])
             size = 0
         groups[-1].append(webhook)
