@@ -1,11 +1,12 @@
 """Laws of who is who: the cut of batches does not matter, and the order of messages decides no person."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobby_identity.domain.identifiers import Address, Holding, Key, address
+from lobby_identity.domain.identifiers import FOREVER, Address, Holding, Key, address
 from lobby_identity.domain.resolution import Known, Plan, Sighting, plan
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
@@ -22,19 +23,21 @@ class Tables:
     def __init__(self) -> None:
         self.holdings: dict[Key, list[Holding]] = {}
         self.ages: dict[str, datetime] = {}
-        self.claimants: dict[Key, list[str]] = {}
+        self.claims: dict[Key, dict[str, datetime]] = {}
         self.bonds: set[frozenset[str]] = set()
         self.authors: list[str] = []
 
     def apply(self, batch: list[Sighting]) -> Plan:
-        made = plan(batch, Known(self.holdings, self.ages, self.claimants))
+        claims = {key: each for key, each in self.claims.items() if self._is_read(key, batch)}
+        made = plan(batch, Known(self.holdings, self.ages, claims))
         for retirement in made.retirements:
             self.holdings[retirement.key] = [
-                Holding(each.channel_user_id, each.first_seen_time, min(each.retired_time, retirement.retired_time))
+                replace(each, retired_time=retirement.retired_time) if each.retired_time == FOREVER else each
                 for each in self.holdings[retirement.key]
             ]
         for binding in made.bindings:
-            kept = [each for each in self.holdings.get(binding.key, []) if each.channel_user_id is not None]
+            stored = self.holdings.get(binding.key, [])
+            kept = [each for each in stored if each.retired_time != binding.retired_time]
             self.holdings[binding.key] = [
                 *kept,
                 Holding(binding.channel_user_id, binding.first_seen_time, binding.retired_time),
@@ -42,10 +45,16 @@ class Tables:
         for each in made.newcomers.values():
             self.ages[each.channel_user_id] = each.first_seen_time
         for claim in made.claims:
-            self.claimants.setdefault(claim.key, []).append(claim.channel_user_id)
+            rows = self.claims.setdefault(claim.key, {})
+            rows[claim.channel_user_id] = max(claim.at, rows.get(claim.channel_user_id, claim.at))
         self.bonds |= {frozenset((bond.elder, bond.younger)) for bond in made.bonds}
         self.authors += made.authors
         return made
+
+    def _is_read(self, key: Key, batch: list[Sighting]) -> bool:
+        """Claims are read for the phones of cards and for phones that nobody holds."""
+        in_cards = any(key == phone.key for each in batch for phone in each.own_phones)
+        return in_cards or any(each.channel_user_id is None for each in self.holdings.get(key, []))
 
     def people(self) -> dict[str, str]:
         """Of each channel user, the first one of its person."""
@@ -89,9 +98,9 @@ changes = st.tuples(
 
 
 def sightings(*kinds):
-    return st.lists(st.one_of(*kinds), min_size=1, max_size=12).map(
-        lambda rows: [sighting(number, *row) for number, row in enumerate(rows)]
-    )
+    """Events in any order of their times; no two at the same time."""
+    rows = st.lists(st.one_of(*kinds), min_size=1, max_size=12, unique_by=lambda row: row[0])
+    return rows.map(lambda each: [sighting(number, *row) for number, row in enumerate(each)])
 
 
 @given(sightings(messages, cards, changes), st.data())

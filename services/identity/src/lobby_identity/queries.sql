@@ -21,9 +21,10 @@ LEFT JOIN channel_user AS u ON u.channel_user_id = i.channel_user_id
 LEFT JOIN contact AS c ON c.workspace_id = u.workspace_id AND c.contact_id = u.contact_id;
 
 -- name: read_claimants
--- Who claims the phones asked for, first claim first.
+-- Who claimed the phones asked for, and when last.
 SELECT
     k.n,
+    p.claim_time,
     p.channel_user_id::text AS channel_user_id,
     u.first_seen_time AS age,
     u.contact_id::text AS contact_id,
@@ -36,8 +37,7 @@ SELECT
 FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k (workspace_id, match_key, n)
 JOIN phone_claim AS p ON p.workspace_id = k.workspace_id AND p.match_key = k.match_key
 JOIN channel_user AS u ON u.channel_user_id = p.channel_user_id
-JOIN contact AS c ON c.workspace_id = u.workspace_id AND c.contact_id = u.contact_id
-ORDER BY p.claim_time, p.channel_user_id;
+JOIN contact AS c ON c.workspace_id = u.workspace_id AND c.contact_id = u.contact_id;
 
 -- name: retire_identifiers
 -- The addresses no longer match; those that another transaction retired stay as they are.
@@ -109,12 +109,14 @@ SELECT workspace_id, contact_id, display_name, name_key, language, country, firs
 
 -- name: insert_claims
 -- Phones that wait for their channel user.
-INSERT INTO phone_claim (workspace_id, match_key, channel_user_id, value, event_id, claim_time)
+INSERT INTO phone_claim AS p (workspace_id, match_key, channel_user_id, value, event_id, claim_time)
 SELECT workspace_id, match_key, channel_user_id, value, event_id, claim_time
 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[])
     AS c (workspace_id, match_key, channel_user_id, value, event_id, claim_time)
 ORDER BY workspace_id, match_key, channel_user_id
-ON CONFLICT DO NOTHING;
+ON CONFLICT (workspace_id, match_key, channel_user_id) DO UPDATE
+SET claim_time = excluded.claim_time, event_id = excluded.event_id
+WHERE p.claim_time < excluded.claim_time;
 
 -- name: insert_touches
 -- The first touch of each channel user: the earliest that is known.
@@ -270,13 +272,10 @@ SELECT kind, scope, value, channel_user_id::text AS channel_user_id, platform, f
 FROM identifier
 WHERE channel_user_id = ANY($1::uuid[])
 UNION ALL
-SELECT i.kind, i.scope, p.value, p.channel_user_id::text, u.platform, p.claim_time, i.retired_time
-FROM phone_claim AS p
-JOIN channel_user AS u ON u.channel_user_id = p.channel_user_id
-JOIN identifier AS i
-    ON i.workspace_id = p.workspace_id AND i.match_key = p.match_key AND i.kind = 'phone' AND i.scope = ''
-    AND i.channel_user_id IS NULL
-WHERE p.channel_user_id = ANY($1::uuid[])
+SELECT 'phone', '', w.value, w.channel_user_id::text, u.platform, w.claim_time, 'infinity'
+FROM waiting_claim AS w
+JOIN channel_user AS u ON u.channel_user_id = w.channel_user_id
+WHERE w.channel_user_id = ANY($1::uuid[])
 ORDER BY first_seen_time, kind, value;
 
 -- name: list_roots
@@ -295,11 +294,8 @@ FROM (
     SELECT i.channel_user_id FROM identifier AS i
     WHERE i.workspace_id = $1::uuid AND i.match_key = ANY($2::text[])
     UNION ALL
-    SELECT p.channel_user_id FROM phone_claim AS p
-    JOIN identifier AS i
-        ON i.workspace_id = p.workspace_id AND i.match_key = p.match_key AND i.kind = 'phone' AND i.scope = ''
-        AND i.channel_user_id IS NULL
-    WHERE p.workspace_id = $1::uuid AND p.match_key = ANY($2::text[])
+    SELECT w.channel_user_id FROM waiting_claim AS w
+    WHERE w.workspace_id = $1::uuid AND w.match_key = ANY($2::text[])
 ) AS found
 JOIN channel_user AS u ON u.channel_user_id = found.channel_user_id
 WHERE $3::uuid IS NULL OR u.root_id < $3::uuid

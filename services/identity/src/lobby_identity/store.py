@@ -32,12 +32,12 @@ class Found:
 
     holdings: dict[Key, list[Holding]] = field(default_factory=dict)
     ages: dict[ChannelUserId, datetime] = field(default_factory=dict)
-    claimants: dict[Key, list[ChannelUserId]] = field(default_factory=dict)
+    claims: dict[Key, dict[ChannelUserId, datetime]] = field(default_factory=dict)
     met: dict[ChannelUserId, Met] = field(default_factory=dict)
 
     def known(self) -> Known:
         """Returns the part that decides who is who."""
-        return Known(self.holdings, self.ages, self.claimants)
+        return Known(self.holdings, self.ages, self.claims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ async def read_holdings(
     """`found` says what the tables now say about the keys, but for `ours`; claimed phones come with their claimants."""
     for key in keys:
         found.holdings[key] = []
-    claimed: list[Key] = []
+    claimed: dict[Key, None] = {}
     for row in await conn.fetch(QUERIES["read_holdings"], *_key_columns(keys)):
         key = keys[row["n"] - 1]
         channel_user_id = row["channel_user_id"]
@@ -142,20 +142,20 @@ async def read_holdings(
             continue
         found.holdings[key].append(Holding(channel_user_id, row["first_seen_time"], until))
         if channel_user_id is None:
-            claimed.append(key)
+            claimed[key] = None
         else:
             _meet(found, row)
     if claimed:
-        await read_claimants(conn, claimed, found)
+        await read_claims(conn, list(claimed), found)
 
 
-async def read_claimants(conn: Connection, keys: Sequence[Key], found: Found) -> None:
-    """`found` says who claims these phones."""
+async def read_claims(conn: Connection, keys: Sequence[Key], found: Found) -> None:
+    """`found` says who claimed these phones."""
     for key in keys:
-        found.claimants[key] = []
+        found.claims[key] = {}
     columns = [key.workspace_id for key in keys], [key.match_key for key in keys]
     for row in await conn.fetch(QUERIES["read_claimants"], *columns):
-        found.claimants[keys[row["n"] - 1]].append(row["channel_user_id"])
+        found.claims[keys[row["n"] - 1]][row["channel_user_id"]] = row["claim_time"]
         _meet(found, row)
 
 

@@ -16,10 +16,10 @@ from lobby_identity.app import linking
 from lobby_identity.domain import profile as profiles
 from lobby_identity.domain import resolution
 from lobby_identity.domain.graph import Joined, TooLarge
-from lobby_identity.domain.identifiers import ChannelUserId, ContactId, Key
+from lobby_identity.domain.identifiers import ChannelUserId, ContactId, Holding, Key
 from lobby_identity.domain.profile import Hints, Profile
 from lobby_identity.domain.resolution import PLATFORM_ALIAS, Binding, Bond, Plan, Sighting
-from lobby_identity.store import Found, Touch
+from lobby_identity.store import Found, Touch, Won
 
 _ATTEMPTS = 20
 """A race is lost only to a transaction that won one: this many in a row mean a fault."""
@@ -117,6 +117,9 @@ async def _resolve(conn: Connection, sightings: Sequence[Sighting], found: Found
     """Returns the plan whose identifiers are stored. Where another transaction was first, its rows decide."""
     keys = list(dict.fromkeys(key for sighting in sightings for key in sighting.needs()))
     await store.read_holdings(conn, keys, found)
+    unread = {phone.key for each in sightings for phone in each.own_phones} - found.claims.keys()
+    if unread:
+        await store.read_claims(conn, sorted(unread), found)
     ours: dict[tuple[Key, datetime], Binding] = {}
     for _ in range(_ATTEMPTS):
         plan = resolution.plan(sightings, found.known())
@@ -133,18 +136,21 @@ async def _resolve(conn: Connection, sightings: Sequence[Sighting], found: Found
         rows_won = {(each.key, each.retired_time) for each in won}
         ours = {row: each for row, each in wanted.items() if row in ours or row in rows_won}
         lost = list(dict.fromkeys(key for key, until in wanted if (key, until) not in ours))
-        claimed = [
-            each.key
-            for each in won
-            if each.claimed and wanted[each.key, each.retired_time].channel_user_id and each.key not in found.claimants
-        ]
-        if not lost and not claimed:
+        adopted = [each for each in won if each.claimed and _is_news(each, wanted, found)]
+        if not lost and not adopted:
             return plan
         if lost:
             await store.read_holdings(conn, lost, found, ours=ours)
-        if claimed:
-            await store.read_claimants(conn, claimed, found)
+        for each in adopted:
+            found.holdings[each.key].append(Holding(None, wanted[each.key, each.retired_time].first_seen_time))
+            await store.read_claims(conn, [each.key], found)
     raise Unavailable("IDENTIFIERS_BUSY", "these identifiers are being taken by many at once")
+
+
+def _is_news(won: Won, wanted: Mapping[tuple[Key, datetime], Binding], found: Found) -> bool:
+    """The row was a claimed phone's, and its claims came after we had read."""
+    is_owned = wanted[won.key, won.retired_time].channel_user_id is not None
+    return is_owned and all(each.channel_user_id is not None for each in found.holdings[won.key])
 
 
 def _births(plan: Plan) -> list[int]:

@@ -53,8 +53,8 @@ class Known:
     holdings: Mapping[Key, Sequence[Holding]]
     ages: Mapping[ChannelUserId, datetime]
     """First seen time of every channel user in `holdings`."""
-    claimants: Mapping[Key, Sequence[ChannelUserId]] = field(default_factory=dict)
-    """Who claims a phone that nobody holds yet, first claim first."""
+    claims: Mapping[Key, Mapping[ChannelUserId, datetime]] = field(default_factory=dict)
+    """Who claimed a phone of the batch while nobody held it, and when last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class _Desk:
         self._known = known
         self._holdings: dict[Key, Sequence[Holding]] = dict(known.holdings)
         self._ages: dict[ChannelUserId, datetime] = dict(known.ages)
-        self._claimants: dict[Key, Sequence[ChannelUserId]] = dict(known.claimants)
+        self._claims: dict[Key, Mapping[ChannelUserId, datetime]] = dict(known.claims)
         self._touched: dict[Key, tuple[str, int]] = {}
         self.newcomers: dict[ChannelUserId, Newcomer] = {}
         self.claims: list[Claim] = []
@@ -192,15 +192,21 @@ class _Desk:
         """The address is the author's; those who claimed it as their phone are the same person."""
         key = address.key
         before = self._holdings.get(key, ())
-        self._holdings[key] = [
-            *(each for each in before if each.channel_user_id is not None),
-            Holding(author, sighting.at),
-        ]
+        held = [each for each in before if each.channel_user_id is not None]
+        self._holdings[key] = [*held, Holding(author, sighting.at)]
         self._touched[key] = (address.value, sighting.platform)
         self._note_change(place, author)
-        for claimant in self._claimants.pop(key, ()):
-            if claimant != author:
-                self._bond_by_age(author, claimant, VERIFIED_PHONE, place)
+        if len(held) < len(before):
+            for claimant in self._claimants(key):
+                if claimant != author:
+                    self._bond_by_age(author, claimant, VERIFIED_PHONE, place)
+
+    def _claimants(self, key: Key) -> list[ChannelUserId]:
+        """Returns who waits for a phone's owner, first claim first; one of a former owner's time was about him."""
+        ends = [each.retired_time for each in self._holdings.get(key, ()) if each.channel_user_id is not None]
+        claims = self._claims.get(key, {}).items()
+        waiting = [(at, claimant) for claimant, at in claims if not any(at < end < FOREVER for end in ends)]
+        return [claimant for _, claimant in sorted(waiting)]
 
     def _retire(self, place: int, sighting: Sighting, author: ChannelUserId, address: Address) -> None:
         """The address no longer leads to its holder; one never met is remembered as the author's former one."""
@@ -229,15 +235,17 @@ class _Desk:
             if holding.channel_user_id != author:
                 self._bond_by_age(holding.channel_user_id, author, VERIFIED_PHONE, place)
             return
-        claimants = self._claimants.get(key, ())
-        if author in claimants:
+        claimants = self._claimants(key)
+        if holding is not None and author in claimants:
             return
-        if claimants:
-            self._bond_by_age(claimants[0], author, VERIFIED_PHONE, place)
+        others = [each for each in claimants if each != author]
+        if others:
+            self._bond_by_age(others[0], author, VERIFIED_PHONE, place)
         if holding is None:
             self._holdings[key] = [*self._holdings.get(key, ()), Holding(None, sighting.at)]
             self._touched[key] = (phone.value, sighting.platform)
-        self._claimants[key] = [*claimants, author]
+        claims = self._claims.get(key, {})
+        self._claims[key] = {**claims, author: max(sighting.at, claims.get(author, sighting.at))}
         self.claims.append(Claim(key, phone.value, author, sighting.event_id, sighting.at))
         self._note_change(place, author)
 
@@ -263,9 +271,17 @@ class _Desk:
                     retirements.append(Retirement(key, each.retired_time))
                 else:
                     bindings.append(_binding(key, value, platform, each))
-        return sorted(bindings, key=lambda each: (each.key, each.retired_time)), sorted(
-            retirements, key=lambda each: each.key
-        )
+            if _claim_was_met_and_ended(before, after):
+                retirements.append(Retirement(key, max(each.retired_time for each in after)))
+        bindings.sort(key=lambda each: (each.key, each.retired_time))
+        retirements.sort(key=lambda each: each.key)
+        return bindings, retirements
+
+
+def _claim_was_met_and_ended(before: Sequence[Holding], after: Sequence[Holding]) -> bool:
+    """A claimed phone got its owner and lost him in one batch: his row takes the place of the claimed one."""
+    was_claimed = any(each.channel_user_id is None for each in before)
+    return was_claimed and all(each.retired_time != FOREVER for each in after)
 
 
 def _binding(key: Key, value: str, platform: int, holding: Holding) -> Binding:

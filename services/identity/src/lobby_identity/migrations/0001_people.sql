@@ -70,6 +70,19 @@ CREATE TABLE phone_claim (
 );
 CREATE INDEX phone_claim_channel_user_id ON phone_claim (channel_user_id);
 
+-- Claims whose phone has no owner yet; one made in a former owner's time was about him.
+CREATE VIEW waiting_claim AS
+SELECT p.workspace_id, p.match_key, p.channel_user_id, p.value, p.claim_time
+FROM phone_claim AS p
+JOIN identifier AS i
+    ON i.workspace_id = p.workspace_id AND i.match_key = p.match_key AND i.kind = 'phone' AND i.scope = ''
+    AND i.retired_time = 'infinity' AND i.channel_user_id IS NULL
+WHERE NOT EXISTS (
+    SELECT FROM identifier AS f
+    WHERE f.workspace_id = p.workspace_id AND f.match_key = p.match_key AND f.kind = 'phone' AND f.scope = ''
+        AND f.retired_time > p.claim_time AND f.retired_time < 'infinity' AND f.channel_user_id IS NOT NULL
+);
+
 -- Why two contacts are one person. Never deleted; ended by an undo.
 CREATE TABLE link (
     link_id uuid PRIMARY KEY,
