@@ -19,13 +19,13 @@ c.answer_time,
 c.team,
 COALESCE(c.released_by::text, ''),
 c.pooled,
-c.inbound_seq,
 c.answered_seq,
 c.echo_time,
 COALESCE(c.ended_by::text, ''),
-c.owed_since,
 COALESCE(c.lease_agent_id::text, ''),
 c.lease_expire_time,
+c.inbound_seq,
+c.owed_since,
 c.inbound_time,
 COALESCE(c.last_message_id::text, ''),
 c.last_message_text,
@@ -82,25 +82,31 @@ SELECT
     EXISTS (
         SELECT FROM waiting_event AS w WHERE w.account_id = r.account_id AND w.chat = r.chat
     ) AS awaited,
-    COALESCE(p.contact_id::text, '') AS pointer,
-    CASE WHEN c.agent_id IS NULL OR c.closed THEN (
-        SELECT COALESCE(k.answer_agent_id, k.agent_id)::text
-        FROM conversation AS k
-        WHERE k.contact_id = COALESCE(c.contact_id, p.contact_id, r.contact_id)
-            AND COALESCE(k.answer_agent_id, k.agent_id) IS NOT NULL
-        ORDER BY k.answer_time DESC NULLS LAST
-        LIMIT 1
-    ) END AS contact_agent_id,
-    COALESCE(own.priority, 0) AS platform_priority,
     {columns}
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[])
-    WITH ORDINALITY AS r (conversation_id, account_id, chat, message_id, channel_user_id, contact_id, platform, n)
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[])
+    WITH ORDINALITY AS r (conversation_id, account_id, chat, message_id, n)
 LEFT JOIN chat AS h ON h.account_id = r.account_id AND h.chat = r.chat
 LEFT JOIN conversation AS c ON c.conversation_id = COALESCE(r.conversation_id, h.conversation_id)
 LEFT JOIN platform_priority AS pp ON pp.platform = c.platform
-LEFT JOIN platform_priority AS own ON own.platform = r.platform
 LEFT JOIN conversation_message AS m ON m.message_id = r.message_id
+ORDER BY r.n;
+
+-- name: load_people
+-- Of channel users for whom somebody must be found: their contact if it was moved, and the agent whom the person knows.
+SELECT
+    COALESCE(p.contact_id, r.contact_id)::text AS contact_id,
+    (
+        SELECT COALESCE(k.answer_agent_id, k.agent_id)::text
+        FROM conversation AS k
+        WHERE k.contact_id = COALESCE(p.contact_id, r.contact_id)
+            AND COALESCE(k.answer_agent_id, k.agent_id) IS NOT NULL
+        ORDER BY k.answer_time DESC NULLS LAST
+        LIMIT 1
+    ) AS agent_id,
+    COALESCE(pp.priority, 0) AS priority
+FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS r (channel_user_id, contact_id, platform, n)
 LEFT JOIN contact_pointer AS p ON p.channel_user_id = r.channel_user_id
+LEFT JOIN platform_priority AS pp ON pp.platform = r.platform
 ORDER BY r.n;
 
 -- name: load_ends
@@ -151,8 +157,8 @@ SET contact_id = moved.contact_id
 FROM moved
 WHERE c.channel_user_id = moved.channel_user_id AND c.contact_id <> moved.contact_id;
 
--- name: save_conversations
--- Conversations and the messages that changed them, in one round trip.
+-- name: save_messages
+-- Messages as they stand in their conversations, and what each message changes in a conversation.
 WITH lines AS (
     INSERT INTO conversation_message (
         message_id, conversation_id, seq, inbound, effective, echo, occurred_time, effects
@@ -165,32 +171,54 @@ WITH lines AS (
     SET effects = excluded.effects, echo = excluded.echo
     WHERE conversation_message.effects = ''
 )
+UPDATE conversation AS c
+SET
+    inbound_seq = t.inbound_seq,
+    owed_since = t.owed_since,
+    inbound_time = t.inbound_time,
+    last_message_id = t.last_message_id,
+    last_message_text = t.last_message_text,
+    last_message_time = t.last_message_time,
+    window_close_time = t.window_close_time,
+    last_message_hour = date_trunc('hour', t.last_message_time, 'UTC')
+FROM unnest(
+    $9::uuid[], $10::bigint[], $11::timestamptz[], $12::timestamptz[], $13::uuid[], $14::text[], $15::timestamptz[],
+    $16::timestamptz[]
+) AS t (
+    conversation_id, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
+    window_close_time
+)
+WHERE c.conversation_id = t.conversation_id;
+
+-- name: save_conversations
+-- Conversations, new ones and those of which more changed than a message does.
 INSERT INTO conversation (
     conversation_id, workspace_id, account_id, platform, channel_user_id, contact_id,
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
-    inbound_seq, answered_seq, echo_time, ended_by, owed_since, lease_agent_id, lease_expire_time,
-    inbound_time, last_message_id, last_message_text, last_message_time, window_close_time, last_message_hour
+    answered_seq, echo_time, ended_by, lease_agent_id, lease_expire_time,
+    inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time, window_close_time, last_message_hour
 )
 SELECT
     conversation_id, workspace_id, account_id, platform, channel_user_id, contact_id,
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
-    inbound_seq, answered_seq, echo_time, ended_by, owed_since, lease_agent_id, lease_expire_time,
-    inbound_time, last_message_id, last_message_text, last_message_time, window_close_time,
+    answered_seq, echo_time, ended_by, lease_agent_id, lease_expire_time,
+    inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time, window_close_time,
     date_trunc('hour', last_message_time, 'UTC')
 FROM unnest(
-    $9::uuid[], $10::uuid[], $11::uuid[], $12::text[], $13::uuid[], $14::uuid[],
-    $15::text[], $16::text[], $17::text[], $18::text[], $19::boolean[], $20::int[],
-    $21::uuid[], $22::boolean[], $23::uuid[], $24::timestamptz[], $25::text[], $26::uuid[], $27::boolean[],
-    $28::bigint[], $29::bigint[], $30::timestamptz[], $31::uuid[], $32::timestamptz[], $33::uuid[], $34::timestamptz[],
-    $35::timestamptz[], $36::uuid[], $37::text[], $38::timestamptz[], $39::timestamptz[]
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[],
+    $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[], $12::int[],
+    $13::uuid[], $14::boolean[], $15::uuid[], $16::timestamptz[], $17::text[], $18::uuid[], $19::boolean[],
+    $20::bigint[], $21::timestamptz[], $22::uuid[], $23::uuid[], $24::timestamptz[],
+    $25::bigint[], $26::timestamptz[], $27::timestamptz[], $28::uuid[], $29::text[], $30::timestamptz[],
+    $31::timestamptz[]
 ) AS t (
     conversation_id, workspace_id, account_id, platform, channel_user_id, contact_id,
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
-    inbound_seq, answered_seq, echo_time, ended_by, owed_since, lease_agent_id, lease_expire_time,
-    inbound_time, last_message_id, last_message_text, last_message_time, window_close_time
+    answered_seq, echo_time, ended_by, lease_agent_id, lease_expire_time,
+    inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time, window_close_time
 )
 ON CONFLICT (conversation_id) DO UPDATE
 SET
@@ -231,13 +259,14 @@ ON CONFLICT (account_id, chat) DO UPDATE
 SET conversation_id = excluded.conversation_id, bind_time = excluded.bind_time;
 
 -- name: save_languages
--- Customers of these chats write in these languages; the chat may be unknown yet.
-INSERT INTO chat AS h (account_id, chat, language)
-SELECT account_id, chat, language
+-- Customers of these chats write in these languages; the chat may be unknown yet. What is known already is not touched.
+INSERT INTO chat (account_id, chat, language)
+SELECT t.account_id, t.chat, t.language
 FROM unnest($1::uuid[], $2::text[], $3::text[]) AS t (account_id, chat, language)
+LEFT JOIN chat AS h ON h.account_id = t.account_id AND h.chat = t.chat
+WHERE h.language IS DISTINCT FROM t.language
 ON CONFLICT (account_id, chat) DO UPDATE
-SET language = excluded.language
-WHERE h.language <> excluded.language;
+SET language = excluded.language;
 
 -- name: save_decisions
 -- Why conversations went to whom.

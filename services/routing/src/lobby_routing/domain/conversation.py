@@ -6,7 +6,7 @@ the oldest effective message that is not answered, or None.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -14,9 +14,12 @@ LEASE = timedelta(seconds=120)
 """How long an agent who claims or answers keeps others from answering."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """The state of a conversation; ids are "" where there is none."""
+class Conversation(NamedTuple):
+    """The state of a conversation; ids are "" where there is none.
+
+    A tuple, not a dataclass: one is read and one is made anew for every message, and with this many fields a frozen
+    dataclass takes several times as long for both.
+    """
 
     conversation_id: str
     workspace_id: str
@@ -44,15 +47,16 @@ class Conversation:
     """Who gave it back; he does not get it again before the customer writes."""
     pooled: bool = False
     """The last decision found nobody."""
-    inbound_seq: int = 0
     answered_seq: int = 0
     echo_time: datetime | None = None
     """Time of the newest message that staff wrote in the platform's own app."""
     ended_by: str = ""
     """The message that ended the last wait."""
-    owed_since: datetime | None = None
     lease_agent_id: str = ""
     lease_expire_time: datetime | None = None
+    # From here on: what every message changes.
+    inbound_seq: int = 0
+    owed_since: datetime | None = None
     inbound_time: datetime | None = None
     last_message_id: str = ""
     last_message_text: str = ""
@@ -64,6 +68,14 @@ class Conversation:
         """Returns whether somebody else is answering now."""
         held = self.lease_expire_time is not None and self.lease_expire_time > now
         return held and self.lease_agent_id != agent_id
+
+
+_LOUD = Conversation._fields.index("inbound_seq")
+
+
+def is_quiet(before: Conversation, after: Conversation) -> bool:
+    """Returns whether nothing changed but what every message changes."""
+    return before[:_LOUD] == after[:_LOUD]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +127,7 @@ def receive(conversation: Conversation, inbound: Inbound) -> Conversation:
     if conversation.episode == 0:
         changes["episode"] = 1
     if not inbound.effective:
-        return replace(conversation, **changes)
+        return conversation._replace(**changes)
     seq = conversation.inbound_seq + 1
     changes["inbound_seq"] = seq
     if not is_answered(conversation, Unanswered(seq, inbound.occurred_time)):
@@ -124,7 +136,7 @@ def receive(conversation: Conversation, inbound: Inbound) -> Conversation:
         changes["released_by"] = ""
         if conversation.closed:
             changes |= _next_episode(conversation)
-    return replace(conversation, **changes)
+    return conversation._replace(**changes)
 
 
 def is_answered(conversation: Conversation, message: Unanswered) -> bool:
@@ -143,11 +155,11 @@ def answer(
     changes = _shown(conversation, outbound.message_id, outbound.text_start, outbound.accept_time)
     if not outbound.bot:
         changes |= _covered(conversation, outbound)
-    after = replace(conversation, **changes)
+    after = conversation._replace(**changes)
     rest = [message for message in unanswered if not is_answered(after, message)]
     since = oldest(rest)
     if since != conversation.owed_since:
-        after = replace(after, owed_since=since, ended_by=outbound.message_id)
+        after = after._replace(owed_since=since, ended_by=outbound.message_id)
     return after, rest
 
 
@@ -158,8 +170,7 @@ def oldest(unanswered: Sequence[Unanswered]) -> datetime | None:
 
 def close(conversation: Conversation) -> Conversation:
     """It is closed and nothing is owed."""
-    return replace(
-        conversation,
+    return conversation._replace(
         closed=True,
         owed_since=None,
         answered_seq=max(conversation.answered_seq, conversation.inbound_seq),
@@ -171,14 +182,13 @@ def close(conversation: Conversation) -> Conversation:
 
 def reopen(conversation: Conversation) -> Conversation:
     """A new episode has begun; nothing is owed before the customer writes."""
-    return replace(conversation, **_next_episode(conversation))
+    return conversation._replace(**_next_episode(conversation))
 
 
 def assign(conversation: Conversation, agent_id: str) -> Conversation:
     """The agent has it; a lease of somebody else is gone."""
     keeps_lease = conversation.lease_agent_id == agent_id
-    return replace(
-        conversation,
+    return conversation._replace(
         agent_id=agent_id,
         was_assigned=True,
         released_by="",
@@ -190,8 +200,7 @@ def assign(conversation: Conversation, agent_id: str) -> Conversation:
 
 def unassign(conversation: Conversation, *, released_by: str = "") -> Conversation:
     """It waits in the pool."""
-    return replace(
-        conversation,
+    return conversation._replace(
         agent_id="",
         released_by=released_by,
         lease_agent_id="",
@@ -201,14 +210,14 @@ def unassign(conversation: Conversation, *, released_by: str = "") -> Conversati
 
 def lease(conversation: Conversation, agent_id: str, now: datetime) -> Conversation:
     """The agent is the one who answers, for the next two minutes."""
-    return replace(conversation, lease_agent_id=agent_id, lease_expire_time=now + LEASE)
+    return conversation._replace(lease_agent_id=agent_id, lease_expire_time=now + LEASE)
 
 
 def rewrite(conversation: Conversation, message_id: str, text_start: str) -> Conversation:
     """The text shown is the edited one (empty: deleted) if that message is the one shown."""
     if conversation.last_message_id != message_id:
         return conversation
-    return replace(conversation, last_message_text=text_start)
+    return conversation._replace(last_message_text=text_start)
 
 
 def _covered(conversation: Conversation, outbound: Outbound) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class Floor:
     """Who answered the person of a conversation last, anywhere."""
     holders: dict[str, str] = field(default_factory=dict)
     """Who got a conversation of a contact in this transaction."""
+    stored: dict[str, Conversation] = field(default_factory=dict)
+    """The conversations as they were loaded."""
     dirty: dict[str, None] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     decisions: list[tuple[Conversation, Decision, Cause]] = field(default_factory=list)
@@ -72,8 +74,20 @@ class Floor:
     """Workspaces in which an agent can take another one, and since what."""
 
     def put(self, conversation: Conversation) -> None:
-        """The conversation is on the floor, as it is stored."""
-        self.conversations[conversation.conversation_id] = conversation
+        """The conversation is on the floor as it is stored, unless it was there before."""
+        if conversation.conversation_id not in self.conversations:
+            self.conversations[conversation.conversation_id] = conversation
+            self.stored[conversation.conversation_id] = conversation
+
+    def changes(self) -> tuple[list[Conversation], list[Conversation]]:
+        """Returns conversations in which nothing changed but what every message changes, and the others; by id."""
+        quiet: list[Conversation] = []
+        loud: list[Conversation] = []
+        for conversation_id in sorted(self.dirty):
+            after = self.conversations[conversation_id]
+            before = self.stored.get(conversation_id)
+            (quiet if before is not None and law.is_quiet(before, after) else loud).append(after)
+        return quiet, loud
 
     def receive(self, conversation_id: str, inbound: Inbound, cause: Cause) -> None:
         """The customer's message has had its effect; it is new to this conversation."""
@@ -152,12 +166,12 @@ class Floor:
             nobody = Decision(self.now, "", deciding.NONE, "nothing is owed")
             self._assigned(before, after, _explained(nobody, by), cause, by)
         else:
-            self._decide(replace(before, released_by=before.agent_id), cause, by=by)
+            self._decide(before._replace(released_by=before.agent_id), cause, by=by)
 
     def hand_to_team(self, conversation_id: str, team: str, cause: Cause) -> None:
         """One of the team has it by the rules, or it waits for the team in the pool."""
         before = self.conversations[conversation_id]
-        for_team = replace(before, team=team, released_by=before.agent_id, pooled=False)
+        for_team = before._replace(team=team, released_by=before.agent_id, pooled=False)
         by = Reason(deciding.TRANSFER, f"handed to team {team}")
         self._decide(for_team, cause, by=by, policy=Policy(sticky=False))
 
@@ -212,7 +226,7 @@ class Floor:
 
     def _waiting(self, workspace_id: str, pool: Iterable[Conversation]) -> list[Conversation]:
         for conversation in pool:
-            self.conversations.setdefault(conversation.conversation_id, conversation)
+            self.put(conversation)
         waiting = [
             conversation
             for conversation in self.conversations.values()
@@ -261,8 +275,8 @@ class Floor:
         echo = min(since, key=lambda echo: echo.accept_time)
         if after.ended_by == echo.message_id:
             return []
-        self._keep(replace(after, ended_by=echo.message_id))
-        self._tell(facts.Owed(replace(after, owed_since=message.occurred_time)), cause)
+        self._keep(after._replace(ended_by=echo.message_id))
+        self._tell(facts.Owed(after._replace(owed_since=message.occurred_time)), cause)
         self._tell(facts.Answered(after, message.occurred_time, echo.accept_time, "", echo.message_id), cause)
         return ["owed", "answered"]
 
@@ -287,7 +301,7 @@ class Floor:
             if decision.strategy == deciding.ROUND_ROBIN:
                 roster.takes_turn(decision.agent_id)
         else:
-            after = replace(bare, pooled=True)
+            after = bare._replace(pooled=True)
         roster.follow(bare, after)
         if after.agent_id != conversation.agent_id or fresh or not (conversation.pooled or after.agent_id):
             self._assigned(conversation, after, _explained(decision, by), cause, by)

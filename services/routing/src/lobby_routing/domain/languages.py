@@ -1,6 +1,9 @@
 """Language tags as people and platforms write them, in one spelling."""
 
+from functools import lru_cache
 
+
+@lru_cache(maxsize=1024)
 def canonical(tag: str) -> str:
     """Returns the tag spelt as BCP 47 recommends ("ZH_hans_cn" is "zh-Hans-CN"); its parts are not looked up."""
     parts = tag.strip().replace("_", "-").split("-")

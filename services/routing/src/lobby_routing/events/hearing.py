@@ -4,8 +4,7 @@ Running twice is harmless: inbound messages are known by id, answers only raise 
 and what waits is deleted in the transaction that applies it.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from google.protobuf.message import Message
@@ -18,6 +17,7 @@ from lobby_common.events.consumer import Incoming
 from lobby_common.events.log import Connection, Tx
 from lobby_common.ids import derive_id
 from lobby_common.times import from_proto, utc_now
+from lobby_routing.domain.agents import OFFLINE
 from lobby_routing.domain.conversation import Conversation, Inbound, Outbound
 from lobby_routing.domain.floor import Cause, Floor
 from lobby_routing.domain.languages import canonical
@@ -35,30 +35,29 @@ _ABOUT = (MessageIdentified, MessageSent, MessageEdited, MessageDeleted)
 _KINDS = {kind.DESCRIPTOR.full_name: kind for kind in _ABOUT}
 
 
-@dataclass(frozen=True, slots=True)
 class Heard:
     """An event about a message."""
 
-    event: Event
-    payload: About
-    traceparent: str
+    __slots__ = ("conversation_id", "event", "payload", "place", "traceparent")
 
-    @property
+    def __init__(self, event: Event, payload: About, traceparent: str) -> None:
+        self.event = event
+        self.payload = payload
+        self.traceparent = traceparent
+        self.place = (payload.account_id, payload.chat)
+        """The chat in which the message stands."""
+        self.conversation_id = _named_conversation(payload)
+        """The conversation that the event itself names, "" where only the chat tells it."""
+
     def cause(self) -> Cause:
-        """Why what follows happens."""
+        """Returns why what follows happens."""
         return Cause(self.event.id, self.event.id, self.traceparent, self.payload.message_id)
 
-    @property
-    def place(self) -> tuple[str, str]:
-        """The chat in which the message stands."""
-        return self.payload.account_id, self.payload.chat
 
-    @property
-    def conversation_id(self) -> str:
-        """The conversation that the event itself names, "" where only the chat tells it."""
-        if isinstance(self.payload, MessageIdentified):
-            return derive_id(None, "conversation", self.payload.account_id, self.payload.channel_user_id)
-        return self.payload.conversation_id if isinstance(self.payload, MessageSent) else ""
+def _named_conversation(payload: About) -> str:
+    if isinstance(payload, MessageIdentified):
+        return derive_id(None, "conversation", payload.account_id, payload.channel_user_id)
+    return payload.conversation_id if isinstance(payload, MessageSent) else ""
 
 
 class Hearing:
@@ -115,33 +114,53 @@ class _Messages:
         tell(tx, self._floor)
 
     async def _load(self, heard: Sequence[Heard]) -> None:
-        identified = [each.payload if isinstance(each.payload, MessageIdentified) else None for each in heard]
         rows = await self._conn.fetch(
             QUERIES["load_for_messages"],
             [each.conversation_id or None for each in heard],
             [each.payload.account_id for each in heard],
             [each.payload.chat for each in heard],
             [each.payload.message_id for each in heard],
-            [each.channel_user_id if each else None for each in identified],
-            [each.contact_id if each else None for each in identified],
-            [platform_name(each.platform) if each else None for each in identified],
         )
+        strangers: dict[str, Heard] = {}
         for each, row in zip(heard, rows, strict=True):
-            known, bound, awaited, pointer, acquaintance, priority = row[:6]
+            known, bound, awaited, conversation_id = row[:4]
             if known:
                 self._known.add(each.payload.message_id)
             if awaited:
                 self._awaited.add(each.place)
             self._bound.setdefault(each.place, bound)
-            conversation_id = each.conversation_id
-            if row[6] is not None:
-                self._floor.conversations.setdefault(row[6], conversation_of(row, offset=6))
-                conversation_id = row[6]
-            elif isinstance(each.payload, MessageIdentified):
-                blank = _blank(each, each.payload, pointer, priority)
-                self._floor.conversations.setdefault(conversation_id, blank)
-            if acquaintance:
-                self._floor.acquaintances[conversation_id] = acquaintance
+            if conversation_id is not None and conversation_id not in self._floor.conversations:
+                self._floor.put(conversation_of(row, offset=3))
+            if isinstance(each.payload, MessageIdentified) and self._needs_agent(each):
+                strangers.setdefault(each.conversation_id, each)
+        if strangers:
+            await self._load_people(strangers)
+
+    def _needs_agent(self, each: Heard) -> bool:
+        """Returns whether somebody may have to be found for the writer."""
+        conversation = self._floor.conversations.get(each.conversation_id)
+        if conversation is None or conversation.closed:
+            return True
+        roster = self._floor.rosters[conversation.workspace_id]
+        holder = roster.find(conversation.agent_id)
+        return roster.has_room() and (holder is None or holder.presence == OFFLINE)
+
+    async def _load_people(self, strangers: Mapping[str, Heard]) -> None:
+        """Those who write for the first time have a conversation, and whom each person knows is known."""
+        users, contacts, platforms = [], [], []
+        for each in strangers.values():
+            payload = each.payload
+            assert isinstance(payload, MessageIdentified)
+            known = self._floor.conversations.get(each.conversation_id)
+            users.append(payload.channel_user_id)
+            contacts.append(payload.contact_id if known is None else known.contact_id)
+            platforms.append(platform_name(payload.platform))
+        rows = await self._conn.fetch(QUERIES["load_people"], users, contacts, platforms)
+        for (conversation_id, each), (contact_id, agent_id, priority) in zip(strangers.items(), rows, strict=True):
+            if agent_id:
+                self._floor.acquaintances[conversation_id] = agent_id
+            if conversation_id not in self._floor.conversations:
+                self._floor.conversations[conversation_id] = _blank(each, contact_id, priority)
 
     async def _load_ends(self, heard: Iterable[Heard]) -> None:
         answered: dict[str, Conversation] = {}
@@ -177,7 +196,7 @@ class _Messages:
             self._early.append(each)
             return False
         if isinstance(each.payload, MessageSent):
-            self._floor.send(conversation.conversation_id, _outbound(each.payload), each.cause)
+            self._floor.send(conversation.conversation_id, _outbound(each.payload), each.cause())
             self._known.add(each.payload.message_id)
             return True
         if each.payload.message_id not in self._known:
@@ -195,7 +214,7 @@ class _Messages:
         if payload.message_id in self._known:
             return
         self._known.add(payload.message_id)
-        self._floor.receive(conversation_id, _inbound(payload), each.cause)
+        self._floor.receive(conversation_id, _inbound(payload), each.cause())
 
     async def _apply_waiting(self) -> None:
         """What waited for these chats has its effect now, as far as its subject is there."""
@@ -269,15 +288,17 @@ async def _save_languages(conn: Connection, events: Sequence[Incoming]) -> None:
         )
 
 
-def _blank(each: Heard, payload: MessageIdentified, pointer: str, priority: int) -> Conversation:
-    """The conversation before its first message; a merge told before it has moved its contact already."""
+def _blank(each: Heard, contact_id: str, priority: int) -> Conversation:
+    """Returns the conversation before its first message."""
+    payload = each.payload
+    assert isinstance(payload, MessageIdentified)
     return Conversation(
         conversation_id=each.conversation_id,
         workspace_id=each.event.workspace_id,
         account_id=payload.account_id,
         platform=platform_name(payload.platform),
         channel_user_id=payload.channel_user_id,
-        contact_id=pointer or payload.contact_id,
+        contact_id=contact_id,
         chat=payload.chat,
         priority=priority,
     )

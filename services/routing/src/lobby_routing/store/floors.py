@@ -6,7 +6,6 @@ anything else of them.
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +20,11 @@ Row = Any
 """An asyncpg.Record: a sequence of what the statement selects."""
 
 _PAGE = 200
+
+_STORED = Conversation._fields[:-1]
+"""All but the priority, which belongs to the platform."""
+_NULLS = frozenset(("agent_id", "answer_agent_id", "released_by", "ended_by", "lease_agent_id", "last_message_id"))
+"""Ids that are "" in the domain and NULL in the table."""
 
 
 async def lock(conn: Connection, workspace_ids: Sequence[str]) -> None:
@@ -108,8 +112,11 @@ async def drain(conn: Connection, floor: Floor) -> None:
 
 async def save(conn: Connection, floor: Floor) -> None:
     """What changed on the floor is stored."""
-    if floor.dirty or floor.lines:
-        await conn.execute(QUERIES["save_conversations"], *_line_columns(floor), *_conversation_columns(floor))
+    quiet, loud = floor.changes()
+    if floor.lines or quiet:
+        await conn.execute(QUERIES["save_messages"], *_line_columns(floor), *_quiet_columns(quiet))
+    if loud:
+        await conn.execute(QUERIES["save_conversations"], *_loud_columns(loud))
     if floor.decisions:
         await conn.execute(QUERIES["save_decisions"], *_decision_columns(floor))
     turned = {agent_id: turn for roster in floor.rosters.values() for agent_id, turn in roster.turned.items()}
@@ -127,18 +134,12 @@ def conversation_of(row: Row, *, offset: int = 0) -> Conversation:
     return Conversation(*row[offset:])
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """Rows turned into the arrays that unnest takes."""
-
-    rows: Sequence[tuple[object, ...]]
-    width: int
-
-    def arrays(self) -> list[list[object]]:
-        return [list(column) for column in zip(*self.rows, strict=True)] or [[] for _ in range(self.width)]
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[Sequence[object]]:
+    """Returns the arrays that unnest takes."""
+    return list(zip(*rows, strict=True)) or [()] * width
 
 
-def _line_columns(floor: Floor) -> list[list[object]]:
+def _line_columns(floor: Floor) -> list[Sequence[object]]:
     rows = {
         line.message_id: (
             line.message_id,
@@ -152,52 +153,36 @@ def _line_columns(floor: Floor) -> list[list[object]]:
         )
         for line in floor.lines
     }
-    return _Columns(list(rows.values()), 8).arrays()
+    return _columns(list(rows.values()), 8)
 
 
-def _conversation_columns(floor: Floor) -> list[list[object]]:
-    rows = []
-    for conversation_id in sorted(floor.dirty):
-        c = floor.conversations[conversation_id]
-        rows.append(
-            (
-                c.conversation_id,
-                c.workspace_id,
-                c.account_id,
-                c.platform,
-                c.channel_user_id,
-                c.contact_id,
-                c.chat,
-                c.display_name,
-                c.country,
-                c.language,
-                c.closed,
-                c.episode,
-                c.agent_id or None,
-                c.was_assigned,
-                c.answer_agent_id or None,
-                c.answer_time,
-                c.team,
-                c.released_by or None,
-                c.pooled,
-                c.inbound_seq,
-                c.answered_seq,
-                c.echo_time,
-                c.ended_by or None,
-                c.owed_since,
-                c.lease_agent_id or None,
-                c.lease_expire_time,
-                c.inbound_time,
-                c.last_message_id or None,
-                c.last_message_text,
-                c.last_message_time,
-                c.window_close_time,
-            )
+def _quiet_columns(conversations: Sequence[Conversation]) -> list[Sequence[object]]:
+    rows = [
+        (
+            c.conversation_id,
+            c.inbound_seq,
+            c.owed_since,
+            c.inbound_time,
+            c.last_message_id or None,
+            c.last_message_text,
+            c.last_message_time,
+            c.window_close_time,
         )
-    return _Columns(rows, 31).arrays()
+        for c in conversations
+    ]
+    return _columns(rows, 8)
 
 
-def _decision_columns(floor: Floor) -> list[list[object]]:
+def _loud_columns(conversations: Sequence[Conversation]) -> list[Sequence[object]]:
+    rows = [tuple(None if name in _NULLS and not each else each for name, each in _stored(c)) for c in conversations]
+    return _columns(rows, len(_STORED))
+
+
+def _stored(conversation: Conversation) -> Iterable[tuple[str, object]]:
+    return zip(_STORED, conversation, strict=False)
+
+
+def _decision_columns(floor: Floor) -> list[Sequence[object]]:
     rows = [
         (
             conversation.conversation_id,
@@ -212,7 +197,7 @@ def _decision_columns(floor: Floor) -> list[list[object]]:
         )
         for conversation, decision, cause in floor.decisions
     ]
-    return _Columns(rows, 7).arrays()
+    return _columns(rows, 7)
 
 
 def _union(allowed: Sequence[tuple[str, ...]]) -> list[str] | None:
