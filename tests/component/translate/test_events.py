@@ -103,7 +103,9 @@ async def test_an_assignment_translates_the_last_twenty_texts(hall, story):
 
 
 async def test_an_assignment_renders_at_once_what_is_known(hall, story):
-    await hall.hear(story.says("quanto custa?"), story.says("👍"), story.says("how long does the delivery take to Lisbon"))
+    await hall.hear(
+        story.says("quanto custa?"), story.says("👍"), story.says("how long does the delivery take to Lisbon")
+    )
     told = await hall.hear(story.assigned("en"))
     assert sorted(map(status_of, (one.translation for one in told))) == [
         "nothing_to_translate", "same_language", "translated",

@@ -49,7 +49,9 @@ async def test_a_hanging_engine_alone_is_a_timeout_in_time():
     assert time.monotonic() - started < 0.5
 
 
-@pytest.mark.parametrize("garbage", ["", "where my parcel", "Here is the translation: x", "где моя посылка", "onde 7 pacote"])
+@pytest.mark.parametrize(
+    "garbage", ["", "where my parcel", "Here is the translation: x", "где моя посылка", "onde 7 pacote"]
+)
 async def test_garbage_goes_to_the_next_engine(garbage):
     bad = Engine(lambda _: garbage)
     assert (await ask(bad)).reason == "bad_output"

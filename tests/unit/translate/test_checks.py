@@ -31,12 +31,22 @@ def test_a_good_answer_passes(source, answer, pair):
         ("where is my parcel now", "on", ("en", "pt"), "length"),
         ("where is my parcel", "onde " * 40, ("en", "pt"), "length"),
         ("is this available today", "es *quieto disponible hoy", ("en", "es"), "unknown_word"),
-        ("hola, ¿todavía está disponible?", "Here is the translation: hi, is it still available?", ("es", "en"), "meta"),
+        (
+            "hola, ¿todavía está disponible?",
+            "Here is the translation: hi, is it still available?",
+            ("es", "en"),
+            "meta",
+        ),
         ("do you ship this to us", "I'm sorry, as an AI I have no parcels", ("en", "pt"), "meta"),
         ("where is my parcel please tell me", "onde está o meu " * 5, ("en", "pt"), "repeats"),
         ("where is my parcel", "где моя посылка", ("en", "pt"), "script"),
         ("where is my parcel", "where парсел is my", ("en", "ru"), "script"),
-        ("where is my parcel, I paid two days ago", "I have paid, please where is my parcel today", ("en", "pt"), "language"),
+        (
+            "where is my parcel, I paid two days ago",
+            "I have paid, please where is my parcel today",
+            ("en", "pt"),
+            "language",
+        ),
     ],
 )
 def test_what_cannot_be_a_translation_is_caught(source, answer, pair, why):

@@ -56,7 +56,9 @@ def test_every_code_leads_to_a_tag_that_leads_back(table: Table):
         assert table.code(tag, {code}) == code
 
 
-@pytest.mark.parametrize(("code", "tag"), [("pb", "pt-BR"), ("zh", "zh-Hans"), ("zt", "zh-Hant"), ("zh-Hant", "zh-Hant")])
+@pytest.mark.parametrize(
+    ("code", "tag"), [("pb", "pt-BR"), ("zh", "zh-Hans"), ("zt", "zh-Hant"), ("zh-Hant", "zh-Hant")]
+)
 def test_libretranslate_s_own_names_are_known(code, tag):
     assert LIBRETRANSLATE.tag(code) == tag
 

@@ -53,7 +53,9 @@ def test_edges_are_cut_off(text, head, core, tail):
     assert (whole.head, whole.core, whole.tail) == (head, core, tail)
 
 
-@pytest.mark.parametrize("text", ["👍👍", "A-10293", "+62 812-3456-7890", "!!!", "123", "https://example.com/x", "$5.00 😊", ""])
+@pytest.mark.parametrize(
+    "text", ["👍👍", "A-10293", "+62 812-3456-7890", "!!!", "123", "https://example.com/x", "$5.00 😊", ""]
+)
 def test_without_words_there_is_nothing_to_translate(text):
     assert not protect(text).has_words
 
