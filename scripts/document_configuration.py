@@ -23,10 +23,17 @@ def document() -> str:
     common = {field.name for field in dataclasses.fields(ServiceConfig)}
     parts = [HEAD, "## Every service\n", table(ServiceConfig, leave_out=set())]
     for service in SERVICES:
-        config = importlib.import_module(f"lobby_{service}.config").Config
+        config = config_of(service)
         parts += [f"## {service}\n", table(config, leave_out=common)]
     parts += ["## `python -m lobby_<service> migrate`\n", table(MigrationConfig, leave_out=set())]
     return "\n".join(parts)
+
+
+def config_of(service: str) -> type[ServiceConfig]:
+    """Returns the config object of a service: the one class of its config module that every service has."""
+    module = importlib.import_module(f"lobby_{service}.config")
+    found = [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, ServiceConfig)]
+    return next(each for each in found if each is not ServiceConfig)
 
 
 def table(config: type, leave_out: set[str]) -> str:

@@ -44,9 +44,9 @@ class PeopleHandler:
         now = utc_now()
         heard = [_READERS[type(each.payload)](each) for each in events]
         outcome = await identify.identify(tx.conn, heard, now=now)
-        for incoming, each, identity in zip(events, heard, outcome.identities, strict=True):
+        for incoming, identity in zip(events, outcome.identities, strict=True):
             if isinstance(incoming.payload, connectors.MessageReceived):
-                _tell_identified(tx, incoming, incoming.payload, identity, at=each.sighting.at, now=now)
+                _tell_identified(tx, incoming, incoming.payload, identity, now)
         for merge in outcome.merges:
             _tell_merged(tx, events[merge.place], merge, now)
         for refusal in outcome.refusals:
@@ -146,8 +146,6 @@ def _tell_identified(
     incoming: Incoming,
     message: connectors.MessageReceived,
     identity: Identity,
-    *,
-    at: datetime,
     now: datetime,
 ) -> None:
     payload = pb.MessageIdentified(
@@ -173,7 +171,8 @@ def _tell_identified(
         payload,
         workspace_id=incoming.event.workspace_id,
         key=incoming.event.key,
-        event_id=derive_id(at, "message_identified", message.message_id),
+        # By the time received: platforms write whole seconds, and entries of one second are ordered by this id.
+        event_id=derive_id(from_proto(message.received_time), "message_identified", message.message_id),
         time=now,
         traceparent=incoming.traceparent,
         cause_id=incoming.event.id,
