@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import asyncpg
-
 from lobby_common import sql
 from lobby_common.events.log import Connection
 from lobby_identity.domain.graph import Edge, Record, Roots
@@ -135,16 +133,15 @@ async def read_holdings(
         found.holdings[key] = []
     claimed: dict[Key, None] = {}
     for row in await conn.fetch(QUERIES["read_holdings"], *_key_columns(keys)):
-        key = keys[row["n"] - 1]
-        channel_user_id = row["channel_user_id"]
-        until = _aware(row["retired_time"])
+        n, channel_user_id, first_seen_time, retired_time, *met = row
+        key, until = keys[n - 1], _aware(retired_time)
         if (key, until) in ours:
             continue
-        found.holdings[key].append(Holding(channel_user_id, row["first_seen_time"], until))
+        found.holdings[key].append(Holding(channel_user_id, first_seen_time, until))
         if channel_user_id is None:
             claimed[key] = None
-        else:
-            _meet(found, row)
+        elif channel_user_id not in found.met:
+            _meet(found, channel_user_id, *met)
     if claimed:
         await read_claims(conn, list(claimed), found)
 
@@ -154,24 +151,24 @@ async def read_claims(conn: Connection, keys: Sequence[Key], found: Found) -> No
     for key in keys:
         found.claims[key] = {}
     columns = [key.workspace_id for key in keys], [key.match_key for key in keys]
-    for row in await conn.fetch(QUERIES["read_claimants"], *columns):
-        found.claims[keys[row["n"] - 1]][row["channel_user_id"]] = row["claim_time"]
-        _meet(found, row)
+    for n, claim_time, channel_user_id, *met in await conn.fetch(QUERIES["read_claimants"], *columns):
+        found.claims[keys[n - 1]][channel_user_id] = claim_time
+        _meet(found, channel_user_id, *met)
 
 
-def _meet(found: Found, row: asyncpg.Record) -> None:
-    channel_user_id = row["channel_user_id"]
-    if channel_user_id in found.met:
-        return
-    profile = Profile(
-        row["display_name"],
-        row["language"],
-        row["country"],
-        row["first_entry_time"],
-        profile_time=row["profile_time"],
-    )
-    found.met[channel_user_id] = Met(row["contact_id"], row["root_id"], profile)
-    found.ages[channel_user_id] = row["age"]
+def _meet(
+    found: Found,
+    channel_user_id: ChannelUserId,
+    age: datetime,
+    contact_id: ContactId,
+    root: ContactId,
+    *profile: Any,
+) -> None:
+    """The columns of a channel user, in the order of the statements that read them."""
+    display_name, language, country, first_entry_time, profile_time = profile
+    known = Profile(display_name, language, country, first_entry_time, profile_time=profile_time)
+    found.met[channel_user_id] = Met(contact_id, root, known)
+    found.ages[channel_user_id] = age
 
 
 def _aware(retired_time: datetime) -> datetime:

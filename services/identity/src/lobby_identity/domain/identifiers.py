@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, NewType
@@ -93,10 +93,13 @@ class Holding:
     retired_time: datetime = FOREVER
 
 
-def holding_at(holdings: Iterable[Holding], at: datetime) -> Holding | None:
+def holding_at(holdings: Sequence[Holding], at: datetime) -> Holding | None:
     """Returns the holding that holds at a time: the one that was retired next after it."""
-    later = [each for each in holdings if each.retired_time > at]
-    return min(later, key=lambda each: each.retired_time, default=None)
+    found = None
+    for each in holdings:
+        if each.retired_time > at and (found is None or each.retired_time < found.retired_time):
+            found = each
+    return found
 
 
 def holding_ended_by(holdings: Iterable[Holding], at: datetime) -> Holding | None:

@@ -148,21 +148,22 @@ class _Desk:
 
     def author(self, place: int, sighting: Sighting) -> ChannelUserId:
         """Returns whose sighting it is, after everything that follows from it."""
-        holders = [
-            holding.channel_user_id
-            for address in sighting.addresses
-            if (holding := holding_at(self._holdings.get(address.key, ()), sighting.at)) and holding.channel_user_id
-        ]
+        holders: list[ChannelUserId] = []
+        unheld: list[Address] = []
+        for address in sighting.addresses:
+            holding = holding_at(self._holdings.get(address.key, ()), sighting.at)
+            if holding is not None and holding.channel_user_id is not None:
+                holders.append(holding.channel_user_id)
+            else:
+                unheld.append(address)
         if sighting.retired:
             holders += self._former_holders(sighting)
         author = self._eldest(holders) if holders else self._newcomer(sighting)
         for holder in dict.fromkeys(holders):
             if holder != author:
                 self.bonds.append(Bond(author, holder, PLATFORM_ALIAS, place))
-        for address in sighting.addresses:
-            held = holding_at(self._holdings.get(address.key, ()), sighting.at)
-            if held is None or held.channel_user_id is None:
-                self._bind(place, sighting, author, address)
+        for address in dict.fromkeys(unheld):
+            self._bind(place, sighting, author, address)
         for address in sighting.retired:
             self._retire(place, sighting, author, address)
         for phone in sighting.own_phones:
