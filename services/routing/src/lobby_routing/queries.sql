@@ -63,14 +63,12 @@ SELECT
     a.presence_time,
     a.create_time,
     a.turn,
-    COALESCE(l.load, 0)::int
+    (
+        SELECT count(*)
+        FROM conversation AS c
+        WHERE c.workspace_id = a.workspace_id AND c.agent_id = a.agent_id AND c.owed_since IS NOT NULL
+    )::int
 FROM agent AS a
-LEFT JOIN (
-    SELECT agent_id, count(*) AS load
-    FROM conversation
-    WHERE workspace_id = ANY($1::uuid[]) AND owed_since IS NOT NULL AND agent_id IS NOT NULL
-    GROUP BY agent_id
-) AS l USING (agent_id)
 WHERE a.workspace_id = ANY($1::uuid[])
 ORDER BY a.workspace_id, a.create_time, a.agent_id;
 

@@ -202,7 +202,7 @@ class _Messages:
         if each.payload.message_id not in self._known:
             self._early.append(each)
             return False
-        text = each.payload.text[:_SHOWN] if isinstance(each.payload, MessageEdited) else ""
+        text = _shown(each.payload.text) if isinstance(each.payload, MessageEdited) else ""
         self._floor.rewrite(conversation.conversation_id, each.payload.message_id, text)
         return True
 
@@ -310,8 +310,8 @@ def _inbound(payload: MessageIdentified) -> Inbound:
         chat=payload.chat,
         occurred_time=from_proto(payload.occurred_time),
         effective=payload.greeting,
-        text_start=payload.text_start[:_SHOWN],
-        display_name=payload.display_name,
+        text_start=_shown(payload.text_start),
+        display_name=_shown(payload.display_name),
         country=payload.country.upper(),
         locale=canonical(payload.locale),
         window_close_time=from_proto(payload.window_close_time) if payload.HasField("window_close_time") else None,
@@ -322,12 +322,17 @@ def _outbound(payload: MessageSent) -> Outbound:
     return Outbound(
         message_id=payload.message_id,
         accept_time=from_proto(payload.accept_time),
-        text_start=payload.text[:_SHOWN],
+        text_start=_shown(payload.text),
         agent_id=payload.agent_id,
         bot=payload.bot,
         echo=payload.echo,
         seen_seq=payload.seen_seq,
     )
+
+
+def _shown(text: str) -> str:
+    """Returns the start of a text as lists show it; PostgreSQL keeps no NUL."""
+    return text[:_SHOWN].replace("\x00", "\ufffd")
 
 
 def _thaw(data: bytes) -> Heard:
