@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from lobby.connectors.v1.account_pb2 import PLATFORM_WHATSAPP
 from lobby.connectors.v1.events_pb2 import MessageDeleted, MessageEdited, MessageReceived
 from lobby.connectors.v1.message_pb2 import MESSAGE_KIND_TEXT
-from lobby.events.v1.batch_pb2 import Event
+from lobby.events.v1.batch_pb2 import Batch, Event
 from lobby.routing.v1.events_pb2 import ConversationAssigned, ConversationRef
 from lobby.translate.v1 import translate_service_pb2 as pb
 from lobby.translate.v1.events_pb2 import MessageTranslated
@@ -25,6 +25,7 @@ from lobby_common.caller import Caller
 from lobby_common.events import EventLog, Incoming
 from lobby_common.postgres import create_pool
 from lobby_common.times import to_proto
+from lobby_translate import store
 from lobby_translate.api import TranslateApi
 from lobby_translate.chain import Chain
 from lobby_translate.events import TranslateEvents
@@ -124,8 +125,6 @@ class Hall:
 
     def offer(self, batches: Sequence[Any]) -> None:
         """Stands for the publisher."""
-        from lobby.events.v1.batch_pb2 import Batch
-
         for batch in batches:
             for segment in Batch.FromString(batch.data).segments:
                 self.envelopes.extend(segment.events)
@@ -144,8 +143,6 @@ class Hall:
 
     async def work(self) -> list[MessageTranslated]:
         """All that is due in the queue is worked at once; returns what was told because of it."""
-        from lobby_translate import store
-
         before = len(self.told)
         async with self.pool.acquire() as conn:
             jobs = await store.claim_jobs(conn, 100)

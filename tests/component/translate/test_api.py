@@ -7,6 +7,7 @@ import pytest
 from lobby.translate.v1 import translate_service_pb2 as pb
 from lobby_common import ids
 from lobby_common.errors import Invalid
+from lobby_translate import store
 from tests.component.translate.conftest import Story, status_of
 from tests.unit.translate.engines import Engine, Hanging, failing
 
@@ -165,8 +166,6 @@ async def test_what_a_second_choice_made_is_remembered_briefly(make_hall, engine
 
 
 async def test_what_is_past_its_time_is_forgotten(hall, engine):
-    from lobby_translate import store
-
     await hall.hear(hall.story.says("onde outro sapato"))
     await hall.read("en", (ids.new_id(), "onde outro sapato"))
     await hall.pool.execute("UPDATE memory SET expire_time = now()")

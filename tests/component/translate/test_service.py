@@ -150,7 +150,11 @@ async def test_the_journey_says_what_was_done(stack):
         answer = await stub.ListSteps(request)
         return [(step.step, step.detail) for step in answer.steps]
 
-    assert await steps(said, 1) == [("applied", "connectors"), ("language_detected", "pt vote"), ("translated", "phrases")]
+    assert await steps(said, 1) == [
+        ("applied", "connectors"),
+        ("language_detected", "pt vote"),
+        ("translated", "phrases"),
+    ]
     assert await steps(silent, 2) == [("applied", "connectors"), ("no_text", "")]
 
 

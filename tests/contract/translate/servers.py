@@ -1,4 +1,4 @@
-"""Stand-ins for translation servers, written from their documents: they check what they are asked, and fail on demand."""
+"""Stand-ins for translation servers, written from their documents: they check what is asked, and fail on demand."""
 
 import asyncio
 import contextlib

@@ -111,3 +111,9 @@ def test_rendering_takes_every_text(text, reader):
     rendering = render(text, detect(text), reader, "w")
     if not isinstance(rendering, Wish) and rendering.status is not Status.TRANSLATED:
         assert rendering.text == ""
+
+
+@given(TEXT)
+def test_the_quick_look_misses_no_span(text):
+    if any(True for _ in protect._SPANS.finditer(text)):
+        assert protect._HINTS.search(text)

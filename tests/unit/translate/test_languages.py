@@ -9,7 +9,8 @@ TABLES = {"apertium": APERTIUM, "bergamot": BERGAMOT, "libretranslate": LIBRETRA
     ("tag", "expected"),
     [
         ("zh-CN", "zh-Hans"), ("zh", "zh-Hans"), ("zh-TW", "zh-Hant"), ("zh-hk", "zh-Hant"), ("zh-Hant-HK", "zh-Hant"),
-        ("PT_br", "pt-BR"), ("EN-gb", "en-GB"), ("in", "id"), ("iw", "he"), ("AR-latn", "ar-Latn"), ("es-419", "es-419"),
+        ("PT_br", "pt-BR"), ("EN-gb", "en-GB"), ("in", "id"), ("iw", "he"), ("AR-latn", "ar-Latn"),
+        ("es-419", "es-419"),
         ("", ""), ("x", ""), ("english!", ""), ("日本", ""),
     ],
 )  # fmt: skip

@@ -95,7 +95,8 @@ def test_marks_are_filled_wherever_they_went():
 
 @pytest.mark.parametrize(
     "evil",
-    ["a.", "1 ", "-", "A-", "@", "0", "{", "+1", "<a", "a1", "! ", "😊", "1.", "`", "a_", "+(1", "1 234", ".", "www.", "#", "http://", "$1"],
+    ["a.", "1 ", "-", "A-", "@", "0", "{", "+1", "<a", "a1", "! ", "😊", "1.", "`", "a_", "+(1", "1 234", ".", "www.",
+     "#", "http://", "$1"],
 )  # fmt: skip
 def test_a_hostile_text_is_taken_apart_in_linear_time(evil):
     started = time.perf_counter()

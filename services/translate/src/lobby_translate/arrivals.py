@@ -1,7 +1,7 @@
 """Texts as they arrive: which languages they are in, and how they are rendered for their reader. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -52,7 +52,7 @@ def draft_all(
     for arrival in arrivals:
         before = states.get(arrival.chat)
         state = before or ChatLanguage()
-        found = detect(arrival.text, replace(arrival.hints, chat_language=state.language))
+        found = detect(arrival.text, arrival.hints.in_chat(state.language))
         after = follow(state, found)
         if after != before:
             states[arrival.chat] = after

@@ -115,6 +115,10 @@ class Hints:
     country: str = ""
     platform: str = ""
 
+    def in_chat(self, language: str) -> "Hints":
+        """The same in a chat of this language."""
+        return Hints(language, self.known, self.locale, self.country, self.platform) if language else self
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:

@@ -55,6 +55,11 @@ _NAMES: Final = tuple(name for name, _ in _KINDS)
 _SPANS: Final = re.compile(
     "|".join(f"(?P<k{number}>{pattern})" for number, (_, pattern) in enumerate(_KINDS)), re.ASCII
 )
+# No span is without one of these: most chat lines have none, and need no closer look.
+_HINTS: Final = re.compile(
+    r"[0-9@#№{`<%:;=^\u203c\u2049\u2122\u2139\u231a-\u23ff\u25aa-\u27bf\u2934\u2935\u2b05-\u2b55\u3030\u303d\u3297\u3299]"
+    r"|[\U0001F000-\U0001FAFF]|www\.|[A-Za-z]\.[A-Za-z]"
+)
 _EDGE_KINDS: Final = frozenset({"URL", "EMAIL", "EMOJI", "CODE", "PHONE", "MENTION"})
 _LEADING: Final = re.compile(r"\s+")
 _AFTER_SPAN: Final = re.compile(r"[\s,:;–—-]+")
@@ -147,6 +152,8 @@ def _each_once(answer: str, pattern: re.Pattern[str], count: int) -> str | None:
 
 
 def _split(text: str) -> list[str | Span]:
+    if not _HINTS.search(text):
+        return [text] if text else []
     parts: list[str | Span] = []
     end = 0
     for found in _SPANS.finditer(text):

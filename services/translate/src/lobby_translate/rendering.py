@@ -89,13 +89,16 @@ def render(text: str, found: Detection, reader: Sequence[str], workspace_id: str
     """
     target = target_of(reader)
     nothing = Rendering(Status.NOTHING_TO_TRANSLATE, target, found.language)
-    whole = protect(text) if len(text) <= TRANSLATED_UP_TO else None
-    if whole is not None and (not whole.has_words or found.wordless):
-        return (_neutral(whole, found, reader, target) or nothing) if whole.has_words else nothing
-    if reads(reader, found.language):
+    # The commonest case first: it needs no look at the text.
+    if not found.wordless and reads(reader, found.language):
         return replace(nothing, status=Status.SAME_LANGUAGE, reason="same_language")
-    if found.language == UNDETERMINED or whole is None:
-        return replace(nothing, status=Status.UNTRANSLATED, reason="too_long" if whole is None else "undetermined")
+    if len(text) > TRANSLATED_UP_TO:
+        return replace(nothing, status=Status.UNTRANSLATED, reason="too_long")
+    whole = protect(text)
+    if not whole.has_words or found.wordless:
+        return (_neutral(whole, found, reader, target) or nothing) if whole.has_words else nothing
+    if found.language == UNDETERMINED:
+        return replace(nothing, status=Status.UNTRANSLATED, reason="undetermined")
     return _phrase(whole, found.language, target) or _wish(whole, found.language, target, workspace_id)
 
 
