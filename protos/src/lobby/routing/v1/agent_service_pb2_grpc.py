@@ -88,7 +88,8 @@ class AgentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateAgent(self, request, context):
-        """Changes the fields that are present. AGENT_NOT_FOUND.
+        """Changes the fields named by the mask, else those that are not empty. AGENT_NOT_FOUND, BAD_UPDATE_MASK,
+        DISPLAY_NAME_REQUIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,7 +97,7 @@ class AgentServiceServicer:
 
     def SetPresence(self, request, context):
         """Sets presence, which holds until changed: online drains the pool, offline gives back what he has not answered.
-        An agent sets only his own. AGENT_NOT_FOUND.
+        An agent sets only his own (OTHER_AGENT). AGENT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,10 +40,12 @@ class AgentServiceStub:
     GetAgent: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.GetAgentRequest, _agent_service_pb2.GetAgentResponse]
     """Returns one agent. AGENT_NOT_FOUND."""
     UpdateAgent: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.UpdateAgentRequest, _agent_service_pb2.UpdateAgentResponse]
-    """Changes the fields that are present. AGENT_NOT_FOUND."""
+    """Changes the fields named by the mask, else those that are not empty. AGENT_NOT_FOUND, BAD_UPDATE_MASK,
+    DISPLAY_NAME_REQUIRED.
+    """
     SetPresence: _grpc.UnaryUnaryMultiCallable[_agent_service_pb2.SetPresenceRequest, _agent_service_pb2.SetPresenceResponse]
     """Sets presence, which holds until changed: online drains the pool, offline gives back what he has not answered.
-    An agent sets only his own. AGENT_NOT_FOUND.
+    An agent sets only his own (OTHER_AGENT). AGENT_NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -58,10 +60,12 @@ class AgentServiceAsyncStub(AgentServiceStub):
     GetAgent: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.GetAgentRequest, _agent_service_pb2.GetAgentResponse]  # type: ignore[assignment]
     """Returns one agent. AGENT_NOT_FOUND."""
     UpdateAgent: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.UpdateAgentRequest, _agent_service_pb2.UpdateAgentResponse]  # type: ignore[assignment]
-    """Changes the fields that are present. AGENT_NOT_FOUND."""
+    """Changes the fields named by the mask, else those that are not empty. AGENT_NOT_FOUND, BAD_UPDATE_MASK,
+    DISPLAY_NAME_REQUIRED.
+    """
     SetPresence: _aio.UnaryUnaryMultiCallable[_agent_service_pb2.SetPresenceRequest, _agent_service_pb2.SetPresenceResponse]  # type: ignore[assignment]
     """Sets presence, which holds until changed: online drains the pool, offline gives back what he has not answered.
-    An agent sets only his own. AGENT_NOT_FOUND.
+    An agent sets only his own (OTHER_AGENT). AGENT_NOT_FOUND.
     """
 
 class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -97,7 +101,9 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _agent_service_pb2.UpdateAgentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agent_service_pb2.UpdateAgentResponse, _abc.Awaitable[_agent_service_pb2.UpdateAgentResponse]]:
-        """Changes the fields that are present. AGENT_NOT_FOUND."""
+        """Changes the fields named by the mask, else those that are not empty. AGENT_NOT_FOUND, BAD_UPDATE_MASK,
+        DISPLAY_NAME_REQUIRED.
+        """
 
     @_abc_1.abstractmethod
     def SetPresence(
@@ -106,7 +112,7 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_agent_service_pb2.SetPresenceResponse, _abc.Awaitable[_agent_service_pb2.SetPresenceResponse]]:
         """Sets presence, which holds until changed: online drains the pool, offline gives back what he has not answered.
-        An agent sets only his own. AGENT_NOT_FOUND.
+        An agent sets only his own (OTHER_AGENT). AGENT_NOT_FOUND.
         """
 
 def add_AgentServiceServicer_to_server(servicer: AgentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

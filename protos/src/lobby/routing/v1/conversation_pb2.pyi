@@ -199,7 +199,7 @@ class Agent(_message.Message):
     presence: Global___Presence.ValueType
     """Whether he is there."""
     load: _builtins.int
-    """Load now: owed or answered-today conversations he holds, over all channels."""
+    """Load now: owed conversations that he has, over all channels."""
     @_builtins.property
     def languages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Languages he reads and writes (BCP 47), the first preferred."""
@@ -301,7 +301,7 @@ class Candidate(_message.Message):
     capacity: _builtins.int
     """His capacity then."""
     excluded_because: _builtins.str
-    """offline, away, at_capacity, country, team; absent when he could have had it."""
+    """offline, away, team, country, released (he gave it back), at_capacity; absent when he could have had it."""
     def __init__(
         self,
         *,

@@ -118,42 +118,46 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ClaimConversation(self, request, context):
-        """Takes it: assigned to the agent, with a lease. CONVERSATION_NOT_FOUND, LEASE_HELD, CONVERSATION_CLOSED.
+        """Takes it: assigned to the agent, with a lease. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, LEASE_HELD,
+        CONVERSATION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseConversation(self, request, context):
-        """Gives it back to the pool. CONVERSATION_NOT_FOUND, LEASE_HELD.
+        """Gives it back: another agent has it, or it waits in the pool. CONVERSATION_NOT_FOUND, LEASE_HELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def TransferConversation(self, request, context):
-        """Hands it to an agent, or to a team by its rules. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, LEASE_HELD, CONVERSATION_CLOSED.
+        """Hands it to an agent, or to a team by its rules; owner and supervisor may take it from who is answering.
+        CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, TARGET_REQUIRED, LEASE_HELD, CONVERSATION_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CloseConversation(self, request, context):
-        """Closes it and ends *owed*; closing a closed one changes nothing. CONVERSATION_NOT_FOUND, LEASE_HELD.
+        """Closes it and ends *owed*; closing a closed one changes nothing. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND,
+        LEASE_HELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReopenConversation(self, request, context):
-        """Opens a closed one again; an open one stays as it is. CONVERSATION_NOT_FOUND.
+        """Opens a closed one again; an open one stays as it is. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def MarkSeen(self, request, context):
-        """The agent has seen everything up to the message; nothing else changes. CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND.
+        """The agent has seen everything up to the message; nothing else changes. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND,
+        MESSAGE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,7 +165,8 @@ class ConversationServiceServicer:
 
     def SendMessage(self, request, context):
         """Answers the customer: takes a free lease, translates, commits, and then the platform is called.
-        CONVERSATION_NOT_FOUND, LEASE_HELD, NEWER_MESSAGE (with `newer`), TRANSLATION_UNAVAILABLE, CONVERSATION_CLOSED, EMPTY_MESSAGE.
+        CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, MESSAGE_NOT_FOUND (`last_seen_message_id`), LEASE_HELD, NEWER_MESSAGE (with
+        `newer`), TRANSLATION_UNAVAILABLE, CONVERSATION_CLOSED, EMPTY_MESSAGE, and what connectors refuses.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

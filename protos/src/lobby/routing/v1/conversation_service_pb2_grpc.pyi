@@ -40,20 +40,29 @@ class ConversationServiceStub:
     GetConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.GetConversationRequest, _conversation_service_pb2.GetConversationResponse]
     """Returns one. CONVERSATION_NOT_FOUND."""
     ClaimConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ClaimConversationRequest, _conversation_service_pb2.ClaimConversationResponse]
-    """Takes it: assigned to the agent, with a lease. CONVERSATION_NOT_FOUND, LEASE_HELD, CONVERSATION_CLOSED."""
+    """Takes it: assigned to the agent, with a lease. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, LEASE_HELD,
+    CONVERSATION_CLOSED.
+    """
     ReleaseConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ReleaseConversationRequest, _conversation_service_pb2.ReleaseConversationResponse]
-    """Gives it back to the pool. CONVERSATION_NOT_FOUND, LEASE_HELD."""
+    """Gives it back: another agent has it, or it waits in the pool. CONVERSATION_NOT_FOUND, LEASE_HELD."""
     TransferConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.TransferConversationRequest, _conversation_service_pb2.TransferConversationResponse]
-    """Hands it to an agent, or to a team by its rules. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, LEASE_HELD, CONVERSATION_CLOSED."""
+    """Hands it to an agent, or to a team by its rules; owner and supervisor may take it from who is answering.
+    CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, TARGET_REQUIRED, LEASE_HELD, CONVERSATION_CLOSED.
+    """
     CloseConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.CloseConversationRequest, _conversation_service_pb2.CloseConversationResponse]
-    """Closes it and ends *owed*; closing a closed one changes nothing. CONVERSATION_NOT_FOUND, LEASE_HELD."""
+    """Closes it and ends *owed*; closing a closed one changes nothing. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND,
+    LEASE_HELD.
+    """
     ReopenConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ReopenConversationRequest, _conversation_service_pb2.ReopenConversationResponse]
-    """Opens a closed one again; an open one stays as it is. CONVERSATION_NOT_FOUND."""
+    """Opens a closed one again; an open one stays as it is. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND."""
     MarkSeen: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.MarkSeenRequest, _conversation_service_pb2.MarkSeenResponse]
-    """The agent has seen everything up to the message; nothing else changes. CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND."""
+    """The agent has seen everything up to the message; nothing else changes. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND,
+    MESSAGE_NOT_FOUND.
+    """
     SendMessage: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_service_pb2.SendMessageResponse]
     """Answers the customer: takes a free lease, translates, commits, and then the platform is called.
-    CONVERSATION_NOT_FOUND, LEASE_HELD, NEWER_MESSAGE (with `newer`), TRANSLATION_UNAVAILABLE, CONVERSATION_CLOSED, EMPTY_MESSAGE.
+    CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, MESSAGE_NOT_FOUND (`last_seen_message_id`), LEASE_HELD, NEWER_MESSAGE (with
+    `newer`), TRANSLATION_UNAVAILABLE, CONVERSATION_CLOSED, EMPTY_MESSAGE, and what connectors refuses.
     """
     ListDecisions: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListDecisionsRequest, _conversation_service_pb2.ListDecisionsResponse]
     """Lists why it went to whom, oldest first. CONVERSATION_NOT_FOUND."""
@@ -74,20 +83,29 @@ class ConversationServiceAsyncStub(ConversationServiceStub):
     GetConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetConversationRequest, _conversation_service_pb2.GetConversationResponse]  # type: ignore[assignment]
     """Returns one. CONVERSATION_NOT_FOUND."""
     ClaimConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ClaimConversationRequest, _conversation_service_pb2.ClaimConversationResponse]  # type: ignore[assignment]
-    """Takes it: assigned to the agent, with a lease. CONVERSATION_NOT_FOUND, LEASE_HELD, CONVERSATION_CLOSED."""
+    """Takes it: assigned to the agent, with a lease. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, LEASE_HELD,
+    CONVERSATION_CLOSED.
+    """
     ReleaseConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ReleaseConversationRequest, _conversation_service_pb2.ReleaseConversationResponse]  # type: ignore[assignment]
-    """Gives it back to the pool. CONVERSATION_NOT_FOUND, LEASE_HELD."""
+    """Gives it back: another agent has it, or it waits in the pool. CONVERSATION_NOT_FOUND, LEASE_HELD."""
     TransferConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.TransferConversationRequest, _conversation_service_pb2.TransferConversationResponse]  # type: ignore[assignment]
-    """Hands it to an agent, or to a team by its rules. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, LEASE_HELD, CONVERSATION_CLOSED."""
+    """Hands it to an agent, or to a team by its rules; owner and supervisor may take it from who is answering.
+    CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, TARGET_REQUIRED, LEASE_HELD, CONVERSATION_CLOSED.
+    """
     CloseConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.CloseConversationRequest, _conversation_service_pb2.CloseConversationResponse]  # type: ignore[assignment]
-    """Closes it and ends *owed*; closing a closed one changes nothing. CONVERSATION_NOT_FOUND, LEASE_HELD."""
+    """Closes it and ends *owed*; closing a closed one changes nothing. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND,
+    LEASE_HELD.
+    """
     ReopenConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ReopenConversationRequest, _conversation_service_pb2.ReopenConversationResponse]  # type: ignore[assignment]
-    """Opens a closed one again; an open one stays as it is. CONVERSATION_NOT_FOUND."""
+    """Opens a closed one again; an open one stays as it is. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND."""
     MarkSeen: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.MarkSeenRequest, _conversation_service_pb2.MarkSeenResponse]  # type: ignore[assignment]
-    """The agent has seen everything up to the message; nothing else changes. CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND."""
+    """The agent has seen everything up to the message; nothing else changes. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND,
+    MESSAGE_NOT_FOUND.
+    """
     SendMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_service_pb2.SendMessageResponse]  # type: ignore[assignment]
     """Answers the customer: takes a free lease, translates, commits, and then the platform is called.
-    CONVERSATION_NOT_FOUND, LEASE_HELD, NEWER_MESSAGE (with `newer`), TRANSLATION_UNAVAILABLE, CONVERSATION_CLOSED, EMPTY_MESSAGE.
+    CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, MESSAGE_NOT_FOUND (`last_seen_message_id`), LEASE_HELD, NEWER_MESSAGE (with
+    `newer`), TRANSLATION_UNAVAILABLE, CONVERSATION_CLOSED, EMPTY_MESSAGE, and what connectors refuses.
     """
     ListDecisions: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListDecisionsRequest, _conversation_service_pb2.ListDecisionsResponse]  # type: ignore[assignment]
     """Lists why it went to whom, oldest first. CONVERSATION_NOT_FOUND."""
@@ -123,7 +141,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ClaimConversationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.ClaimConversationResponse, _abc.Awaitable[_conversation_service_pb2.ClaimConversationResponse]]:
-        """Takes it: assigned to the agent, with a lease. CONVERSATION_NOT_FOUND, LEASE_HELD, CONVERSATION_CLOSED."""
+        """Takes it: assigned to the agent, with a lease. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, LEASE_HELD,
+        CONVERSATION_CLOSED.
+        """
 
     @_abc_1.abstractmethod
     def ReleaseConversation(
@@ -131,7 +151,7 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ReleaseConversationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.ReleaseConversationResponse, _abc.Awaitable[_conversation_service_pb2.ReleaseConversationResponse]]:
-        """Gives it back to the pool. CONVERSATION_NOT_FOUND, LEASE_HELD."""
+        """Gives it back: another agent has it, or it waits in the pool. CONVERSATION_NOT_FOUND, LEASE_HELD."""
 
     @_abc_1.abstractmethod
     def TransferConversation(
@@ -139,7 +159,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.TransferConversationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.TransferConversationResponse, _abc.Awaitable[_conversation_service_pb2.TransferConversationResponse]]:
-        """Hands it to an agent, or to a team by its rules. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, LEASE_HELD, CONVERSATION_CLOSED."""
+        """Hands it to an agent, or to a team by its rules; owner and supervisor may take it from who is answering.
+        CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, TARGET_REQUIRED, LEASE_HELD, CONVERSATION_CLOSED.
+        """
 
     @_abc_1.abstractmethod
     def CloseConversation(
@@ -147,7 +169,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.CloseConversationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.CloseConversationResponse, _abc.Awaitable[_conversation_service_pb2.CloseConversationResponse]]:
-        """Closes it and ends *owed*; closing a closed one changes nothing. CONVERSATION_NOT_FOUND, LEASE_HELD."""
+        """Closes it and ends *owed*; closing a closed one changes nothing. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND,
+        LEASE_HELD.
+        """
 
     @_abc_1.abstractmethod
     def ReopenConversation(
@@ -155,7 +179,7 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ReopenConversationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.ReopenConversationResponse, _abc.Awaitable[_conversation_service_pb2.ReopenConversationResponse]]:
-        """Opens a closed one again; an open one stays as it is. CONVERSATION_NOT_FOUND."""
+        """Opens a closed one again; an open one stays as it is. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def MarkSeen(
@@ -163,7 +187,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.MarkSeenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.MarkSeenResponse, _abc.Awaitable[_conversation_service_pb2.MarkSeenResponse]]:
-        """The agent has seen everything up to the message; nothing else changes. CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND."""
+        """The agent has seen everything up to the message; nothing else changes. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND,
+        MESSAGE_NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def SendMessage(
@@ -172,7 +198,8 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.SendMessageResponse, _abc.Awaitable[_conversation_service_pb2.SendMessageResponse]]:
         """Answers the customer: takes a free lease, translates, commits, and then the platform is called.
-        CONVERSATION_NOT_FOUND, LEASE_HELD, NEWER_MESSAGE (with `newer`), TRANSLATION_UNAVAILABLE, CONVERSATION_CLOSED, EMPTY_MESSAGE.
+        CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, MESSAGE_NOT_FOUND (`last_seen_message_id`), LEASE_HELD, NEWER_MESSAGE (with
+        `newer`), TRANSLATION_UNAVAILABLE, CONVERSATION_CLOSED, EMPTY_MESSAGE, and what connectors refuses.
         """
 
     @_abc_1.abstractmethod

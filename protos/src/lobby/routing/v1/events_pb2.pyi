@@ -150,7 +150,7 @@ Global___ConversationAssigned: _TypeAlias = ConversationAssigned  # noqa: Y015
 
 @_typing.final
 class ConversationOwed(_message.Message):
-    """A customer began to await an answer."""
+    """A customer began to await an answer, or is known to have begun earlier: the wait that is open has this beginning."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
