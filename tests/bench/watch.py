@@ -62,16 +62,21 @@ class Backlog:
 
 
 def cost(pids: dict[str, int]) -> dict[str, tuple[float, float]]:
-    """Returns CPU seconds used so far and resident MB of each process with its children."""
+    """Returns CPU seconds used so far and resident MB of each process with its children.
+
+    Pages that Postgres' processes share are counted once (proportional set size).
+    """
     found = {}
     for name, pid in pids.items():
         process = psutil.Process(pid)
+        # The supervisor's children are the others.
+        family = [process] if name == "supervisor" else [process, *process.children(recursive=True)]
         seconds = megabytes = 0.0
-        for each in [process, *process.children(recursive=True)]:
+        for each in family:
             try:
                 times = each.cpu_times()
                 seconds += times.user + times.system
-                megabytes += each.memory_info().rss / 1e6
+                megabytes += (each.memory_full_info().pss if len(family) > 1 else each.memory_info().rss) / 1e6
             except psutil.NoSuchProcess:
                 continue
         found[name] = (seconds, megabytes)
