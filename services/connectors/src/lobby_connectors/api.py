@@ -166,8 +166,7 @@ class MessageApi(MessageServiceServicer):
         self, request: message_pb.SendMessageRequest, context: object
     ) -> message_pb.SendMessageResponse:
         """Commits a send; the platform is called afterwards."""
-        message_id = await self._sends.send(_draft(request))
-        return message_pb.SendMessageResponse(message=await self._get(message_id))
+        return message_pb.SendMessageResponse(message=_message(await self._sends.send(_draft(request))))
 
     async def ListMessages(
         self, request: message_pb.ListMessagesRequest, context: object
@@ -234,7 +233,7 @@ class MessageApi(MessageServiceServicer):
         self._sends.wake()
         return answer
 
-    async def _get(self, message_id: str, conn: Any = None) -> message_pb2.Message:
+    async def _get(self, message_id: str, conn: Any) -> message_pb2.Message:
         found = await self._find([message_id], conn)
         if message_id not in found:
             raise NotFound("MESSAGE_NOT_FOUND", "there is no such message")

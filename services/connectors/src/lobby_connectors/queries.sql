@@ -341,10 +341,6 @@ UPDATE account SET webhook_due_time = NULL WHERE account_id = $1;
 -- Whether a chat was ever heard of.
 SELECT EXISTS (SELECT FROM message WHERE account_id = $1 AND chat = $2);
 
--- name: has_message
--- Whether a message is there.
-SELECT EXISTS (SELECT FROM message WHERE message_id = $1);
-
 -- name: insert_send
 -- A message to send; nothing where it is there already.
 INSERT INTO message (

@@ -55,16 +55,17 @@ class Sends:
         self._visible = visible
         self._wake = wake
 
-    async def send(self, draft: Draft) -> str:
-        """The message is committed and will be sent. Returns its id, the same for the same request_id.
+    async def send(self, draft: Draft) -> Any:
+        """The message is committed and will be sent. Returns its row, that of the same message for the same request_id.
 
         Raises NotFound ACCOUNT_NOT_FOUND, CHAT_NOT_FOUND; Conflict ACCOUNT_DISABLED; Invalid EMPTY_MESSAGE,
         TEXT_TOO_LONG, ATTACHMENT_UNSUPPORTED, ATTACHMENT_URL_REFUSED.
         """
         workspace_id = caller.current().workspace_id
         message_id = derive_id(None, workspace_id, "send", draft.request_id)
-        if await self._log.pool.fetchval(QUERIES["has_message"], message_id):
-            return message_id
+        known = await self._log.pool.fetchrow(QUERIES["find_messages"], workspace_id, [message_id])
+        if known is not None:
+            return known
         account = await self._account(draft.account_id, workspace_id)
         self._check(draft, account)
         outgoing = Outgoing(message_id, draft.chat, draft.text, draft.attachments, message_id)
@@ -73,8 +74,9 @@ class Sends:
             if not await tx.conn.fetchval(QUERIES["has_chat"], account.account_id, draft.chat):
                 raise NotFound("CHAT_NOT_FOUND", "nobody ever wrote from this chat to this account")
             await tx.conn.fetchval(QUERIES["insert_send"], *_columns(draft, account, message_id, parts))
+            row = await tx.conn.fetchrow(QUERIES["find_messages"], workspace_id, [message_id])
         self._wake()
-        return message_id
+        return row
 
     async def retry(self, tx: Tx, message_id: str) -> None:
         """A failed message is queued again. Raises NotFound MESSAGE_NOT_FOUND, Conflict NOT_FAILED."""
