@@ -37,6 +37,12 @@ async def test_a_reply_in_the_customer_s_language_is_sent_as_written(hall, story
     assert status_of(translation) == "same_language"
 
 
+async def test_a_customer_who_writes_arabic_in_latin_letters_is_answered_in_arabic(hall, story):
+    await hall.hear(story.says("salam akhi kam se3r el shipping"))
+    translation = await hall.reply("one moment please", agent_languages=["en"])
+    assert (translation.language, translation.text) == ("ar", "لحظة من فضلك")
+
+
 async def test_a_reply_to_a_customer_of_unknown_language_is_sent_as_written(hall):
     translation = await hall.reply("where my shoe")
     assert (status_of(translation), translation.reason) == ("same_language", "undetermined")

@@ -1,9 +1,11 @@
 """What is told about customers' texts."""
 
+import asyncio
+
 import pytest
 
 from lobby_common import ids
-from tests.component.translate.conftest import Story, status_of
+from tests.component.translate.conftest import Story, status_of, until
 from tests.unit.translate.engines import Engine, failing
 
 
@@ -127,6 +129,11 @@ async def test_another_agent_s_language_makes_new_versions(hall, story):
     await hall.hear(story.assigned("en"), story.says("quanto custa?"))
     (told,) = await hall.hear(story.assigned("zh-Hans", minute=1))
     assert (told.version, told.translation.text) == (2, "多少钱？")
+
+
+async def test_the_same_outcome_for_other_languages_is_no_news(hall, story):
+    await hall.hear(story.assigned("th"), story.says("onde está o meu outro sapato"))
+    assert await hall.hear(story.assigned("th", "ja", minute=1)) == []
 
 
 async def test_an_older_assignment_that_comes_late_changes_nothing(hall, story):
@@ -271,6 +278,28 @@ async def test_strange_texts_are_told_like_others(hall, story, text):
     await hall.hear(story.assigned("en"))
     (told,) = await hall.hear(story.says(text))
     assert told.language
+
+
+async def test_a_job_that_breaks_the_worker_does_not_stop_its_neighbours(hall, story, monkeypatch):
+    bad, good = story.says("sapato sapato sapato quebrado"), story.says("onde outro sapato")
+    await hall.hear(story.assigned("en"), bad, good)
+    grant = hall.translator.grant
+
+    async def breaking(wishes, *rest):
+        if any("quebrado" in wish.core for wish in wishes):
+            raise RuntimeError("a bug")
+        return await grant(wishes, *rest)
+
+    monkeypatch.setattr(hall.translator, "grant", breaking)
+    running = asyncio.create_task(hall.worker.run())
+
+    async def told() -> bool:
+        await hall.make_due()
+        return any(one.message_id == good.payload.message_id and one.version == 2 for one in hall.told)
+
+    await until(told)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_malformed_id_is_an_error_of_its_event(hall, story):

@@ -101,21 +101,21 @@ class TranslateEvents:
         drafts, turned = draft_all(late, chats)
         await store.reword_messages(tx.conn, {one.arrival.message_id: (one.found, one.arrival.text) for one in drafts})
         await store.turn_chats(tx.conn, turned)
-        await self._tellagain(tx, drafts)
+        await self._tell_again(tx, drafts)
 
-    async def _tellagain(self, tx: Tx, drafts: Sequence[Draft], *, only_outcomes: bool = False) -> None:
+    async def _tell_again(self, tx: Tx, drafts: Sequence[Draft], *, only_news: bool = False) -> None:
         """Known messages have another rendering, or wait for one; each gets a new version.
 
-        With `only_outcomes` those that wait get none: nothing about them is news yet.
+        With `only_news` those that wait get none, and those of which the same was told.
         """
         drafts = await self._resolve(tx, drafts)
         outcomes = {
             one.arrival.message_id: one.rendering if isinstance(one.rendering, Rendering) else None
             for one in drafts
-            if isinstance(one.rendering, Rendering) or not only_outcomes
+            if isinstance(one.rendering, Rendering) or not only_news
         }
         causes = {one.arrival.message_id: one.arrival.cause for one in drafts}
-        for told in await store.tell_outcomes(tx.conn, outcomes):
+        for told in await store.tell_outcomes(tx.conn, outcomes, only_news=only_news):
             tell(tx, told, outcomes[told.message_id], causes[told.message_id])
         waiting = {
             one.arrival.message_id: (one.rendering.target, one.arrival.cause)
@@ -132,6 +132,8 @@ class TranslateEvents:
             id_of(payload.message_id): (id_of(workspace_id), chat_of(payload)) for payload, workspace_id in payloads
         }
         if gone:
+            # Messages before their jobs: the worker locks them in this order too.
+            await store.lock_messages(tx.conn, gone)
             await store.forget_messages(tx.conn, dict(sorted(gone.items())))
 
     async def _assign(self, tx: Tx, events: Sequence[Incoming]) -> None:
@@ -148,7 +150,7 @@ class TranslateEvents:
         if not changed:
             return
         causes = {key: cause_of(last[key]) for key in changed}
-        await store.drop_jobs(tx.conn, {key: target_of(reader) for key, reader in changed.items()})
         recent = await store.list_recent(tx.conn, changed, _RECENT)
         drafts = [draft for text in recent if (draft := again(text, changed[text.chat], causes[text.chat]))]
-        await self._tellagain(tx, drafts, only_outcomes=True)
+        await self._tell_again(tx, drafts, only_news=True)
+        await store.drop_jobs(tx.conn, {key: target_of(reader) for key, reader in changed.items()})

@@ -98,7 +98,7 @@ ON CONFLICT (account_id, chat) DO UPDATE
 SET language = excluded.language, candidate = excluded.candidate;
 
 -- name: tell_outcomes
--- What became of texts, as far as it is news; a new version for each message returned.
+-- What became of texts, on wish only where it is news; a new version for each message returned.
 WITH given AS (
     SELECT *
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
@@ -115,6 +115,7 @@ SET version = message.version + 1, target = given.target, status = given.status,
 FROM given, chat
 WHERE message.message_id = given.message_id
 AND NOT message.deleted
+AND NOT ($7 AND (message.target, message.status, message.reason) = (given.target, given.status, given.reason))
 AND chat.account_id = message.account_id
 AND chat.chat = message.chat
 RETURNING message.message_id::text, message.workspace_id::text, message.account_id::text, message.chat,
@@ -246,9 +247,9 @@ later AS (
     AND NOT given.ends
     RETURNING translation_job.message_id, translation_job.target
 )
-SELECT both_kinds.message_id::text, both_kinds.target, message.status, message.reason, message.target AS told_target
-FROM (SELECT * FROM ended UNION ALL SELECT * FROM later) AS both_kinds
-JOIN message USING (message_id);
+SELECT message_id::text, target FROM ended
+UNION ALL
+SELECT message_id::text, target FROM later;
 
 -- name: remember
 -- Translations under their keys; a newer one replaces an older one.

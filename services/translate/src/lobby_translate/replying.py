@@ -49,4 +49,5 @@ async def _customer_language(pool: asyncpg.Pool, reply: Reply) -> str:
         return ""
     async with pool.acquire() as conn:
         chat = await store.find_chat(conn, reply.workspace_id, (reply.account_id, reply.chat))
-    return chat.language.language if chat else ""
+    # Who writes Arabic or Hindi in Latin letters reads it in its own; engines write only that.
+    return chat.language.language.removesuffix("-Latn") if chat else ""

@@ -238,8 +238,11 @@ async def reword_messages(conn: Connection, texts: Mapping[str, tuple[Detection,
     )
 
 
-async def tell_outcomes(conn: Connection, outcomes: Mapping[str, Rendering | None]) -> list[Told]:
-    """The messages have new versions, returned for telling; deleted ones have none."""
+async def tell_outcomes(conn: Connection, outcomes: Mapping[str, Rendering | None], *, only_news: bool) -> list[Told]:
+    """The messages have new versions, returned for telling; deleted ones have none.
+
+    With `only_news` those have none of which the same was told last.
+    """
     if not outcomes:
         return []
     renderings = list(outcomes.values())
@@ -248,6 +251,7 @@ async def tell_outcomes(conn: Connection, outcomes: Mapping[str, Rendering | Non
         list(outcomes),
         *_outcome_columns(renderings),
         [one.text if one else "" for one in renderings],
+        only_news,
     )
     return [
         Told(
@@ -368,13 +372,8 @@ async def claim_jobs(conn: Connection, most: int) -> list[Job]:
     ]
 
 
-async def finish_jobs(
-    conn: Connection, jobs: Mapping[Job, float | None]
-) -> dict[tuple[str, str], tuple[str, str, str]]:
-    """The jobs ended (None) or wait again for so many seconds.
-
-    Returns by message and target those that were still wished, with what was told last: target, status and reason.
-    """
+async def finish_jobs(conn: Connection, jobs: Mapping[Job, float | None]) -> set[tuple[str, str]]:
+    """The jobs ended (None) or wait again for so many seconds; returns message and target of those still wished."""
     rows = await conn.fetch(
         QUERIES["finish_jobs"],
         [job.message_id for job in jobs],
@@ -383,7 +382,7 @@ async def finish_jobs(
         [pause is None for pause in jobs.values()],
         [pause or 0.0 for pause in jobs.values()],
     )
-    return {(row["message_id"], row["target"]): (row["told_target"], row["status"], row["reason"]) for row in rows}
+    return {(row["message_id"], row["target"]) for row in rows}
 
 
 async def remember(conn: Connection, memories: Collection[Memory]) -> None:

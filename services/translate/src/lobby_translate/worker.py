@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from lobby_common.events import EventLog
+from lobby_common.log import get_logger
 from lobby_translate import store
 from lobby_translate.detect import known
 from lobby_translate.rendering import Rendering, Status, Wish, render
 from lobby_translate.store import Job
 from lobby_translate.telling import tell
 from lobby_translate.translator import Translator
+
+_LOG = get_logger("worker")
 
 SECONDS: Final = 2.0
 """What a text may take before it is told untranslated; the queue tries on."""
@@ -21,6 +24,7 @@ _SIDE_BY_SIDE: Final = 4
 _IDLE: Final = 2.0
 # The bell rings before the commit that brings the jobs: they are looked for again and again, soon first.
 _LOOKS: Final = (0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.5)
+_SUSPECT_FROM: Final = 4
 _FIRST_PAUSE: Final = 5.0
 _LONGEST_PAUSE: Final = 120.0
 
@@ -44,7 +48,18 @@ class Worker:
             while True:
                 await turns.acquire()
                 jobs = await self._next()
-                group.create_task(self._work(jobs)).add_done_callback(lambda _: turns.release())
+                group.create_task(self._work_all(jobs)).add_done_callback(lambda _: turns.release())
+
+    async def _work_all(self, jobs: Sequence[Job]) -> None:
+        """The jobs are worked; those that fail again and again alone, so that they harm no others."""
+        together = [job for job in jobs if job.attempts < _SUSPECT_FROM]
+        for portion in (together, *([job] for job in jobs if job.attempts >= _SUSPECT_FROM)):
+            if not portion:
+                continue
+            try:
+                await self._work(portion)
+            except Exception:  # noqa: BLE001 -- the loop's own: the jobs come back by themselves, the loop must go on
+                _LOG.exception("jobs_failed", jobs=len(portion))
 
     async def _next(self) -> Sequence[Job]:
         """The next portion; waits for it."""
@@ -70,12 +85,18 @@ class Worker:
         renderings = await self._render(jobs)
         pauses = {job: _pause(job, rendering) for job, rendering in renderings.items()}
         async with self._log.transaction() as tx:
+            # Messages before their jobs, as the handler of events locks them.
+            await store.lock_messages(tx.conn, {job.message_id for job in jobs})
             wished = await store.finish_jobs(tx.conn, pauses)
-            news = {job: one for job, one in renderings.items() if one is not None and _is_news(job, one, wished)}
-            causes = {job.message_id: job.cause for job in news}
-            outcomes: dict[str, Rendering | None] = {job.message_id: one for job, one in news.items()}
-            for told in await store.tell_outcomes(tx.conn, outcomes):
-                tell(tx, told, outcomes[told.message_id], causes[told.message_id])
+            news = {
+                job.message_id: (job, one)
+                for job, one in renderings.items()
+                if one is not None and (job.message_id, job.target) in wished
+            }
+            outcomes: dict[str, Rendering | None] = {message_id: one for message_id, (_, one) in news.items()}
+            for told in await store.tell_outcomes(tx.conn, outcomes, only_news=True):
+                job, rendering = news[told.message_id]
+                tell(tx, told, rendering, job.cause)
 
     async def _render(self, jobs: Sequence[Job]) -> dict[Job, Rendering | None]:
         """What became of each text within two seconds; None where the text is not kept any more."""
@@ -109,9 +130,3 @@ def _pause(job: Job, rendering: Rendering | None) -> float | None:
     if rendering is None or rendering.status is not Status.UNTRANSLATED or job.expired:
         return None
     return min(_FIRST_PAUSE * 2.0 ** (job.attempts - 1), _LONGEST_PAUSE)
-
-
-def _is_news(job: Job, rendering: Rendering, wished: dict[tuple[str, str], tuple[str, str, str]]) -> bool:
-    """It is still wished and not what was told last."""
-    last = wished.get((job.message_id, job.target))
-    return last is not None and last != (rendering.language, rendering.status.value, rendering.reason)
