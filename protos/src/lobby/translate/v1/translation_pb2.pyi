@@ -70,7 +70,9 @@ class Translation(_message.Message):
     status: Global___TranslationStatus.ValueType
     """How it came about."""
     reason: _builtins.str
-    """Why it was not translated: no_provider, unsupported_pair, timeout, all_open, bad_output, placeholder_lost, undetermined, same_language."""
+    """Why it was not translated: no_provider, unsupported_pair, timeout, all_open, bad_output, placeholder_lost, too_long,
+    undetermined, same_language.
+    """
     source_language: _builtins.str
     """Language of the original as found (BCP 47); "und" where undetermined."""
     def __init__(
