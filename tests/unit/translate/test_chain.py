@@ -39,8 +39,8 @@ async def test_a_failure_becomes_its_reason_and_the_next_engine_s_chance(kind, r
 
 async def test_a_hanging_engine_leaves_time_for_the_next():
     started = time.monotonic()
-    assert (await ask(Hanging(GOOD), Engine(GOOD, name="next"), seconds=0.2)).provider == "next"
-    assert time.monotonic() - started < 0.19
+    assert (await ask(Hanging(GOOD), Engine(GOOD, name="next"), seconds=1.0)).provider == "next"
+    assert time.monotonic() - started < 0.95
 
 
 async def test_a_hanging_engine_alone_is_a_timeout_in_time():
