@@ -1,11 +1,13 @@
 """What connectors counts, in Prometheus' words."""
 
+from collections import Counter as Count
 from collections.abc import Iterable
 
 from prometheus_client import Counter
 
 from lobby_common.metrics import REGISTRY
 from lobby_connectors.domain.webhooks import Verdict
+from lobby_connectors.platforms.registry import PLATFORMS
 
 WEBHOOKS = Counter("lobby_webhooks", "Webhooks by what was answered.", ["platform", "outcome"], registry=REGISTRY)
 ITEMS = Counter(
@@ -20,12 +22,24 @@ IGNORED = Counter(
 SENDS = Counter("lobby_sends", "Calls of platforms by outcome.", ["platform", "outcome"], registry=REGISTRY)
 
 
-def count(verdicts: Iterable[tuple[str, Verdict]]) -> None:
+def count_webhooks(answers: Iterable[tuple[str, str]]) -> None:
+    """The answers, each with its platform, are in the figures."""
+    for (platform, outcome), number in Count(answers).items():
+        WEBHOOKS.labels(platform if platform in PLATFORMS else "other", outcome.lower()).inc(number)
+
+
+def count_items(verdicts: Iterable[tuple[str, Verdict]]) -> None:
     """The verdicts, each with its platform, are in the figures."""
+    results: Count[tuple[str, str]] = Count()
+    rules: Count[tuple[str, str]] = Count()
     for platform, verdict in verdicts:
-        for result in ("new", "duplicate", "ignored", "problems"):
-            number = getattr(verdict, result)
-            if number:
-                ITEMS.labels(platform, result).inc(number)
+        results[platform, "new"] += verdict.new
+        results[platform, "duplicate"] += verdict.duplicate
+        results[platform, "ignored"] += verdict.ignored
+        results[platform, "problem"] += verdict.problems
         for rule, number in verdict.rules.items():
-            IGNORED.labels(platform, rule).inc(number)
+            rules[platform, rule] += number
+    for (platform, result), number in results.items():
+        ITEMS.labels(platform, result).inc(number)
+    for (platform, rule), number in rules.items():
+        IGNORED.labels(platform, rule).inc(number)

@@ -1,23 +1,22 @@
 -- name: insert_messages
--- Messages that are new, each with the facts that waited for it.
+-- Messages that are new, each with the facts that waited for it. Echoes are ours, and accepted when they were written.
 WITH new AS (
     INSERT INTO message (
         message_id, workspace_id, account_id, chat, platform_message_id, direction, kind, text, attachments, author_kind,
-        provider_time, occurred_time, received_time, reply_to, webhook_id, traceparent, delivery, accept_time, parts,
-        parts_done, generation, attempts
+        provider_time, occurred_time, received_time, reply_to, webhook_id, delivery, accept_time, parts, parts_done,
+        generation, attempts
     )
     SELECT
-        message_id, workspace_id, account_id, chat, platform_message_id, direction, kind, text, attachments, author_kind,
-        provider_time, occurred_time, received_time, reply_to, webhook_id, traceparent, delivery, accept_time,
-        CASE WHEN delivery IS NOT NULL THEN 1 END, CASE WHEN delivery IS NOT NULL THEN 1 END,
-        CASE WHEN delivery IS NOT NULL THEN 0 END, CASE WHEN delivery IS NOT NULL THEN 1 END
+        message_id, workspace_id, account_id, chat, platform_message_id, CASE WHEN echo THEN 2 ELSE 1 END, kind, text,
+        attachments, CASE WHEN echo THEN 'agent' ELSE 'contact' END, provider_time, occurred_time, received_time,
+        reply_to, webhook_id, CASE WHEN echo THEN 3 END, CASE WHEN echo THEN occurred_time END, CASE WHEN echo THEN 1 END,
+        CASE WHEN echo THEN 1 END, CASE WHEN echo THEN 0 END, CASE WHEN echo THEN 1 END
     FROM unnest(
-        $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::smallint[], $7::smallint[], $8::text[],
-        $9::jsonb[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::text[], $15::uuid[],
-        $16::text[], $17::smallint[], $18::timestamptz[]
+        $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bool[], $7::smallint[], $8::text[], $9::jsonb[],
+        $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::uuid[]
     ) AS t (
-        message_id, workspace_id, account_id, chat, platform_message_id, direction, kind, text, attachments, author_kind,
-        provider_time, occurred_time, received_time, reply_to, webhook_id, traceparent, delivery, accept_time
+        message_id, workspace_id, account_id, chat, platform_message_id, echo, kind, text, attachments, provider_time,
+        occurred_time, received_time, reply_to, webhook_id
     )
     ON CONFLICT (message_id) DO NOTHING
     RETURNING message_id, account_id, platform_message_id, chat
@@ -439,7 +438,8 @@ WHERE workspace_id = $1 AND message_id = ANY ($2::uuid[]);
 -- name: find_journey
 -- What connectors knows of one message's way.
 SELECT
-    m.direction, m.webhook_id::text, m.traceparent, m.store_time, m.told_times, r.received_time AS webhook_received_time
+    m.direction, m.webhook_id::text, coalesce(r.traceparent, m.traceparent) AS traceparent, m.store_time, m.told_times,
+    r.received_time AS webhook_received_time
 FROM message AS m
 LEFT JOIN raw_webhook AS r USING (webhook_id)
 WHERE m.message_id = $1;

@@ -17,7 +17,7 @@ from lobby_connectors.domain.accounts import Account
 from lobby_connectors.domain.items import IdentifierChange
 from lobby_connectors.platforms.failures import SendFailure
 from lobby_connectors.platforms.interface import AnswersCallbacks, FetchesProfiles, Profile
-from lobby_connectors.platforms.registry import PLATFORMS
+from lobby_connectors.platforms.registry import find_ability
 from lobby_connectors.store import QUERIES
 
 _LOG = get_logger("afterwards")
@@ -59,8 +59,8 @@ class Afterwards:
         """Answers tapped buttons until cancelled; an answer that fails is not tried again."""
         while True:
             account, callback_id = await self._callbacks.get()
-            platform = PLATFORMS[account.platform]
-            if isinstance(platform, AnswersCallbacks):
+            platform = find_ability(account.platform, AnswersCallbacks)
+            if platform is not None:
                 try:
                     await platform.answer_callback(self._session, account_of(account), callback_id)
                 except SendFailure as failure:
@@ -95,8 +95,8 @@ class Afterwards:
         await self._log.pool.execute(QUERIES["write_profile"], account_id, chat, "", "")
 
     async def _fetch(self, account: Account, chat: str, known: Profile) -> None:
-        platform = PLATFORMS[account.platform]
-        if not isinstance(platform, FetchesProfiles):
+        platform = find_ability(account.platform, FetchesProfiles)
+        if platform is None:
             return
         try:
             profile = await platform.fetch_profile(self._session, account_of(account), chat)

@@ -73,8 +73,7 @@ class Ingest:
         for group, outcome in zip(groups, await asyncio.gather(*map(self._store, groups)), strict=True):
             stored.update((id(webhook), outcome) for webhook in group)
         outcomes = [stored[id(each)] if isinstance(each, Webhook) else each for each in judged]
-        for post, outcome in zip(posts, outcomes, strict=True):
-            metrics.WEBHOOKS.labels(post.platform if post.platform in PLATFORMS else "other", outcome.name).inc()
+        metrics.count_webhooks((post.platform, outcome.name) for post, outcome in zip(posts, outcomes, strict=True))
         return outcomes
 
     def _admit(self, post: Post) -> Webhook | Outcome:
@@ -112,7 +111,7 @@ class Ingest:
             await store.insert(
                 tx.conn, [(reading.webhook, verdict) for reading, verdict in zip(readings, verdicts, strict=True)]
             )
-        metrics.count(zip((reading.webhook.account.platform for reading in readings), verdicts, strict=True))
+        metrics.count_items(zip((reading.webhook.account.platform for reading in readings), verdicts, strict=True))
         if left.accounts_changed:
             await self._directory.refresh()
         self._after.take(left)

@@ -24,7 +24,7 @@ from lobby_connectors.domain.items import (
     Reaction,
     Receipt,
 )
-from lobby_connectors.domain.kinds import Delivery, Direction, State
+from lobby_connectors.domain.kinds import State
 from lobby_connectors.domain.webhooks import (
     Reading,
     Said,
@@ -37,7 +37,7 @@ from lobby_connectors.domain.webhooks import (
     occurred,
 )
 from lobby_connectors.platforms.interface import FetchesProfiles
-from lobby_connectors.platforms.registry import PLATFORMS
+from lobby_connectors.platforms.registry import find_ability
 from lobby_connectors.store import accounts as account_store
 from lobby_connectors.store import messages as store
 from lobby_connectors.store.messages import MessageRow
@@ -167,7 +167,7 @@ class _Recording:
             )
 
     def _want_name(self, account: Account, message: Message) -> None:
-        if not message.customer.display_name and isinstance(PLATFORMS[account.platform], FetchesProfiles):
+        if not message.customer.display_name and find_ability(account.platform, FetchesProfiles):
             self.left.nameless.append((account, message.customer.chat))
 
     async def finish(self) -> None:
@@ -218,24 +218,19 @@ def _sourced(webhook: Webhook, account: Account, fact: Edit | Deletion | Reactio
 
 def _row(webhook: Webhook, account: Account, row_id: str, message: Message | Echo) -> MessageRow:
     when, _ = occurred(message.time, webhook.received_time)
-    echo = isinstance(message, Echo)
     return (
         row_id,
         account.workspace_id,
         account.account_id,
         message.customer.chat,
         message.platform_message_id,
-        Direction.OUTBOUND if echo else Direction.INBOUND,
+        isinstance(message, Echo),
         message.kind,
         message.text,
         store.attachments_json(message.attachments),
-        "agent" if echo else "contact",
         message.time,
         when,
         webhook.received_time,
         message.reply_to,
         webhook.webhook_id,
-        webhook.traceparent,
-        Delivery.SENT if echo else None,
-        when if echo else None,
     )

@@ -14,7 +14,7 @@ from lobby_connectors.domain.accounts import Account
 from lobby_connectors.domain.kinds import State
 from lobby_connectors.platforms.failures import BadCredentials, SendFailure
 from lobby_connectors.platforms.interface import SetsWebhook
-from lobby_connectors.platforms.registry import PLATFORMS
+from lobby_connectors.platforms.registry import find_ability
 from lobby_connectors.store import QUERIES
 
 _LOG = get_logger("webhook_setup")
@@ -56,8 +56,8 @@ class WebhookSetup:
                     continue
 
     async def _tell(self, account: Account) -> None:
-        platform = PLATFORMS[account.platform]
-        if not isinstance(platform, SetsWebhook):
+        platform = find_ability(account.platform, SetsWebhook)
+        if platform is None:
             return
         try:
             await platform.set_webhook(self._session, account_of(account), self.url(account))
