@@ -113,6 +113,8 @@ class Routing:
     translate: FakeTranslate
     workspace_id: str = field(default_factory=ids.new_id)
     hearing: Hearing = field(default_factory=Hearing)
+    clock: datetime | None = None
+    """When events are told; None is now."""
 
     # Events
 
@@ -130,7 +132,7 @@ class Routing:
             contact_id=more.pop("contact_id", None) or ids.derive_id(None, "contact", user),
             text_start=text,
             occurred_time=to_proto(at(minutes)),
-            received_time=to_proto(at(minutes)),
+            received_time=to_proto(more.pop("received", None) or at(minutes)),
             greeting=more.pop("greeting", True),
             **more,
         )
@@ -183,7 +185,7 @@ class Routing:
         event = Event(
             id=ids.derive_id(None, "event", payload.SerializeToString(deterministic=True).hex()),
             type=payload.DESCRIPTOR.full_name,
-            time=to_proto(utc_now()),
+            time=to_proto(self.clock or utc_now()),
             workspace_id=self.workspace_id,
             key="key",
             payload=payload.SerializeToString(),

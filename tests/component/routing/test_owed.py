@@ -1,5 +1,7 @@
 """When a customer is owed an answer, since when, and what ends it."""
 
+import pytest
+
 from lobby.connectors.v1 import events_pb2 as connectors_pb2
 from lobby.identity.v1 import events_pb2 as identity_pb2
 from lobby_common import ids
@@ -93,6 +95,19 @@ async def test_a_message_that_comes_after_the_echo_that_answered_it_makes_one_wh
     told = await routing.hear_one_by_one(routing.wrote(WA, "a", -5), routing.wrote(WA, "a", -4))
     assert names(told) == ["Owed", "Answered"]
     assert (from_proto(told[1].owed_since), from_proto(told[1].answer_time)) == (at(-5), at(-3))
+    assert not (await routing.get(WA, "a")).owed
+
+
+@pytest.mark.parametrize("echo_first", [False, True])
+async def test_in_one_second_of_the_platform_what_came_in_after_the_echo_is_owed(routing, echo_first):
+    before = routing.wrote(WA, "a", 0, received=at(0.001))
+    after = routing.wrote(WA, "a", 0, received=at(0.009))
+    echo = routing.sent(WA, "a", 0, echo=True)
+    routing.clock = at(0.005)
+    for each in [echo, before, after] if echo_first else [before, echo, after]:
+        await routing.hear(each)
+    assert (await routing.get(WA, "a")).owed
+    await routing.hear(routing.sent(WA, "a", 0.1, echo=True))
     assert not (await routing.get(WA, "a")).owed
 
 

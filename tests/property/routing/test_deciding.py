@@ -133,7 +133,7 @@ def test_nobody_is_given_more_than_he_can_carry_and_nothing_waits_while_somebody
 def _writes(floor: Floor, number: int) -> None:
     name = f"conversation {number}"
     floor.put(a_conversation(name))
-    floor.receive(name, Inbound(f"message {number}", name, TEN, effective=True), Cause(f"cause {number}"))
+    floor.receive(name, Inbound(f"message {number}", name, TEN, TEN, effective=True), Cause(f"cause {number}"))
 
 
 def _play(floor: Floor, roster: Roster, number: int, step: str, subject: object) -> None:
@@ -150,12 +150,12 @@ def _play(floor: Floor, roster: Roster, number: int, step: str, subject: object)
         if name not in floor.conversations:
             floor.put(a_conversation(name))
         occurred = TEN + timedelta(seconds=number)
-        floor.receive(name, Inbound(f"message {number}", name, occurred, effective=True), cause)
+        floor.receive(name, Inbound(f"message {number}", name, occurred, occurred, effective=True), cause)
     elif name in floor.conversations:
         conversation = floor.conversations[name]
         if step == "answered":
             seen = conversation.inbound_seq
-            sent = Outbound(f"message {number}", TEN, agent_id=conversation.agent_id or "a", seen_seq=seen)
+            sent = Outbound(f"message {number}", TEN, TEN, agent_id=conversation.agent_id or "a", seen_seq=seen)
             floor.send(name, sent, cause)
         elif step == "closed":
             floor.close(name, "resolved", "a", cause)

@@ -21,6 +21,7 @@ COALESCE(c.released_by::text, ''),
 c.pooled,
 c.answered_seq,
 c.echo_time,
+c.echo_received_time,
 COALESCE(c.ended_by::text, ''),
 COALESCE(c.lease_agent_id::text, ''),
 c.lease_expire_time,
@@ -109,12 +110,24 @@ ORDER BY r.n;
 
 -- name: load_ends
 -- Unanswered messages after a sequence number, and echoes since a time, of each conversation.
-SELECT m.conversation_id::text, m.message_id::text, m.seq, m.occurred_time, false AS echo
+SELECT
+    m.conversation_id::text,
+    m.message_id::text,
+    m.seq,
+    m.occurred_time,
+    COALESCE(m.received_time, m.occurred_time) AS received_time,
+    false AS echo
 FROM unnest($1::uuid[], $2::bigint[]) AS q (conversation_id, seq)
 JOIN conversation_message AS m
     ON m.conversation_id = q.conversation_id AND m.seq > q.seq AND m.inbound AND m.effective
 UNION ALL
-SELECT m.conversation_id::text, m.message_id::text, m.seq, m.occurred_time, true
+SELECT
+    m.conversation_id::text,
+    m.message_id::text,
+    m.seq,
+    m.occurred_time,
+    COALESCE(m.received_time, m.occurred_time),
+    true
 FROM unnest($3::uuid[], $4::timestamptz[]) AS q (conversation_id, since)
 JOIN conversation_message AS m
     ON m.conversation_id = q.conversation_id AND m.occurred_time >= q.since AND m.echo;
@@ -159,12 +172,13 @@ WHERE c.channel_user_id = moved.channel_user_id AND c.contact_id <> moved.contac
 -- Messages as they stand in their conversations, and what each message changes in a conversation.
 WITH lines AS (
     INSERT INTO conversation_message (
-        message_id, conversation_id, seq, inbound, effective, echo, occurred_time, effects
+        message_id, conversation_id, seq, inbound, effective, echo, occurred_time, received_time, effects
     )
-    SELECT message_id, conversation_id, seq, inbound, effective, echo, occurred_time, effects
+    SELECT message_id, conversation_id, seq, inbound, effective, echo, occurred_time, received_time, effects
     FROM unnest(
-        $1::uuid[], $2::uuid[], $3::bigint[], $4::boolean[], $5::boolean[], $6::boolean[], $7::timestamptz[], $8::text[]
-    ) AS t (message_id, conversation_id, seq, inbound, effective, echo, occurred_time, effects)
+        $1::uuid[], $2::uuid[], $3::bigint[], $4::boolean[], $5::boolean[], $6::boolean[], $7::timestamptz[],
+        $8::timestamptz[], $9::text[]
+    ) AS t (message_id, conversation_id, seq, inbound, effective, echo, occurred_time, received_time, effects)
     ON CONFLICT (message_id) DO UPDATE
     SET effects = excluded.effects, echo = excluded.echo
     WHERE conversation_message.effects = ''
@@ -180,8 +194,8 @@ SET
     window_close_time = t.window_close_time,
     last_message_hour = date_trunc('hour', t.last_message_time, 'UTC')
 FROM unnest(
-    $9::uuid[], $10::bigint[], $11::timestamptz[], $12::timestamptz[], $13::uuid[], $14::text[], $15::timestamptz[],
-    $16::timestamptz[]
+    $10::uuid[], $11::bigint[], $12::timestamptz[], $13::timestamptz[], $14::uuid[], $15::text[], $16::timestamptz[],
+    $17::timestamptz[]
 ) AS t (
     conversation_id, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
     window_close_time
@@ -194,28 +208,29 @@ INSERT INTO conversation (
     conversation_id, workspace_id, account_id, platform, channel_user_id, contact_id,
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
-    answered_seq, echo_time, ended_by, lease_agent_id, lease_expire_time,
-    inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time, window_close_time, last_message_hour
+    answered_seq, echo_time, echo_received_time, ended_by, lease_agent_id, lease_expire_time,
+    inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time, window_close_time,
+    last_message_hour
 )
 SELECT
     conversation_id, workspace_id, account_id, platform, channel_user_id, contact_id,
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
-    answered_seq, echo_time, ended_by, lease_agent_id, lease_expire_time,
+    answered_seq, echo_time, echo_received_time, ended_by, lease_agent_id, lease_expire_time,
     inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time, window_close_time,
     date_trunc('hour', last_message_time, 'UTC')
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[],
     $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[], $12::int[],
     $13::uuid[], $14::boolean[], $15::uuid[], $16::timestamptz[], $17::text[], $18::uuid[], $19::boolean[],
-    $20::bigint[], $21::timestamptz[], $22::uuid[], $23::uuid[], $24::timestamptz[],
-    $25::bigint[], $26::timestamptz[], $27::timestamptz[], $28::uuid[], $29::text[], $30::timestamptz[],
-    $31::timestamptz[]
+    $20::bigint[], $21::timestamptz[], $22::timestamptz[], $23::uuid[], $24::uuid[], $25::timestamptz[],
+    $26::bigint[], $27::timestamptz[], $28::timestamptz[], $29::uuid[], $30::text[], $31::timestamptz[],
+    $32::timestamptz[]
 ) AS t (
     conversation_id, workspace_id, account_id, platform, channel_user_id, contact_id,
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
-    answered_seq, echo_time, ended_by, lease_agent_id, lease_expire_time,
+    answered_seq, echo_time, echo_received_time, ended_by, lease_agent_id, lease_expire_time,
     inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time, window_close_time
 )
 ON CONFLICT (conversation_id) DO UPDATE
@@ -237,6 +252,7 @@ SET
     inbound_seq = excluded.inbound_seq,
     answered_seq = excluded.answered_seq,
     echo_time = excluded.echo_time,
+    echo_received_time = excluded.echo_received_time,
     ended_by = excluded.ended_by,
     owed_since = excluded.owed_since,
     lease_agent_id = excluded.lease_agent_id,

@@ -1,8 +1,9 @@
 """One channel user at one account: what he is owed, who answers him, and since when he waits.
 
-A message of the customer is answered when its sequence number is at or below `answered_seq`, or when it was written at
-or before `echo_time`. Both only rise, so repeats and disorder end in the same state. `owed_since` is always the time of
-the oldest effective message that is not answered, or None.
+A message of the customer is answered when its sequence number is at or below `answered_seq`, or when it was written
+before the newest echo (`echo_time`). Some platforms tell only seconds: of the same moment, it was before the echo when
+it came in before it. Both marks only rise, so repeats and disorder end in the same state. `owed_since` is always the
+time of the oldest effective message that is not answered, or None.
 """
 
 from collections.abc import Iterable, Sequence
@@ -49,7 +50,8 @@ class Conversation(NamedTuple):
     """The last decision found nobody."""
     answered_seq: int = 0
     echo_time: datetime | None = None
-    """Time of the newest message that staff wrote in the platform's own app."""
+    """Time of the newest message that staff wrote in the platform's own app, and when it came in."""
+    echo_received_time: datetime | None = None
     ended_by: str = ""
     """The message that ended the last wait."""
     lease_agent_id: str = ""
@@ -85,6 +87,7 @@ class Inbound:
     message_id: str
     chat: str
     occurred_time: datetime
+    received_time: datetime
     effective: bool
     text_start: str = ""
     display_name: str = ""
@@ -99,6 +102,8 @@ class Outbound:
 
     message_id: str
     accept_time: datetime
+    received_time: datetime
+    """When connectors told that it was accepted."""
     text_start: str = ""
     agent_id: str = ""
     bot: bool = False
@@ -111,6 +116,7 @@ class Unanswered(NamedTuple):
 
     seq: int
     occurred_time: datetime
+    received_time: datetime
 
 
 class Echo(NamedTuple):
@@ -118,6 +124,11 @@ class Echo(NamedTuple):
 
     message_id: str
     accept_time: datetime
+    received_time: datetime
+
+    def covers(self, message: Unanswered) -> bool:
+        """Returns whether it was written after the message."""
+        return (message.occurred_time, message.received_time) <= (self.accept_time, self.received_time)
 
 
 def receive(conversation: Conversation, inbound: Inbound) -> Conversation:
@@ -130,7 +141,7 @@ def receive(conversation: Conversation, inbound: Inbound) -> Conversation:
         return conversation._replace(**changes)
     seq = conversation.inbound_seq + 1
     changes["inbound_seq"] = seq
-    if not is_answered(conversation, Unanswered(seq, inbound.occurred_time)):
+    if not is_answered(conversation, Unanswered(seq, inbound.occurred_time, inbound.received_time)):
         since = conversation.owed_since
         changes["owed_since"] = inbound.occurred_time if since is None else min(since, inbound.occurred_time)
         changes["released_by"] = ""
@@ -141,8 +152,11 @@ def receive(conversation: Conversation, inbound: Inbound) -> Conversation:
 
 def is_answered(conversation: Conversation, message: Unanswered) -> bool:
     """Returns whether an answer that is known covers the message."""
-    echoed = conversation.echo_time is not None and message.occurred_time <= conversation.echo_time
-    return echoed or message.seq <= conversation.answered_seq
+    if message.seq <= conversation.answered_seq:
+        return True
+    if conversation.echo_time is None or conversation.echo_received_time is None:
+        return False
+    return Echo("", conversation.echo_time, conversation.echo_received_time).covers(message)
 
 
 def answer(
@@ -222,8 +236,10 @@ def rewrite(conversation: Conversation, message_id: str, text_start: str) -> Con
 
 def _covered(conversation: Conversation, outbound: Outbound) -> dict[str, Any]:
     if outbound.echo:
-        known = conversation.echo_time
-        return {"echo_time": outbound.accept_time if known is None else max(known, outbound.accept_time)}
+        newest = (outbound.accept_time, outbound.received_time)
+        if conversation.echo_time is not None and conversation.echo_received_time is not None:
+            newest = max(newest, (conversation.echo_time, conversation.echo_received_time))
+        return {"echo_time": newest[0], "echo_received_time": newest[1]}
     changes: dict[str, Any] = {"answered_seq": max(conversation.answered_seq, outbound.seen_seq)}
     if conversation.answer_time is None or outbound.accept_time >= conversation.answer_time:
         changes |= {"answer_agent_id": outbound.agent_id, "answer_time": outbound.accept_time}

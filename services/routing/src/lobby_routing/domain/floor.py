@@ -46,6 +46,7 @@ class Line:
     effective: bool
     echo: bool
     occurred_time: datetime
+    received_time: datetime
     effects: tuple[str, ...]
 
 
@@ -102,7 +103,7 @@ class Floor:
         else:
             effects.append("conversation_continued")
         if inbound.effective:
-            message = Unanswered(after.inbound_seq, inbound.occurred_time)
+            message = Unanswered(after.inbound_seq, inbound.occurred_time, inbound.received_time)
             if law.is_answered(before, message):
                 effects += self._was_answered(after, message, cause)
             else:
@@ -116,7 +117,9 @@ class Floor:
         after, rest = law.answer(before, outbound, self.unanswered.get(conversation_id, ()))
         self.unanswered[conversation_id] = rest
         if outbound.echo and not outbound.bot:
-            self.echoes.setdefault(conversation_id, []).append(Echo(outbound.message_id, outbound.accept_time))
+            self.echoes.setdefault(conversation_id, []).append(
+                Echo(outbound.message_id, outbound.accept_time, outbound.received_time)
+            )
         self._change(before, after, cause)
         effects: tuple[str, ...] = ()
         if before.owed_since is not None and after.owed_since != before.owed_since:
@@ -131,7 +134,17 @@ class Floor:
         human = not outbound.bot
         echo = outbound.echo and human
         self.lines.append(
-            Line(outbound.message_id, conversation_id, seq, False, human, echo, outbound.accept_time, effects)
+            Line(
+                outbound.message_id,
+                conversation_id,
+                seq,
+                False,
+                human,
+                echo,
+                outbound.accept_time,
+                outbound.received_time,
+                effects,
+            )
         )
 
     def rewrite(self, conversation_id: str, message_id: str, text_start: str) -> None:
@@ -267,12 +280,10 @@ class Floor:
 
     def _was_answered(self, after: Conversation, message: Unanswered, cause: Cause) -> list[str]:
         """A message comes after the echo that answers it: its wait is told whole, unless it was part of one told."""
-        since = [
-            echo for echo in self.echoes.get(after.conversation_id, ()) if echo.accept_time >= message.occurred_time
-        ]
+        since = [echo for echo in self.echoes.get(after.conversation_id, ()) if echo.covers(message)]
         if after.owed_since is not None or not since:
             return []
-        echo = min(since, key=lambda echo: echo.accept_time)
+        echo = min(since, key=lambda echo: (echo.accept_time, echo.received_time))
         if after.ended_by == echo.message_id:
             return []
         self._keep(after._replace(ended_by=echo.message_id))
@@ -341,6 +352,7 @@ class Floor:
                 inbound.effective,
                 False,
                 inbound.occurred_time,
+                inbound.received_time,
                 tuple(effects),
             )
         )

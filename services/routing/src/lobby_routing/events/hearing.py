@@ -196,7 +196,7 @@ class _Messages:
             self._early.append(each)
             return False
         if isinstance(each.payload, MessageSent):
-            self._floor.send(conversation.conversation_id, _outbound(each.payload), each.cause())
+            self._floor.send(conversation.conversation_id, _outbound(each.event, each.payload), each.cause())
             self._known.add(each.payload.message_id)
             return True
         if each.payload.message_id not in self._known:
@@ -309,6 +309,7 @@ def _inbound(payload: MessageIdentified) -> Inbound:
         message_id=payload.message_id,
         chat=payload.chat,
         occurred_time=from_proto(payload.occurred_time),
+        received_time=from_proto(payload.received_time),
         effective=payload.greeting,
         text_start=_shown(payload.text_start),
         display_name=_shown(payload.display_name),
@@ -318,10 +319,11 @@ def _inbound(payload: MessageIdentified) -> Inbound:
     )
 
 
-def _outbound(payload: MessageSent) -> Outbound:
+def _outbound(event: Event, payload: MessageSent) -> Outbound:
     return Outbound(
         message_id=payload.message_id,
         accept_time=from_proto(payload.accept_time),
+        received_time=from_proto(event.time),
         text_start=_shown(payload.text),
         agent_id=payload.agent_id,
         bot=payload.bot,

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from lobby_common.events.log import Connection
+from lobby_routing.domain import conversation as law
 from lobby_routing.domain.agents import Agent, Roster
 from lobby_routing.domain.conversation import Conversation, Echo, Unanswered
 from lobby_routing.domain.floor import Floor
@@ -74,13 +75,13 @@ async def load_ends(
         [conversation_id for conversation_id, _ in late],
         [since for _, since in late],
     )
-    for conversation_id, message_id, seq, occurred_time, is_echo in rows:
+    for conversation_id, message_id, seq, occurred_time, received_time, is_echo in rows:
         if is_echo:
-            floor.echoes.setdefault(conversation_id, []).append(Echo(message_id, occurred_time))
+            floor.echoes.setdefault(conversation_id, []).append(Echo(message_id, occurred_time, received_time))
             continue
-        echo_time = floor.conversations[conversation_id].echo_time
-        if echo_time is None or occurred_time > echo_time:
-            floor.unanswered.setdefault(conversation_id, []).append(Unanswered(seq, occurred_time))
+        message = Unanswered(seq, occurred_time, received_time)
+        if not law.is_answered(floor.conversations[conversation_id], message):
+            floor.unanswered.setdefault(conversation_id, []).append(message)
 
 
 async def drain(conn: Connection, floor: Floor) -> None:
@@ -149,11 +150,12 @@ def _line_columns(floor: Floor) -> list[Sequence[object]]:
             line.effective,
             line.echo,
             line.occurred_time,
+            line.received_time,
             ",".join(line.effects),
         )
         for line in floor.lines
     }
-    return _columns(list(rows.values()), 8)
+    return _columns(list(rows.values()), 9)
 
 
 def _quiet_columns(conversations: Sequence[Conversation]) -> list[Sequence[object]]:
