@@ -7,12 +7,15 @@ import asyncpg
 
 from lobby_common import ids
 from lobby_translate import store
-from lobby_translate.detect import UNDETERMINED, Hints, detect
+from lobby_translate.detect import UNDETERMINED, Detection, Hints, detect
 from lobby_translate.languages import canonical
 from lobby_translate.rendering import Rendering, Status, Wish, render
 from lobby_translate.translator import Translator
 
 SECONDS: Final = 5.0
+
+SURE_LETTERS: Final = 12
+"""Letters from which a vote is believed against what the agent is known to write, as where a chat changes language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,8 @@ class Reply:
 
 async def translate(pool: asyncpg.Pool, translator: Translator, reply: Reply, seconds: float) -> Rendering:
     """The reply in the language wished; same_language where it can be sent as it was written."""
-    own = tuple(tag for each in reply.agent_languages if (tag := canonical(each)))
-    found = detect(reply.text, Hints(known=own))
-    if found.language == UNDETERMINED and own:
-        found = replace(found, language=own[0])
     target = reply.language or await _customer_language(pool, reply)
+    found = language_of(reply, target)
     if not target:
         # Nobody knows what the customer speaks: the answer goes out as it was written.
         return Rendering(Status.SAME_LANGUAGE, "", found.language, reason="undetermined")
@@ -42,6 +42,16 @@ async def translate(pool: asyncpg.Pool, translator: Translator, reply: Reply, se
     if isinstance(rendering, Wish):
         (rendering,) = await translator.grant([rendering], reply.workspace_id, seconds)
     return rendering
+
+
+def language_of(reply: Reply, target: str) -> Detection:
+    """A text of a word or two is in the agent's first language, unless it is in another of his or in the target."""
+    own = tuple(tag for each in reply.agent_languages if (tag := canonical(each)))
+    found = detect(reply.text, Hints(known=own))
+    guessed = found.basis == "vote" and found.letters < SURE_LETTERS
+    if own and found.language not in (*own, target) and (guessed or found.language == UNDETERMINED):
+        return replace(found, language=own[0])
+    return found
 
 
 async def _customer_language(pool: asyncpg.Pool, reply: Reply) -> str:

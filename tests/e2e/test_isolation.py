@@ -1,0 +1,189 @@
+"""Two workspaces never see each other, and each role may do what the table of roles says: tried with every call."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.conftest import new_workspace
+from tests.lobby import Lobby, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PERMISSIONS = {
+    "owner": {"own", "manage", "converse", "view", "count"},
+    "supervisor": {"manage", "converse", "view", "count"},
+    "agent": {"converse", "view", "count"},
+    "viewer": {"view", "count"},
+    "partner": set(),
+}
+BODIES: dict[str, Any] = {
+    "POST /v1/accounts": {"platform": "line", "credentials": {"channel_secret": "s", "channel_access_token": "t"}},
+    "POST /v1/agents": {"display_name": "X"},
+    "POST /v1/agents/{agent_id}:setPresence": {"presence": "away"},
+    "POST /v1/keys": {"role": "viewer"},
+    "POST /v1/conversations/{conversation_id}:close": {"reason": "resolved"},
+    "POST /v1/messages/{message_id}:resolve": {"outcome": "sent"},
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation of the public API."""
+
+    method: str
+    template: str
+    permission: str
+
+    def path(self, ids: dict[str, str]) -> str:
+        return re.sub(r"\{(\w+)\}", lambda match: ids[match[1]], self.template)
+
+    def body(self, ids: dict[str, str]) -> Any:
+        if self.method == "GET":
+            return None
+        body = dict(BODIES.get(f"{self.method} {self.template}", {}))
+        if "conversations" in self.template:
+            body |= {"agent_id": ids["agent_id"]}
+        if self.template.endswith("/messages"):
+            body |= {"text": "hello", "last_seen_message_id": ids["message_id"], "send_original": True}
+        if self.template.endswith(":seen"):
+            body |= {"message_id": ids["message_id"]}
+        if self.template.endswith(":merge"):
+            body |= {"other_contact_id": ids["other_contact_id"]}
+        return body
+
+
+def calls(document: dict[str, Any]) -> Iterator[Call]:
+    """Every operation that the OpenAPI document says needs a permission."""
+    for template, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if isinstance(operation, dict) and "x-permission" in operation:
+                yield Call(method.upper(), template, operation["x-permission"])
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A workspace in which there is one of everything, and another workspace."""
+
+    mine: Lobby
+    other: Lobby
+    ids: dict[str, str]
+    calls: list[Call]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene(stack, session, lobby: Lobby) -> Scene:
+    account_id, agent_id = await lobby.account("telegram"), await lobby.agent()
+    await lobby.say("telegram", account_id, "7301234567", "a secret text")
+    await lobby.say("telegram", account_id, "7301234568", "another")
+
+    async def two() -> list[Any]:
+        found = await lobby.conversations(account_id, state="all")
+        return found if len(found) == 2 else []
+
+    first, second = await until(two)
+    [message] = await lobby.messages(first["conversation_id"])
+    merge = await lobby.post(f"/v1/contacts/{first['contact_id']}:merge", {"other_contact_id": second["contact_id"]})
+    key = await lobby.post("/v1/keys", {"role": "viewer"})
+    quarantined = await lobby.ask("POST", f"/webhooks/telegram/{account_id}", b"no json")
+    assert quarantined.status in (200, 401)
+    ids = {
+        "account_id": account_id,
+        "agent_id": agent_id,
+        "conversation_id": first["conversation_id"],
+        "contact_id": first["contact_id"],
+        "other_contact_id": second["contact_id"],
+        "message_id": message["message_id"],
+        "merge_id": merge["merge"]["merge_id"],
+        "key_id": key["key"]["key_id"],
+        "quarantine_id": message["message_id"],
+    }
+    document = (await lobby.ask("GET", "/openapi.json")).body
+    return Scene(lobby, await new_workspace(stack, session), ids, list(calls(document)))
+
+
+async def test_another_workspaces_owner_finds_nothing_by_any_call(scene: Scene):
+    assert len(scene.calls) > 25
+    for call in scene.calls:
+        answer = await scene.other.ask(call.method, call.path(scene.ids), call.body(scene.ids))
+        if "{" in call.template:
+            assert answer.status == 404, (call, answer.status, answer.body)
+        else:
+            assert answer.status < 500, (call, answer.body)
+        told = json.dumps(answer.body)
+        assert "a secret text" not in told, call
+        given = json.dumps(call.body(scene.ids))
+        for name, value in scene.ids.items():
+            assert value not in told or value in given or value in call.path(scene.ids), (call, name)
+
+
+async def test_each_role_may_do_what_the_table_says(scene: Scene):
+    for role, allowed in PERMISSIONS.items():
+        body = {"role": role} | ({"agent_id": scene.ids["agent_id"]} if role == "agent" else {})
+        secret = (await scene.mine.post("/v1/keys", body))["secret"]
+        for call in scene.calls:
+            if call.method == "DELETE" or call.template.endswith(":setPresence"):
+                continue
+            answer = await scene.mine.with_key(secret).ask(call.method, call.path(scene.ids), call.body(scene.ids))
+            if call.permission in allowed:
+                assert answer.status not in (401, 403), (role, call, answer.body)
+                assert answer.status < 500, (role, call, answer.body)
+            else:
+                assert answer.status == 403, (role, call, answer.status, answer.body)
+
+
+async def test_without_a_key_or_with_a_revoked_one_nothing_is_answered(scene: Scene):
+    secret = await scene.mine.post("/v1/keys", {"role": "owner"})
+    revoked = scene.mine.with_key(secret["secret"])
+    await scene.mine.ask("DELETE", f"/v1/keys/{secret['key']['key_id']}")
+
+    async def refused() -> bool:
+        return (await revoked.ask("GET", "/v1/workspace")).status == 401
+
+    await until(refused)
+    for call in scene.calls:
+        for stranger in (revoked, scene.mine.with_key("lobby_nobody"), scene.mine.with_key("")):
+            answer = await stranger.ask(call.method, call.path(scene.ids), call.body(scene.ids))
+            assert answer.status == 401, (call, answer.status)
+
+
+async def test_a_viewer_sees_initials_and_no_texts_and_an_agent_the_end_of_a_phone(stack, session, lobby: Lobby):
+    account_id, agent_id = await lobby.account("whatsapp"), await lobby.agent()
+    await lobby.say("whatsapp", account_id, "66899999999", "a secret text", name="Somchai Jaidee")
+    conversation = await lobby.one_conversation(account_id, owed=True, agent_id=agent_id)
+    path = f"/v1/contacts/{conversation['contact_id']}"
+    viewer = lobby.with_key((await lobby.post("/v1/keys", {"role": "viewer"}))["secret"])
+    agent = lobby.with_key((await lobby.post("/v1/keys", {"role": "agent", "agent_id": agent_id}))["secret"])
+    seen = (await viewer.get(path))["contact"]
+    assert seen["display_name"] == "S. J."
+    assert all(not identifier["value"] for identifier in seen["identifiers"])
+    assert "secret" not in json.dumps(await viewer.get("/v1/conversations"))
+    seen = (await agent.get(path))["contact"]
+    assert seen["display_name"] == "Somchai Jaidee"
+    phones = [identifier["value"] for identifier in seen["identifiers"] if identifier["kind"] == "phone"]
+    assert [phone[-4:] for phone in phones] == ["9999"]
+    assert "66899999999" not in json.dumps(seen)
+
+
+async def test_an_agent_sees_his_own_and_the_pools_conversations_only(lobby: Lobby):
+    account_id = await lobby.account("line")
+    mine, other = await lobby.agent("Mine"), await lobby.agent("Other")
+    key = lobby.with_key((await lobby.post("/v1/keys", {"role": "agent", "agent_id": mine}))["secret"])
+    for customer in ("one", "two", "three", "four"):
+        await lobby.say("line", account_id, customer, "hello")
+
+    async def spread() -> dict[str, str]:
+        found = await lobby.conversations(account_id, state="all")
+        holders = {each["conversation_id"]: each["agent_id"] for each in found}
+        return holders if sorted(holders.values()) == sorted([mine, mine, other, other]) else {}
+
+    holders = await until(spread)
+    visible = {each["conversation_id"] for each in await key.conversations(account_id, state="all")}
+    assert visible == {each for each, holder in holders.items() if holder == mine}
+    hidden = next(each for each, holder in holders.items() if holder == other)
+    for path in ("", "/messages", "/decisions"):
+        assert (await key.ask("GET", f"/v1/conversations/{hidden}{path}")).status == 404
