@@ -23,13 +23,13 @@ def tell(tx: Tx, floor: Floor) -> None:
         else:
             key, workspace_id = fact.conversation.conversation_id, fact.conversation.workspace_id
         payload = _ENCODERS[type(fact)](fact, floor.now, cause)
+        # Of an event only its id counts, for it may be applied again later; a command happens once.
+        at = None if cause.event_id else floor.now
         tx.tell(
             payload,
             workspace_id=workspace_id,
             key=key,
-            event_id=derive_id(floor.now, payload.DESCRIPTOR.name, cause.key, key)
-            if not cause.event_id
-            else derive_id(None, payload.DESCRIPTOR.name, cause.key, key),
+            event_id=derive_id(at, payload.DESCRIPTOR.name, cause.key, key),
             time=floor.now,
             traceparent=cause.traceparent,
             cause_id=cause.event_id,
