@@ -59,7 +59,7 @@ class Bench:
         self.bare_rps = load.tally.accepted / took
         return load
 
-    async def pipeline(self, seconds: float, *, connections: int = 64, rate: float | None = None) -> dict[str, Any]:
+    async def pipeline(self, seconds: float, *, connections: int = 128, rate: float | None = None) -> dict[str, Any]:
         """A run of everything: messages are admitted while the backlog is below a second of work."""
         how_many = int(seconds * (rate or MOST_RPS)) + 1000
         path = f"/webhooks/whatsapp/{self.account_id}"

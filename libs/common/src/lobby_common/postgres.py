@@ -24,6 +24,7 @@ async def create_pool(url: str, *, schema: str, size: int) -> asyncpg.Pool:
         min_size=1,
         max_size=size,
         command_timeout=30,
+        reset=_leave_as_it_is,
         server_settings={
             "application_name": f"lobby-{schema}",
             "search_path": schema,
@@ -33,6 +34,10 @@ async def create_pool(url: str, *, schema: str, size: int) -> asyncpg.Pool:
     )
     assert pool is not None
     return pool
+
+
+async def _leave_as_it_is(_: object) -> None:
+    """A connection goes back as it is: we set nothing outside transactions, and asyncpg's own reset is a round trip."""
 
 
 def steps(package: str) -> list[tuple[str, str]]:

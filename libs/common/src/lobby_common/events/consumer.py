@@ -245,7 +245,7 @@ class Consumer:
             first = await queue.get()
             if time.monotonic() - finished > self._linger.longest:
                 self._linger.idle()
-            if (pause := self._linger.pause()) and queue.qsize() < _MOST_EVENTS // 8:
+            if (pause := self._linger.pause()) and queue.qsize() < _MOST_EVENTS:
                 await asyncio.sleep(pause)
             runs = _collect(first, queue)
             started = time.monotonic()

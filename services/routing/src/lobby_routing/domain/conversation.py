@@ -254,7 +254,7 @@ def _shown(conversation: Conversation, message_id: str, text: str, at: datetime)
 
 
 def _as_he_wrote(conversation: Conversation, inbound: Inbound) -> dict[str, Any]:
-    """Address, name, country and language are those of his newest message; what it does not say stays."""
+    """Address, name and country are those of his newest message; what it does not say stays."""
     changes: dict[str, Any] = {}
     window = inbound.window_close_time
     if window is not None and (conversation.window_close_time is None or window > conversation.window_close_time):
@@ -267,7 +267,8 @@ def _as_he_wrote(conversation: Conversation, inbound: Inbound) -> dict[str, Any]
         changes["display_name"] = inbound.display_name
     if inbound.country:
         changes["country"] = inbound.country
-    if inbound.locale:
+    if inbound.locale and not conversation.language:
+        # A client's setting is a guess until translate has read what he writes.
         changes["language"] = inbound.locale
     return changes
 
