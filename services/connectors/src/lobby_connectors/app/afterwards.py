@@ -85,10 +85,12 @@ class Afterwards:
                     continue
 
     async def _want(self) -> None:
-        wanted, self._nameless = self._nameless, {}
+        wanted = dict(self._nameless)
         if wanted:
             accounts, chats = zip(*wanted, strict=True)
             await self._log.pool.execute(QUERIES["want_profiles"], accounts, chats, list(wanted.values()))
+        for key in wanted:
+            del self._nameless[key]
 
     async def _give_up(self, account_id: str, chat: str) -> None:
         """Without an answer the customer stays nameless until he writes a week later."""

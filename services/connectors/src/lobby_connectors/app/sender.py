@@ -117,7 +117,6 @@ class Sender:
                 pause = await self._start_due()
             except _AWAY as error:
                 _LOG.warning("sender_waits", error=type(error).__name__)
-                self._holder = None
                 pause = _IDLE_SECONDS
             if pause > 0:
                 await self._sleep(pause)
@@ -130,14 +129,20 @@ class Sender:
 
     async def _hold(self) -> None:
         """An advisory lock shows other processes that this one lives; it goes with the connection."""
-        if self._holder is None or self._holder.is_closed():
-            holder = await self._log.pool.acquire()
-            await holder.execute("SELECT pg_advisory_lock($1, $2)", _LOCKS, self._number)
-            self._holder = holder
+        if self._holder is not None and not self._holder.is_closed():
+            return
+        await self._let_go()
+        self._holder = await self._log.pool.acquire()
+        try:
+            await self._holder.execute("SELECT pg_advisory_lock($1, $2)", _LOCKS, self._number)
+        except BaseException:
+            await self._let_go()
+            raise
 
     async def _let_go(self) -> None:
+        """The connection is the pool's again, which takes the lock off it."""
         holder, self._holder = self._holder, None
-        if holder is not None and not holder.is_closed():
+        if holder is not None:
             await self._log.pool.release(holder)
 
     async def recover(self) -> None:
