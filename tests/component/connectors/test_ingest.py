@@ -6,9 +6,11 @@ import pytest
 
 from lobby.connectors.v1 import account_service_pb2 as account_pb
 from lobby.connectors.v1 import events_pb2 as pb
+from lobby.connectors.v1 import message_service_pb2 as message_pb
 from lobby_common.caller import Caller, use
-from lobby_common.errors import NotFound, Refused
+from lobby_common.errors import Invalid, NotFound, Refused
 from lobby_common.ids import new_id
+from lobby_connectors import events
 from tests.component.connectors.conftest import signed, status, text, until, whatsapp
 
 
@@ -356,3 +358,63 @@ async def test_a_handshake_gives_the_challenge_back_only_to_who_knows_the_token(
     bot = await connectors.connect("telegram")
     with pytest.raises(NotFound, match="NO_HANDSHAKE"):
         await connectors.shake("telegram", bot, query)
+
+
+async def test_long_texts_and_bodies_are_listed_in_pages_that_fit(connectors):
+    account = await connectors.connect("whatsapp")
+    for number in range(6):
+        await connectors.post(signed("whatsapp", account, whatsapp(text(number, body="ก" * 1_000_000))))
+        await connectors.post(signed("whatsapp", account, b"\xff" * 3_000_000))
+    request = message_pb.ListMessagesRequest(account_id=account, chats=["66811111111"])
+    found = []
+    with use(connectors.caller):
+        while True:
+            page = await connectors.messages.ListMessages(request)
+            found.extend(page.messages)
+            if not page.next_page_token:
+                break
+            request.page_token = page.next_page_token
+        again = await connectors.messages.BatchGetMessages(
+            message_pb.BatchGetMessagesRequest(message_ids=[each.message_id for each in found])
+        )
+    assert [len(each.text) for each in found] == [1_000_000] * 6
+    assert len(again.messages) == 6
+    assert len(await connectors.list_quarantine()) == 6
+
+
+async def test_messages_are_listed_oldest_first_page_by_page(connectors):
+    account = await connectors.connect("whatsapp")
+    for number in (3, 1, 2):
+        await connectors.post(
+            signed("whatsapp", account, whatsapp(text(number, body=str(number), at=1_780_000_000 + number)))
+        )
+    request = message_pb.ListMessagesRequest(account_id=account, chats=["66811111111", "other"], page_size=2)
+    with use(connectors.caller):
+        first = await connectors.messages.ListMessages(request)
+        request.page_token = first.next_page_token
+        second = await connectors.messages.ListMessages(request)
+    assert [[each.text for each in page.messages] for page in (first, second)] == [["1", "2"], ["3"]]
+    assert second.next_page_token == ""
+    with use(Caller(new_id(), "owner")):
+        assert not (await connectors.messages.ListMessages(request)).messages
+    for bad in ("x", "W10", "WzEsMl0", "WyIyMDI2LTAxLTAxIiwieCJd"):
+        request.page_token = bad
+        with use(connectors.caller), pytest.raises(Invalid, match="BAD_PAGE_TOKEN"):
+            await connectors.messages.ListMessages(request)
+
+
+async def test_our_own_fault_keeps_one_webhook_back_and_not_its_neighbours(connectors, monkeypatch):
+    account = await connectors.connect("whatsapp")
+    real = events.tell_received
+
+    def broken(tx, webhook, owner, message_id, message, **more):
+        if message.text == "odd":
+            raise ZeroDivisionError
+        real(tx, webhook, owner, message_id, message, **more)
+
+    monkeypatch.setattr(events, "tell_received", broken)
+    webhooks = [signed("whatsapp", account, whatsapp(text(n, body="odd" if n == 2 else "fine"))) for n in (1, 2, 3)]
+    assert await connectors.post(*webhooks) == ["accepted"] * 3
+    assert len(await connectors.told(pb.MessageReceived, 2)) == 2
+    monkeypatch.undo()
+    assert len(await connectors.told(pb.MessageReceived, 3)) == 3

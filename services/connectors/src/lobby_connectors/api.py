@@ -42,6 +42,11 @@ _VERDICTS = {
 }
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _FIRST = "00000000-0000-0000-0000-000000000000"
+_LARGEST_ANSWER = 6 * 1024 * 1024
+"""Bytes of text in one answer; gRPC ends at 8 MiB."""
+_BYTES_PER_CHARACTER = 4
+_SHORTENED = 4096
+"""Characters left of each text where 200 messages by id would not fit together."""
 
 
 class IngestApi(IngestServiceServicer):
@@ -185,6 +190,7 @@ class MessageApi(MessageServiceServicer):
             after,
             size + 1,
         )
+        size = min(size, _fitting([len(row["text"]) + len(row["source_text"] or "") for row in rows]))
         answer = message_pb.ListMessagesResponse(messages=map(_message, rows[:size]))
         if len(rows) > size:
             last = rows[size - 1]
@@ -196,9 +202,11 @@ class MessageApi(MessageServiceServicer):
     ) -> message_pb.BatchGetMessagesResponse:
         """Returns messages by id, in the order asked."""
         found = await self._find(list(filter(is_id, request.message_ids)))
-        return message_pb.BatchGetMessagesResponse(
-            messages=[found[each] for each in request.message_ids if each in found]
-        )
+        messages = [found[each] for each in request.message_ids if each in found]
+        if _fitting([len(each.text) for each in messages]) < len(messages):
+            for each in messages:
+                each.text = each.text[:_SHORTENED]
+        return message_pb.BatchGetMessagesResponse(messages=messages)
 
     async def RetryMessage(
         self, request: message_pb.RetryMessageRequest, context: object
@@ -263,6 +271,7 @@ class QuarantineApi(QuarantineServiceServicer):
         if request.account_id and not is_id(request.account_id):
             return quarantine_pb.ListQuarantineResponse()
         found = await self._normaliser.list(request.account_id or None, after, size + 1)
+        size = min(size, _fitting([len(each.body) for each in found]))
         more = pages.encode(found[size - 1].webhook_id) if len(found) > size else ""
         return quarantine_pb.ListQuarantineResponse(items=map(_item, found[:size]), next_page_token=more)
 
@@ -273,6 +282,16 @@ class QuarantineApi(QuarantineServiceServicer):
         return quarantine_pb.RetryQuarantineItemResponse(
             item=_item(await self._normaliser.retry(request.quarantine_id))
         )
+
+
+def _fitting(lengths: Sequence[int]) -> int:
+    """Returns how many of these texts one answer can hold, at least one: a page may end before it is full."""
+    total = 0
+    for count, length in enumerate(lengths):
+        total += length * _BYTES_PER_CHARACTER
+        if total > _LARGEST_ANSWER and count:
+            return count
+    return len(lengths)
 
 
 def _post(webhook: ingest_pb.Webhook) -> Post:

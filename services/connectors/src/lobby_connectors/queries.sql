@@ -140,15 +140,18 @@ DELETE FROM waiting_fact
 WHERE fact_id IN (
     SELECT w.fact_id
     FROM waiting_fact AS w
-    WHERE EXISTS (
-        SELECT FROM message AS m
-        WHERE m.account_id = w.account_id
-            AND m.platform_message_id = w.platform_message_id
-            AND w.chat IN ('', m.chat)
-    ) OR EXISTS (
-        SELECT FROM message_part AS p
-        WHERE p.account_id = w.account_id AND p.platform_message_id = w.platform_message_id
-    )
+    WHERE w.create_time > now() - $2::interval
+        AND (
+            EXISTS (
+                SELECT FROM message AS m
+                WHERE m.account_id = w.account_id
+                    AND m.platform_message_id = w.platform_message_id
+                    AND w.chat IN ('', m.chat)
+            ) OR EXISTS (
+                SELECT FROM message_part AS p
+                WHERE p.account_id = w.account_id AND p.platform_message_id = w.platform_message_id
+            )
+        )
     ORDER BY w.create_time
     LIMIT $1
     FOR UPDATE OF w SKIP LOCKED
@@ -189,8 +192,8 @@ WHERE webhook_id = $1 AND workspace_id = $2 AND state <> 'parsed'
 FOR UPDATE;
 
 -- name: find_raw
--- One raw webhook of a workspace as it is now.
-SELECT webhook_id::text, account_id::text, body, received_time, state, reason
+-- One raw webhook of a workspace as it is now; of a long body its beginning.
+SELECT webhook_id::text, account_id::text, substring(body FOR 1048576) AS body, received_time, state, reason
 FROM raw_webhook
 WHERE webhook_id = $1 AND workspace_id = $2;
 
@@ -218,8 +221,8 @@ WHERE webhook_id = $1 AND state = 'pending'
 RETURNING state;
 
 -- name: list_quarantine
--- What is not parsed in a workspace, newest first.
-SELECT webhook_id::text, account_id::text, body, received_time, state, reason
+-- What is not parsed in a workspace, newest first; of a long body its beginning.
+SELECT webhook_id::text, account_id::text, substring(body FOR 262144) AS body, received_time, state, reason
 FROM raw_webhook
 WHERE workspace_id = $1
     AND state <> 'parsed'

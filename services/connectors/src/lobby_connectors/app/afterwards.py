@@ -10,6 +10,7 @@ from lobby_common.ids import derive_id
 from lobby_common.log import get_logger
 from lobby_common.times import utc_now
 from lobby_connectors import events
+from lobby_connectors.app import states
 from lobby_connectors.app.calls import account_of
 from lobby_connectors.app.recording import Left
 from lobby_connectors.directory import Directory
@@ -104,6 +105,9 @@ class Afterwards:
             profile = await platform.fetch_profile(self._session, account_of(account), chat)
         except SendFailure as failure:
             _LOG.info("profile_not_fetched", account_id=account.account_id, reason=failure.reason)
+            if failure.account is not None:
+                async with self._log.transaction() as tx:
+                    await states.move(tx, account.account_id, *failure.account)
             return
         await self._tell(account, chat, known, profile)
 

@@ -1,13 +1,16 @@
 """Webhooks in: verified, then written with what they say and what is told of it in one transaction, then accepted."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from enum import Enum, auto
 
 import asyncpg
 from msgspec import Struct
+from msgspec.structs import replace
 
+from lobby_common import tracing
 from lobby_common.events import EventLog
 from lobby_common.log import get_logger
 from lobby_connectors import metrics
@@ -87,12 +90,9 @@ class Ingest:
 
     async def _store(self, group: Sequence[Webhook]) -> Outcome:
         try:
-            async with asyncio.timeout(_SECONDS), self._free:
-                readings = await self._read(group)
-                try:
-                    await self._record(readings)
-                except _BAD_ROW as error:
-                    await self._record_apart(readings, error)
+            with _spans(group) as traced:
+                async with asyncio.timeout(_SECONDS), self._free:
+                    await self._record(await self._read(traced))
         except _AWAY as error:
             _LOG.warning("ingest_failed", webhooks=len(group), error=type(error).__name__)
             return Outcome.UNAVAILABLE
@@ -106,6 +106,17 @@ class Ingest:
         return readings
 
     async def _record(self, readings: Sequence[Reading]) -> None:
+        try:
+            await self._record_together(readings)
+        except _BAD_ROW as error:
+            await self._record_apart(readings, error)
+        except _AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001  # what breaks us must not keep its neighbours back, nor get lost
+            _LOG.exception("record_broke", webhooks=len(readings))
+            await self._record_apart(readings, error)
+
+    async def _record_together(self, readings: Sequence[Reading]) -> None:
         async with self._log.transaction() as tx:
             verdicts, left = await record(tx, readings, self._directory)
             await store.insert(
@@ -120,15 +131,24 @@ class Ingest:
         """A row that the database refuses keeps only its own webhook back: that one waits for the normaliser."""
         if len(readings) > 1:
             for reading in readings:
-                try:
-                    await self._record([reading])
-                except _BAD_ROW as own:
-                    await self._record_apart([reading], own)
+                await self._record([reading])
             return
         webhook = readings[0].webhook
         verdict = Verdict(state="pending", reason=f"not stored: {type(error).__name__}")
         async with self._log.transaction() as tx:
             await store.insert(tx.conn, [(webhook, verdict)])
+
+
+@contextmanager
+def _spans(group: Sequence[Webhook]) -> Iterator[list[Webhook]]:
+    """Each sampled webhook has a span of its own around the block; what it causes goes on with that span's context."""
+    with ExitStack() as stack:
+        yield [
+            replace(each, traceparent=stack.enter_context(tracing.span("connectors ingest", each.traceparent)))
+            if tracing.is_sampled(each.traceparent)
+            else each
+            for each in group
+        ]
 
 
 def _groups(webhooks: Sequence[Webhook]) -> list[list[Webhook]]:

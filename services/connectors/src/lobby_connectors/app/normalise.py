@@ -1,7 +1,7 @@
 """Raw webhooks that were not parsed are parsed again: by the normaliser in the background, or by a person's call."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 from msgspec import Struct
@@ -26,7 +26,12 @@ _PAUSE = 1.0
 _PAGE = 20
 _WAITING_PAGE = 500
 _MOST_ATTEMPTS = 6
-_FORGET_EVERY = 3600.0
+_SWEEP_EVERY = 3600.0
+_YOUNG = timedelta(minutes=5)
+"""A fact and its message that did not see each other were written at the same time: looking back further finds what was
+left by a crash, and is done at start and once an hour."""
+_ALL = timedelta(days=3650)
+_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 _BAD_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 
 
@@ -52,13 +57,15 @@ class Normaliser:
     async def run(self) -> None:
         """Takes what waits until cancelled."""
         loop = asyncio.get_running_loop()
-        forgotten = loop.time()
+        swept = -_SWEEP_EVERY
         while True:
-            if not await self.take_pending() and not await self.take_waiting():
-                await asyncio.sleep(_PAUSE)
-            if loop.time() - forgotten > _FORGET_EVERY:
+            if loop.time() - swept >= _SWEEP_EVERY:
+                while await self.take_waiting(_ALL):
+                    continue
                 await self._log.pool.execute(QUERIES["forget_waiting"])
-                forgotten = loop.time()
+                swept = loop.time()
+            if not await self.take_pending() and not await self.take_waiting(_YOUNG):
+                await asyncio.sleep(_PAUSE)
 
     async def take_pending(self) -> int:
         """Some pending webhooks are parsed, each in a transaction of its own. Returns how many."""
@@ -68,14 +75,22 @@ class Normaliser:
             try:
                 await self._parse(raw.webhook_id, raw.workspace_id)
             except _BAD_ROW as error:
-                async with self._log.pool.acquire() as conn:
-                    await store.postpone(conn, raw.webhook_id, f"not stored: {type(error).__name__}", _MOST_ATTEMPTS)
+                await self._postpone(raw, error)
+            except _AWAY:
+                raise
+            except Exception as error:  # noqa: BLE001  # what breaks us here must not keep the others waiting for ever
+                _LOG.exception("normalise_broke", webhook_id=raw.webhook_id)
+                await self._postpone(raw, error)
         return len(waiting)
 
-    async def take_waiting(self) -> int:
-        """Facts whose message is there by now are applied. Returns how many."""
+    async def _postpone(self, raw: RawWebhook, error: Exception) -> None:
+        async with self._log.pool.acquire() as conn:
+            await store.postpone(conn, raw.webhook_id, f"not stored: {type(error).__name__}", _MOST_ATTEMPTS)
+
+    async def take_waiting(self, young: timedelta) -> int:
+        """Facts not older than `young` whose message is there by now are applied. Returns how many."""
         async with self._log.transaction() as tx:
-            waiting = await messages.take_waiting(tx.conn, _WAITING_PAGE)
+            waiting = await messages.take_waiting(tx.conn, _WAITING_PAGE, young)
             await facts.apply(tx, waiting, self._directory)
         return len(waiting)
 

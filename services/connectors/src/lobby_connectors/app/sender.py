@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from aiohttp import ClientSession
 from msgspec import Struct
+from opentelemetry.trace import SpanKind
 
+from lobby_common import tracing
 from lobby_common.events import EventLog, Tx
 from lobby_common.ids import derive_id
 from lobby_common.log import get_logger
@@ -63,6 +65,7 @@ class Job(Struct, frozen=True):
     attachments: tuple[Attachment, ...]
     parts: int
     parts_done: int
+    traceparent: str
 
 
 class Sender:
@@ -167,6 +170,7 @@ class Sender:
         if free <= 0:
             return _IDLE_SECONDS
         jobs = await self._claim(free)
+        await self._directory.ensure({job.account_id for job in jobs})
         for job in jobs:
             task = asyncio.create_task(self._send(job), name=f"send {job.message_id}")
             self._under_way[job.message_id] = task
@@ -194,7 +198,8 @@ class Sender:
         for part in range(job.parts_done, job.parts):
             account = self._directory.find(job.account_id)
             try:
-                result: Accepted | SendFailure = await self._call(job, account, part)
+                with tracing.span("connectors send", job.traceparent, SpanKind.CLIENT):
+                    result: Accepted | SendFailure = await self._call(job, account, part)
             except SendFailure as failure:
                 result = failure
             except Exception as error:  # noqa: BLE001  # a bug in a client must not leave the message under way for ever
@@ -329,6 +334,7 @@ def _job(row: Any) -> Job:
         messages.attachments_of(row["attachments"]),
         row["parts"],
         row["parts_done"],
+        row["traceparent"],
     )
 
 

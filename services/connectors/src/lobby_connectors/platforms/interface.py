@@ -43,6 +43,9 @@ class Account(Struct, frozen=True):
     user_scope: str
     """Inside what its user ids are unique."""
 
+    def __repr__(self) -> str:
+        return f"Account({self.account_id!r}, …)"
+
 
 class Outgoing(Struct, frozen=True):
     """A message to send."""
@@ -56,12 +59,15 @@ class Outgoing(Struct, frozen=True):
 
 
 class Request(Struct, frozen=True):
-    """One HTTP request to a platform. `path` may hold a credential: it is never logged."""
+    """One HTTP request to a platform. Path and headers hold credentials: they are never logged."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Request({self.method!r}, …)"
 
 
 class Accepted(Struct, frozen=True):

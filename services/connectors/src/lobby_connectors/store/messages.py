@@ -1,7 +1,7 @@
 """Messages, and the facts that are told of them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -199,9 +199,9 @@ async def insert_waiting(conn: Connection, facts: Sequence[tuple[str, SourcedFac
     return {row["fact_id"] for row in rows}
 
 
-async def take_waiting(conn: Connection, limit: int) -> list[SourcedFact]:
-    """Returns facts whose message is there by now; they wait no more."""
-    return [_FACT.decode(row["fact"]) for row in await conn.fetch(QUERIES["take_waiting"], limit)]
+async def take_waiting(conn: Connection, limit: int, young: timedelta) -> list[SourcedFact]:
+    """Returns facts not older than `young` whose message is there by now; they wait no more."""
+    return [_FACT.decode(row["fact"]) for row in await conn.fetch(QUERIES["take_waiting"], limit, young)]
 
 
 async def insert_told(conn: Connection, facts: Sequence[tuple[str, str]]) -> set[str]:
