@@ -29,7 +29,8 @@ class Readiness:
 
     async def _ask(self, check: Check) -> bool:
         try:
-            return await asyncio.wait_for(check(), _PATIENCE)
+            async with asyncio.timeout(_PATIENCE):
+                return await check()
         except Exception:  # noqa: BLE001  # a dependency may fail in any way; the answer is the same
             return False
 

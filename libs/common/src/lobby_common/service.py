@@ -209,9 +209,12 @@ async def _keep_up(name: str, work: Work) -> None:
 
 
 async def _cancel(tasks: list["asyncio.Task[None]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """The tasks have ended. A library that loses a cancellation (bpo-37658) is asked again."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +244,8 @@ async def start(
         finally:
             await client.close()
     finally:
-        await asyncio.wait_for(pool.close(), _GRACE)
+        async with asyncio.timeout(_GRACE):
+            await pool.close()
 
 
 async def _serve(service: Service, config: ServiceConfig) -> None:

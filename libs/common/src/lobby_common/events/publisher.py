@@ -23,6 +23,7 @@ _WINDOW = 16
 """Batches on their way to the broker at once."""
 _CHECK_SECONDS = 2.0
 """How often an idle publisher looks for what was committed and not offered."""
+_ACK_SECONDS = 10.0
 _PAGE = 50
 
 _TRANSIENT = (
@@ -127,7 +128,8 @@ class Publisher:
         if self._queue or self._overflowed:
             return True
         try:
-            await asyncio.wait_for(self._wake.wait(), _CHECK_SECONDS)
+            async with asyncio.timeout(_CHECK_SECONDS):
+                await self._wake.wait()
         except TimeoutError:
             return False
         return True
@@ -142,7 +144,8 @@ class Publisher:
         for batch in batches:
             headers = {"Nats-Msg-Id": f"{self._service}-{batch.batch_id}"}
             acks.append(await self._js.publish_async(subject, batch.data, headers=headers))
-        await asyncio.wait_for(asyncio.gather(*acks), 10)
+        async with asyncio.timeout(_ACK_SECONDS):
+            await asyncio.gather(*acks)
         for batch in batches:
             for lane, last in zip(batch.lanes, batch.lasts, strict=True):
                 self._marks[lane] = (last, batch.batch_id)

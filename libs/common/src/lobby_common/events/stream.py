@@ -67,9 +67,11 @@ async def reading(client: Client, service: str, sequence: int) -> AsyncIterator[
     except (nats.js.errors.Error, nats.errors.Error) as error:
         raise StreamLost(f"no consumer on {stream}") from error
     inbox = client.new_inbox()
-    subscription = await client.subscribe(inbox, pending_bytes_limit=256 * 1024 * 1024)
+    # No more can be waiting than was asked for, and its end is told by one status more.
+    came: asyncio.Queue[Msg] = asyncio.Queue()
+    subscription = await client.subscribe(inbox, cb=came.put, pending_bytes_limit=256 * 1024 * 1024)
     try:
-        yield Reading(client, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}", inbox, subscription)
+        yield Reading(client, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}", inbox, came)
     finally:
         if not client.is_closed:
             await subscription.unsubscribe()
@@ -78,11 +80,11 @@ async def reading(client: Client, service: str, sequence: int) -> AsyncIterator[
 class Reading:
     """Messages in order of sequence."""
 
-    def __init__(self, client: Client, next_subject: str, inbox: str, subscription: object) -> None:
+    def __init__(self, client: Client, next_subject: str, inbox: str, came: "asyncio.Queue[Msg]") -> None:
         self._client = client
         self._next = next_subject
         self._inbox = inbox
-        self._subscription = subscription
+        self._came = came
         self._asked = 0
 
     async def receive(self) -> Received | None:
@@ -91,8 +93,10 @@ class Reading:
             await self._ask()
         while True:
             try:
-                message: Msg = await asyncio.wait_for(self._subscription.next_msg(timeout=None), _SILENCE)  # type: ignore[attr-defined]  # nats-py's Subscription
-            except (TimeoutError, nats.errors.Error) as error:
+                # Not asyncio.wait_for: in Python 3.11 it loses a cancellation that comes together with an answer.
+                async with asyncio.timeout(_SILENCE):
+                    message = await self._came.get()
+            except TimeoutError as error:
                 raise StreamLost("the broker is silent") from error
             status = (message.headers or {}).get("Status", "")
             if not status:
