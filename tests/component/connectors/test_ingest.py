@@ -7,6 +7,7 @@ import pytest
 from lobby.connectors.v1 import account_service_pb2 as account_pb
 from lobby.connectors.v1 import events_pb2 as pb
 from lobby.connectors.v1 import message_service_pb2 as message_pb
+from lobby_common import pages
 from lobby_common.caller import Caller, use
 from lobby_common.errors import Invalid, NotFound, Refused
 from lobby_common.ids import new_id
@@ -397,10 +398,29 @@ async def test_messages_are_listed_oldest_first_page_by_page(connectors):
     assert second.next_page_token == ""
     with use(Caller(new_id(), "owner")):
         assert not (await connectors.messages.ListMessages(request)).messages
-    for bad in ("x", "W10", "WzEsMl0", "WyIyMDI2LTAxLTAxIiwieCJd"):
+    no_time = pages.encode("0001-01-01T00:00:00+23:00", "2026-01-01T00:00:00Z", account)
+    for bad in ("x", "W10", "WzEsMiwzXQ", "WyIyMDI2LTAxLTAxIiwiMjAyNi0wMS0wMSIsIngiXQ", no_time):
         request.page_token = bad
         with use(connectors.caller), pytest.raises(Invalid, match="BAD_PAGE_TOKEN"):
             await connectors.messages.ListMessages(request)
+
+
+async def test_messages_of_one_second_are_listed_as_they_came_in_page_by_page(connectors):
+    """Platforms tell whole seconds; people write faster."""
+    account = await connectors.connect("whatsapp")
+    first, *rest = [text(number, body=str(number)) for number in range(12)]
+    await connectors.post(signed("whatsapp", account, whatsapp(first)))
+    await connectors.post(signed("whatsapp", account, whatsapp(*rest[:6])))
+    for message in rest[6:]:
+        await connectors.post(signed("whatsapp", account, whatsapp(message)))
+    request = message_pb.ListMessagesRequest(account_id=account, chats=["66811111111"], page_size=5)
+    found = []
+    with use(connectors.caller):
+        while not found or request.page_token:
+            page = await connectors.messages.ListMessages(request)
+            found += [each.text for each in page.messages]
+            request.page_token = page.next_page_token
+    assert found == [str(number) for number in range(12)]
 
 
 async def test_our_own_fault_keeps_one_webhook_back_and_not_its_neighbours(connectors, monkeypatch):

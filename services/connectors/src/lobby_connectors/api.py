@@ -178,7 +178,7 @@ class MessageApi(MessageServiceServicer):
     ) -> message_pb.ListMessagesResponse:
         """Lists the messages of given chats, oldest first."""
         size = pages.size(request.page_size)
-        at, after = _point(request.page_token)
+        after = _point(request.page_token)
         if not is_id(request.account_id):
             return message_pb.ListMessagesResponse()
         rows = await self._log.pool.fetch(
@@ -186,15 +186,15 @@ class MessageApi(MessageServiceServicer):
             caller.current().workspace_id,
             request.account_id,
             [chat.replace("\x00", "\ufffd") for chat in request.chats],
-            at,
-            after,
+            *after,
             size + 1,
         )
         size = min(size, _fitting([len(row["text"]) + len(row["source_text"] or "") for row in rows]))
         answer = message_pb.ListMessagesResponse(messages=map(_message, rows[:size]))
         if len(rows) > size:
             last = rows[size - 1]
-            answer.next_page_token = pages.encode(last["occurred_time"].isoformat(), last["message_id"])
+            times = (last["occurred_time"].isoformat(), last["received_time"].isoformat())
+            answer.next_page_token = pages.encode(*times, last["message_id"])
         return answer
 
     async def BatchGetMessages(
@@ -331,17 +331,22 @@ def _clean(text: str) -> str:
     return text.replace("\x00", "\ufffd")
 
 
-def _point(token: str) -> tuple[datetime, str]:
-    values = pages.decode(token, 2)
+def _point(token: str) -> tuple[datetime, datetime, str]:
+    values = pages.decode(token, 3)
     if values is None:
-        return _BEGINNING, _FIRST
-    try:
-        at = datetime.fromisoformat(str(values[0]))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None or not is_id(str(values[1])):
+        return _BEGINNING, _BEGINNING, _FIRST
+    occurred, received, last = _time(values[0]), _time(values[1]), str(values[2])
+    if occurred is None or received is None or not is_id(last):
         raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
-    return at, str(values[1])
+    return occurred, received, last
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(str(value))
+        return at.astimezone(UTC) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):  # an offset can lead out of the years that there are
+        return None
 
 
 def _message(row: Any) -> message_pb2.Message:

@@ -416,7 +416,7 @@ WHERE m.message_id = $1 AND ($2::uuid IS NULL OR m.workspace_id = $2)
 FOR NO KEY UPDATE;
 
 -- name: list_messages
--- Messages of some chats after a point, oldest first.
+-- Messages of some chats after a point, oldest first; those of the same moment as they came in.
 SELECT
     message_id::text, platform_message_id, account_id::text, direction, kind, text, attachments, author_kind, author_id,
     provider_time, occurred_time, received_time, reply_to, edit_time, delete_time, reactions, delivery, error, source_text,
@@ -425,9 +425,9 @@ FROM message
 WHERE workspace_id = $1
     AND account_id = $2
     AND chat = ANY ($3::text[])
-    AND (occurred_time, message_id) > ($4::timestamptz, $5::uuid)
-ORDER BY occurred_time, message_id
-LIMIT $6;
+    AND (occurred_time, received_time, message_id) > ($4::timestamptz, $5::timestamptz, $6::uuid)
+ORDER BY occurred_time, received_time, message_id
+LIMIT $7;
 
 -- name: find_messages
 -- Messages of a workspace by id.

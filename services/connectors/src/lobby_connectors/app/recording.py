@@ -1,6 +1,7 @@
 """What webhooks say becomes messages, changes of messages, and events: one transaction for all of them."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from msgspec import Struct
@@ -96,11 +97,11 @@ class _Recording:
         rows: list[MessageRow] = []
         marks: list[tuple[str, str]] = []
         for reading in self._readings:
-            for said in reading.said:
+            for place, said in enumerate(reading.said):
                 item, account = said.item, said.account
                 if isinstance(item, Message | Echo):
                     self._ids[id(said)] = message_id(account.account_id, item)
-                    rows.append(_row(reading.webhook, account, self._ids[id(said)], item))
+                    rows.append(_row(reading.webhook, account, self._ids[id(said)], item, place))
                 elif isinstance(item, Arrival | IdentifierChange):
                     self._ids[id(said)] = fact_id(account.account_id, item)
                     marks.append((self._ids[id(said)], account.account_id))
@@ -216,8 +217,10 @@ def _sourced(webhook: Webhook, account: Account, fact: Edit | Deletion | Reactio
     )
 
 
-def _row(webhook: Webhook, account: Account, row_id: str, message: Message | Echo) -> MessageRow:
+def _row(webhook: Webhook, account: Account, row_id: str, message: Message | Echo, place: int) -> MessageRow:
     when, _ = occurred(message.time, webhook.received_time)
+    # Platforms tell whole seconds: what one webhook says came in as it stands there, each a moment after the other.
+    came = webhook.received_time + timedelta(microseconds=place)
     return (
         row_id,
         account.workspace_id,
@@ -230,7 +233,7 @@ def _row(webhook: Webhook, account: Account, row_id: str, message: Message | Ech
         store.attachments_json(message.attachments),
         message.time,
         when,
-        webhook.received_time,
+        came,
         message.reply_to,
         webhook.webhook_id,
     )

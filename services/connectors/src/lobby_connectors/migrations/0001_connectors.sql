@@ -106,7 +106,7 @@ CREATE TABLE message (
     CHECK ((direction = 2) = (delivery IS NOT NULL))
 );
 CREATE INDEX message_by_platform_id ON message (account_id, platform_message_id);
-CREATE INDEX message_of_chat ON message (account_id, chat, occurred_time, message_id);
+CREATE INDEX message_of_chat ON message (account_id, chat, occurred_time, received_time, message_id);
 CREATE INDEX message_to_send ON message (account_id, chat, send_order) WHERE delivery IN (1, 2);
 
 -- the platform's ids of an outbound message's further parts, and of earlier attempts at it
