@@ -9,7 +9,7 @@ from lobby.connectors.v1 import events_pb2 as pb
 from lobby.connectors.v1 import message_pb2
 from lobby.connectors.v1 import message_service_pb2 as message_pb
 from lobby_common.caller import Caller, use
-from lobby_common.errors import Conflict, Invalid, NotFound
+from lobby_common.errors import Conflict, Invalid, LobbyError, NotFound
 from lobby_common.ids import new_id
 from tests.component.connectors.conftest import signed, status, text, until, whatsapp
 
@@ -415,3 +415,25 @@ async def test_the_journey_of_an_answer_and_of_a_question(connectors):
     assert [step.step for step in steps.steps][:2] == ["queued", "sending"]
     assert {step.step for step in steps.steps} == {"queued", "sending", "sent"}
     assert (await connectors.steps(new_id())).steps == []
+
+
+async def test_it_goes_on_after_the_database_dropped_every_connection(connectors):
+    account = await meet(connectors, "whatsapp")
+    connectors.platform.hold = asyncio.Event()
+    message = await send(connectors, account)
+    await connectors.platform.held.wait()
+    drop_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lobby_connectors'"
+    await connectors.rows(f"{drop_all} AND datname = current_database()")
+    connectors.platform.hold.set()
+    await stands(connectors, message.message_id, "sent")
+
+    async def sends_again():
+        try:
+            return await send(connectors, account, text="next")
+        except LobbyError:
+            return None
+
+    later = await until(sends_again)
+    await stands(connectors, later.message_id, "sent")
+    assert await connectors.post(signed("whatsapp", account, whatsapp(text(2)))) == ["accepted"]
+    assert len(connectors.platform.sends) == 2

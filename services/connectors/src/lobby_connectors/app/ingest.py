@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from enum import Enum, auto
 
-import asyncpg
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -19,6 +18,7 @@ from lobby_connectors.app.recording import After, record
 from lobby_connectors.directory import Directory
 from lobby_connectors.domain.webhooks import Reading, Verdict, Webhook
 from lobby_connectors.platforms.registry import PLATFORMS
+from lobby_connectors.store import AWAY, BAD_ROW
 from lobby_connectors.store import webhooks as store
 
 _LOG = get_logger("ingest")
@@ -27,10 +27,6 @@ _LARGEST_GROUP = 512 * 1024
 """Bytes of bodies in one transaction; a larger body goes alone."""
 _SECONDS = 4.0
 """A transaction that takes longer is given up: the platform will send its webhooks again."""
-
-# What one bad row can cause; everything else is the database's trouble and not a webhook's.
-_BAD_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
-_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 class Outcome(Enum):
@@ -67,7 +63,7 @@ class Ingest:
         """Each is durable, or has its verdict."""
         try:
             await self._directory.ensure({post.account_id for post in posts} - {""})
-        except _AWAY:
+        except AWAY:
             return [Outcome.UNAVAILABLE] * len(posts)
         judged = [self._admit(post) for post in posts]
         admitted = [each for each in judged if isinstance(each, Webhook)]
@@ -93,7 +89,7 @@ class Ingest:
             with _spans(group) as traced:
                 async with asyncio.timeout(_SECONDS), self._free:
                     await self._record(await self._read(traced))
-        except _AWAY as error:
+        except AWAY as error:
             _LOG.warning("ingest_failed", webhooks=len(group), error=type(error).__name__)
             return Outcome.UNAVAILABLE
         return Outcome.ACCEPTED
@@ -108,9 +104,9 @@ class Ingest:
     async def _record(self, readings: Sequence[Reading]) -> None:
         try:
             await self._record_together(readings)
-        except _BAD_ROW as error:
+        except BAD_ROW as error:
             await self._record_apart(readings, error)
-        except _AWAY:
+        except AWAY:
             raise
         except Exception as error:  # noqa: BLE001  # what breaks us must not keep its neighbours back, nor get lost
             _LOG.exception("record_broke", webhooks=len(readings))

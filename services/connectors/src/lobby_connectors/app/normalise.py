@@ -16,7 +16,7 @@ from lobby_connectors.app.reading import read
 from lobby_connectors.app.recording import After, Left, record
 from lobby_connectors.directory import Directory
 from lobby_connectors.domain.webhooks import Verdict, Webhook
-from lobby_connectors.store import QUERIES, messages
+from lobby_connectors.store import AWAY, BAD_ROW, QUERIES, messages
 from lobby_connectors.store import webhooks as store
 from lobby_connectors.store.webhooks import RawWebhook
 
@@ -31,8 +31,6 @@ _YOUNG = timedelta(minutes=5)
 """A fact and its message that did not see each other were written at the same time: looking back further finds what was
 left by a crash, and is done at start and once an hour."""
 _ALL = timedelta(days=3650)
-_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-_BAD_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 
 
 class Quarantined(Struct, frozen=True):
@@ -74,9 +72,9 @@ class Normaliser:
         for raw in waiting:
             try:
                 await self._parse(raw.webhook_id, raw.workspace_id)
-            except _BAD_ROW as error:
+            except BAD_ROW as error:
                 await self._postpone(raw, error)
-            except _AWAY:
+            except AWAY:
                 raise
             except Exception as error:  # noqa: BLE001  # what breaks us here must not keep the others waiting for ever
                 _LOG.exception("normalise_broke", webhook_id=raw.webhook_id)
@@ -108,7 +106,7 @@ class Normaliser:
             raise NotFound("QUARANTINE_ITEM_NOT_FOUND", "nothing with this id is in quarantine")
         try:
             await self._parse(webhook_id, workspace_id)
-        except _BAD_ROW as error:
+        except BAD_ROW as error:
             _LOG.warning("retry_failed", webhook_id=webhook_id, error=type(error).__name__)
         row = await self._log.pool.fetchrow(QUERIES["find_raw"], webhook_id, workspace_id)
         if row is None:

@@ -35,7 +35,7 @@ from lobby_connectors.platforms.failures import (
 )
 from lobby_connectors.platforms.interface import Accepted, Outgoing
 from lobby_connectors.platforms.registry import PLATFORMS
-from lobby_connectors.store import QUERIES, messages
+from lobby_connectors.store import AWAY, QUERIES, messages
 
 _LOG = get_logger("sender")
 
@@ -44,7 +44,6 @@ _LOCKS = 0x4C0B
 _IDLE_SECONDS = 1.0
 _ORPHANS_SECONDS = 5.0
 _GRACE_SECONDS = 4.0
-_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ class Sender:
                     await self.recover()
                     looked = loop.time()
                 pause = await self._start_due()
-            except _AWAY as error:
+            except AWAY as error:
                 _LOG.warning("sender_waits", error=type(error).__name__)
                 pause = _IDLE_SECONDS
             if pause > 0:
@@ -132,7 +131,7 @@ class Sender:
 
     async def _hold(self) -> None:
         """An advisory lock shows other processes that this one lives; it goes with the connection."""
-        if self._holder is not None and not self._holder.is_closed():
+        if self._holds():
             return
         await self._let_go()
         self._holder = await self._log.pool.acquire()
@@ -141,6 +140,12 @@ class Sender:
         except BaseException:
             await self._let_go()
             raise
+
+    def _holds(self) -> bool:
+        try:
+            return self._holder is not None and not self._holder.is_closed()
+        except asyncpg.InterfaceError:  # the pool took the connection back when it broke
+            return False
 
     async def _let_go(self) -> None:
         """The connection is the pool's again, which takes the lock off it."""
@@ -232,8 +237,8 @@ class Sender:
                 async with self._log.transaction() as tx:
                     delivery = await self._store(tx, job, account, part, result)
                 stored = True
-            except _AWAY as error:
-                _LOG.warning("result_waits", message_id=job.message_id, error=type(error).__name__)
+            except Exception:  # noqa: BLE001  # what the platform answered must not be lost, whatever breaks here
+                _LOG.exception("result_waits", message_id=job.message_id, retry_in=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
         if account is not None and _moves(account, result):
@@ -243,7 +248,7 @@ class Sender:
     async def _refresh(self) -> None:
         try:
             await self._directory.refresh()
-        except _AWAY:
+        except AWAY:
             return  # the directory looks again within a second anyway
 
     async def _store(
