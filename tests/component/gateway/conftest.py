@@ -141,9 +141,7 @@ def config(database: Any, broker: Nats, **more: Any) -> Config:
         nats_url=Secret(broker.url("gateway")),
         internal_token=Secret(TOKEN),
         master_key=Secret(base64.b64encode(bytes(32)).decode()),
-        rate_per_second=10_000.0,
-        rate_burst=10_000.0,
-        **more,
+        **{"rate_per_second": 10_000.0, "rate_burst": 10_000.0} | more,
     )
 
 

@@ -13,7 +13,6 @@ from lobby.events.v1.batch_pb2 import Batch
 from lobby.routing.v1.conversation_service_pb2 import FilterVisibleResponse
 from lobby.routing.v1.events_pb2 import ConversationAssigned, ConversationRef
 from lobby_common.times import to_proto, utc_now
-from tests.component.gateway.conftest import until
 
 PRODUCERS = ("connectors", "identity", "routing", "translate", "counter")
 
@@ -62,8 +61,8 @@ async def screen(gateway, key: str = "", last_id: str = ""):
         yield socket
 
 
-def received(number: int = 1) -> MessageReceived:
-    return MessageReceived(message_id=f"m{number}", account_id="a", chat="c", text="secret text")
+def received(number: int = 1, chat: str = "c") -> MessageReceived:
+    return MessageReceived(message_id=f"m{number}", account_id="a", chat=chat, text="secret text")
 
 
 def assigned(agent_id: str, conversation_id: str = "conv") -> ConversationAssigned:
@@ -111,7 +110,7 @@ async def test_an_agent_hears_of_his_own_and_of_the_pool_only(gateway, bus):
     key = await gateway.key("agent", agent_id="agent-1")
     async with screen(gateway, key) as socket:
         await bus.tell("routing", assigned("agent-2", "theirs"))
-        await bus.tell("connectors", received(1))
+        await bus.tell("connectors", received(1, "another chat"))
         await bus.tell("routing", assigned("", "pool"))
         await bus.tell("routing", assigned("agent-1", "his"))
         await bus.tell("counter", CountChanged(entries=1))
@@ -215,13 +214,7 @@ async def test_a_screen_needs_a_key_that_may_look(gateway, path):
             assert response.status == status
 
 
-async def test_a_screen_that_reads_too_slowly_is_cut_off(gateway, bus):
-    from lobby_gateway import metrics
-
-    before = metrics.LIVE_DROPPED._value.get()
-    headers = {"Authorization": f"Bearer {gateway.owner}"}
-    async with gateway.session.get(gateway.url + "/v1/events", headers=headers) as response:
-        assert response.status == 200
-        for _ in range(2):
-            await bus.tell("connectors", *(received(number) for number in range(900)))
-        await until(lambda: metrics.LIVE_DROPPED._value.get() > before)
+@pytest.mark.parametrize(("method", "path", "expected"), [("POST", "/v1/events", 405), ("GET", "/v1/live", 426)])
+async def test_a_screen_is_opened_in_its_own_way_only(gateway, method, path, expected):
+    status, problem = await gateway.ask(method, path)
+    assert (status, problem["status"]) == (expected, expected)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import asyncpg
 
@@ -23,6 +24,7 @@ from lobby_gateway.keyring import Keyring
 from lobby_gateway.limits import Limiter, Rate
 from lobby_gateway.live.feed import Feed
 from lobby_gateway.live.hub import Hub
+from lobby_gateway.live.place import PRODUCERS
 from lobby_gateway.live.screens import Gatekeeper, Screens
 from lobby_gateway.live.streams import Streams
 from lobby_gateway.webhooks.batcher import Batcher, Limits
@@ -44,7 +46,8 @@ async def build(runtime: Runtime) -> None:
     access = Access(keyring, Limiter(Rate(config.rate_per_second, config.rate_burst)))
     streams = Streams(runtime.nats)
     hub = Hub(streams, queue=config.live_queue)
-    runtime.background("live", hub.run)
+    for producer, service in enumerate(PRODUCERS):
+        runtime.background(f"live-{service}", partial(hub.hear, producer))
     gatekeeper = Gatekeeper(access, neighbours.channel("routing"))
     app = application(
         Door(batcher, connectors, trace_ratio=config.trace_ratio),

@@ -1,5 +1,7 @@
 """The whole of the public port as one ASGI application."""
 
+from http import HTTPStatus
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,7 +13,7 @@ from lobby_common.health import Readiness
 from lobby_common.log import get_logger
 from lobby_gateway import problems
 from lobby_gateway.http import pages
-from lobby_gateway.http.responses import problem_response
+from lobby_gateway.http.responses import new_trace_id, problem_response
 from lobby_gateway.http.rest import Rest
 from lobby_gateway.live.screens import Screens
 from lobby_gateway.problems import Problem
@@ -30,9 +32,10 @@ def application(webhooks: ASGIApp, rest: Rest, screens: Screens, readiness: Read
             Route("/metrics", pages.expose),
             Route("/openapi.json", pages.openapi),
             Route("/docs", pages.docs),
-            Route("/v1/events", screens.events),
+            Route("/v1/events", screens.events, methods=_METHODS),
+            Route("/v1/live", _no_socket, methods=_METHODS),
             WebSocketRoute("/v1/live", screens.live),
-            Route("/{path:path}", rest.__call__, methods=_METHODS),
+            Route("/v1/{path:path}", rest.__call__, methods=_METHODS),
         ],
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
@@ -49,13 +52,19 @@ def application(webhooks: ASGIApp, rest: Rest, screens: Screens, readiness: Read
 async def _refused(_: Request, error: Exception) -> Response:
     """What the framework refuses by itself: a method that a page does not take."""
     assert isinstance(error, HTTPException)
-    if error.status_code == 405:  # noqa: PLR2004  # the only refusal with a header
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = (error.headers or {}).get("Allow", "GET").split(", ")
-        return problem_response(problems.wrong_method(allowed), "")
-    return problem_response(Problem(error.status_code, "HTTP_ERROR", str(error.detail)), "")
+        return problem_response(problems.wrong_method(allowed), new_trace_id())
+    return problem_response(problems.unknown_path(), new_trace_id())
+
+
+async def _no_socket(_: Request) -> Response:
+    """The address of the WebSocket, asked without one."""
+    detail = "this is a WebSocket; /v1/events gives the same over plain HTTP"
+    return problem_response(Problem(426, "UPGRADE_REQUIRED", detail, {"upgrade": "websocket"}), new_trace_id())
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     """What nobody foresaw is said to nobody outside; the log has it."""
     _LOG.error("http_broke", method=request.method, exc_info=error)
-    return problem_response(problems.internal(), "")
+    return problem_response(problems.internal(), new_trace_id())

@@ -3,6 +3,7 @@
 import msgspec
 from starlette.responses import Response
 
+from lobby_common import tracing
 from lobby_gateway import problems
 from lobby_gateway.problems import Problem
 
@@ -20,3 +21,8 @@ def problem_response(problem: Problem, trace_id: str) -> Response:
         headers=dict(problem.headers),
         media_type=problems.CONTENT_TYPE,
     )
+
+
+def new_trace_id() -> str:
+    """Returns a trace id for a refusal that belongs to no trace."""
+    return tracing.trace_id(tracing.new_traceparent(0))

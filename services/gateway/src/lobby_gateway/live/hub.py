@@ -80,12 +80,7 @@ class Hub:
         self.place = NOWHERE
         self.started = asyncio.Event()
         self._started: set[int] = set()
-
-    async def run(self) -> None:
-        """Every stream is heard until this is cancelled."""
-        async with asyncio.TaskGroup() as streams:
-            for producer in range(len(PRODUCERS)):
-                streams.create_task(self._hear(producer))
+        self._is_closed = False
 
     @contextmanager
     def listening(self, principal: Principal) -> Iterator[Listener]:
@@ -103,29 +98,37 @@ class Hub:
                 del self._listeners[principal.workspace_id]
 
     async def close(self) -> None:
-        """Every screen is told to go elsewhere."""
+        """Every screen is told to go elsewhere, and no stream is heard any more."""
+        self._is_closed = True
         for listeners in self._listeners.values():
             for listener in listeners:
                 listener.send_away()
 
-    async def _hear(self, producer: int) -> None:
-        """One stream, from its end at the start; what breaks is begun again where it broke."""
+    async def hear(self, producer: int) -> None:
+        """Hears one stream, from its end at the start, until the hub is closed or this is cancelled.
+
+        What breaks is begun again where it broke. The closed hub is asked for besides the cancellation, because
+        asyncio.wait_for, on which the client is built, loses one that comes together with an answer (bpo-37658).
+        """
         pause = 0.1
-        while True:
+        while not self._is_closed:
             try:
                 start = await self._start(producer)
                 self._has_started(producer)
                 if start is not None:
-                    async with self._streams.read(PRODUCERS[producer], start) as messages:
-                        pause = 0.1
-                        while True:
-                            received = await messages.receive()
-                            if received is not None:
-                                self._take(producer, received)
+                    pause = 0.1
+                    await self._hear_from(producer, start)
             except StreamLost as error:
                 _LOG.info("stream_waits", producer=PRODUCERS[producer], reason=str(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _hear_from(self, producer: int, start: int) -> None:
+        async with self._streams.read(PRODUCERS[producer], start) as messages:
+            while not self._is_closed:
+                received = await messages.receive()
+                if received is not None:
+                    self._take(producer, received)
 
     async def _start(self, producer: int) -> int | None:
         """Returns where to read on, None where there is no stream yet."""

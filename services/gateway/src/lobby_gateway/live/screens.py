@@ -13,12 +13,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from lobby.options.v1.options_pb2 import PERMISSION_VIEW
 from lobby.routing.v1.conversation_service_pb2 import FilterVisibleRequest
 from lobby.routing.v1.conversation_service_pb2_grpc import ConversationServiceStub
-from lobby_common import caller, tracing
+from lobby_common import caller
 from lobby_common.errors import LobbyError
 from lobby_gateway import problems
 from lobby_gateway.domain import Principal
 from lobby_gateway.http.access import Access, Denied, bearer, caller_of
-from lobby_gateway.http.responses import problem_response
+from lobby_gateway.http.responses import new_trace_id, problem_response
 from lobby_gateway.live import place
 from lobby_gateway.live.feed import Ended, Feed, Frame
 from lobby_gateway.live.hub import Hub
@@ -73,6 +73,8 @@ class Screens:
     async def events(self, request: Request) -> Response:
         """Answers with a stream of server-sent events, or says why not."""
         try:
+            if request.method != "GET":
+                raise Denied(problems.wrong_method(["GET"]))
             secret, principal = await self._enter(request)
         except Denied as denied:
             return problem_response(denied.problem, new_trace_id())
@@ -186,8 +188,3 @@ async def _left(receive: Receive) -> None:
     """Returns when the client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def new_trace_id() -> str:
-    """Returns a trace id for a refusal that belongs to no trace."""
-    return tracing.trace_id(tracing.new_traceparent(0))

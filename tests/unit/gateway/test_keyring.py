@@ -1,0 +1,61 @@
+import pytest
+
+from lobby_gateway import domain, entropy
+from lobby_gateway.domain import Principal
+from lobby_gateway.keyring import FRESH_SECONDS, Keyring
+
+
+class Database:
+    def __init__(self) -> None:
+        self.asked = 0
+        self.known = {}
+
+    async def find(self, hashes):
+        self.asked += 1
+        return {each: self.known[each] for each in hashes if each in self.known}
+
+
+@pytest.fixture
+def database():
+    return Database()
+
+
+@pytest.fixture
+def secret(database):
+    secret = entropy.new_secret()
+    database.known[domain.hash_of(secret)] = Principal("w", "k", "owner", "", False)
+    return secret
+
+
+async def test_a_key_is_looked_up_once_in_a_while(database, secret):
+    now = [0.0]
+    keyring = Keyring(database.find, lambda: now[0])
+    for _ in range(3):
+        assert (await keyring.principal(secret)).key_id == "k"
+    assert database.asked == 1
+    now[0] = FRESH_SECONDS
+    await keyring.principal(secret)
+    assert database.asked == 2
+
+
+async def test_a_revoked_key_is_forgotten_soon(database, secret):
+    now = [0.0]
+    keyring = Keyring(database.find, lambda: now[0])
+    await keyring.principal(secret)
+    database.known.clear()
+    now[0] = FRESH_SECONDS
+    assert FRESH_SECONDS < 5
+    assert await keyring.principal(secret) is None
+
+
+async def test_a_key_revoked_here_is_forgotten_at_once(database, secret):
+    keyring = Keyring(database.find)
+    await keyring.principal(secret)
+    database.known.clear()
+    keyring.forget("k")
+    assert await keyring.principal(secret) is None
+
+
+async def test_a_text_that_is_no_key_costs_no_question(database):
+    assert await Keyring(database.find).principal("lobby_guess") is None
+    assert database.asked == 0

@@ -1,0 +1,187 @@
+import pytest
+
+from lobby.connectors.v1.events_pb2 import AccountStateChanged, MessageReceived
+from lobby.events.v1.batch_pb2 import Batch, Event
+from lobby.identity.v1.events_pb2 import ContactGroup, ContactMerged
+from lobby.routing.v1.events_pb2 import ConversationAssigned, ConversationOpened, ConversationRef
+from lobby_gateway.domain import Principal
+from lobby_gateway.live import items, place
+from lobby_gateway.live.feed import GOING_AWAY, TOO_SLOW, Ended, Feed
+from lobby_gateway.live.hub import Hub
+from lobby_gateway.live.owners import Owners, heard_in, may_hear
+from lobby_gateway.live.place import NOWHERE, Head
+from lobby_gateway.live.streams import Extent
+
+
+def event(payload) -> Event:
+    return Event(type=payload.DESCRIPTOR.full_name, workspace_id="w", payload=payload.SerializeToString())
+
+
+def batch(*payloads) -> Batch:
+    found = Batch()
+    segment = found.segments.add(lane=0, first=7, count=len(payloads))
+    segment.events.extend(map(event, payloads))
+    return found
+
+
+def reference(conversation_id: str = "conv") -> ConversationRef:
+    return ConversationRef(conversation_id=conversation_id, account_id="a", chat="c", contact_id="p")
+
+
+def hear(owners: Owners, *payloads):
+    return [heard for _, heard in heard_in(batch(*payloads), owners, lambda *_: True)]
+
+
+def test_an_item_names_what_changed_and_holds_no_text():
+    item = items.item_of(3, event(MessageReceived(message_id="m", account_id="a", text="secret", display_name="Ana")))
+    text = item.json("id-1")
+    assert '"message_id":"m"' in text
+    assert "secret" not in text
+    assert "Ana" not in text
+    assert "contact_id" not in text
+
+
+def test_an_item_of_a_conversation_names_all_that_it_is_about():
+    item = items.item_of(1, event(ConversationAssigned(conversation=reference(), agent_id="g", message_id="m")))
+    assert item.type == "conversation_assigned"
+    assert item.ids == {
+        "conversation_id": "conv",
+        "message_id": "m",
+        "contact_id": "p",
+        "account_id": "a",
+        "agent_id": "g",
+    }
+
+
+def test_a_merge_names_the_person_after_it():
+    item = items.item_of(1, event(ContactMerged(merge_id="x", group=ContactGroup(contact_id="p"))))
+    assert item.ids["contact_id"] == "p"
+
+
+@pytest.mark.parametrize(
+    "strange", [Event(type="lobby.future.v1.Thing"), Event(type="lobby.connectors.v1.MessageReceived", payload=b"\xff")]
+)
+def test_an_event_that_this_gateway_does_not_know_is_passed_over(strange):
+    assert items.item_of(1, strange) is None
+
+
+def test_types_are_the_events_in_snake_case():
+    assert {"message_received", "message_identified", "conversation_assigned", "count_changed", "resync"} <= set(
+        items.types()
+    )
+    assert "conversation_ref" not in items.types()
+
+
+def test_an_agent_hears_of_the_pool_and_of_his_own():
+    owners = Owners()
+    for agent, hears in (("", True), ("me", True), ("other", False)):
+        (heard,) = hear(owners, ConversationAssigned(conversation=reference(f"conv-{agent}"), agent_id=agent))
+        assert may_hear("me", heard) is hears
+
+
+def test_a_new_conversation_that_goes_to_another_at_once_is_not_heard():
+    opened, assigned = hear(
+        Owners(),
+        ConversationOpened(conversation=reference()),
+        ConversationAssigned(conversation=reference(), agent_id="other"),
+    )
+    assert may_hear("me", opened) is False
+    assert may_hear("me", assigned) is False
+
+
+def test_an_agent_hears_that_a_conversation_left_his_screen():
+    owners = Owners()
+    hear(owners, ConversationAssigned(conversation=reference(), agent_id="me"))
+    (left,) = hear(owners, ConversationAssigned(conversation=reference(), agent_id="other"))
+    assert may_hear("me", left) is True
+    (later,) = hear(owners, MessageReceived(message_id="m", account_id="a", chat="c"))
+    assert later.item.ids["conversation_id"] == "conv"
+    assert may_hear("me", later) is False
+
+
+def test_what_events_did_not_tell_only_routing_knows():
+    (heard,) = hear(Owners(), MessageReceived(message_id="m", account_id="a", chat="c"))
+    assert may_hear("me", heard) is None
+
+
+def test_what_belongs_to_nobody_is_for_everybody():
+    (heard,) = hear(Owners(), AccountStateChanged(account_id="a"))
+    assert may_hear("me", heard) is True
+
+
+def test_old_conversations_are_forgotten():
+    owners = Owners(most=2)
+    for number in range(3):
+        hear(owners, ConversationAssigned(conversation=reference(str(number)), agent_id="me"))
+    assert [owners.owner(str(number)) for number in range(3)] == [None, "me", "me"]
+
+
+def test_a_place_moves_on_in_one_stream_only():
+    at = NOWHERE.at(2, Head(5, 10)).after(2, 12, 3)
+    assert at.heads[2].sequence == 11
+    assert (at.producer, at.shown) == (2, 3)
+    assert at.past(2, 12).heads[2].sequence == 12
+    assert at.past(2, 12).shown == 0
+
+
+@pytest.mark.parametrize("text", ["", "x", "AAAA", "é", "=", "AQ", "A" * 200, "../..", place.encode(NOWHERE) + "AA"])
+def test_a_text_that_is_no_id_is_no_place(text):
+    assert place.decode(text) is None
+
+
+def test_where_to_read_on():
+    extent = Extent(epoch=9, first=5, last=20)
+    assert extent.next_after(Head(9, 10)) == 11
+    assert extent.next_after(Head(9, 4)) == 5
+    assert extent.next_after(Head(9, 20)) == 21
+    assert extent.next_after(Head(9, 3)) is None
+    assert extent.next_after(Head(9, 21)) is None
+    assert extent.next_after(Head(8, 10)) is None
+    assert extent.next_after(Head(0, 0)) is None
+    assert Extent(epoch=9, first=1, last=3).next_after(Head(0, 0)) == 1
+
+
+class Gate:
+    """Lets everything pass."""
+
+    async def still_holds(self, secret, principal) -> bool:
+        return True
+
+    async def is_visible(self, principal, item) -> bool:
+        return True
+
+
+def listening(hub: Hub, role: str = "owner"):
+    return hub.listening(Principal("w", "k", role, "me" if role == "agent" else "", False))
+
+
+async def test_a_screen_that_reads_too_slowly_is_cut_off():
+    hub = Hub(None, queue=2)
+    with listening(hub) as listener:
+        for heard in hear(Owners(), *[MessageReceived(message_id=str(number)) for number in range(3)]):
+            listener.offer(heard, NOWHERE)
+        assert listener.is_cut_off
+        with pytest.raises(Ended) as ended:
+            await anext(Feed(hub, None, Gate()).frames(listener, "", ""))
+        assert ended.value.code == TOO_SLOW
+
+
+async def test_a_stopping_gateway_sends_its_screens_away_after_what_is_queued():
+    hub = Hub(None, queue=5)
+    with listening(hub) as listener:
+        (heard,) = hear(Owners(), MessageReceived(message_id="m"))
+        listener.offer(heard, NOWHERE)
+        await hub.close()
+        frames = Feed(hub, None, Gate()).frames(listener, "", "")
+        assert (await anext(frames)).item.ids["message_id"] == "m"
+        with pytest.raises(Ended) as ended:
+            await anext(frames)
+        assert ended.value.code == GOING_AWAY
+
+
+async def test_an_agents_screen_is_not_offered_what_belongs_to_others():
+    hub = Hub(None, queue=5)
+    with listening(hub, "agent") as listener:
+        for heard in hear(Owners(), ConversationAssigned(conversation=reference(), agent_id="other")):
+            listener.offer(heard, NOWHERE)
+        assert listener.hints.empty()
