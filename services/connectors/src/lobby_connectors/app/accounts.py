@@ -3,7 +3,7 @@
 import dataclasses
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from lobby_common import caller, pages
 from lobby_common.errors import Invalid, NotFound
@@ -52,7 +52,10 @@ class Accounts:
         api_base_url: str,
         settings: Mapping[str, str],
     ) -> Account:
-        """The account is connected. Raises Invalid PLATFORM_NOT_SUPPORTED, MISSING_CREDENTIAL, API_BASE_URL_REFUSED."""
+        """The account is connected.
+
+        Raises Invalid PLATFORM_NOT_SUPPORTED, MISSING_CREDENTIAL, BAD_CREDENTIAL, API_BASE_URL_REFUSED.
+        """
         known = PLATFORMS.get(platform)
         if known is None:
             raise Invalid("PLATFORM_NOT_SUPPORTED", f"{platform or 'this platform'} cannot be connected yet")
@@ -165,6 +168,9 @@ def _state(account: Account, changes: Changes) -> tuple[State, str]:
 
 def _checked(platform: Platform, credentials: Mapping[str, str]) -> dict[str, str]:
     given = {name: value.strip() for name, value in _clean_all(credentials).items()}
+    for name, value in given.items():
+        if not value.isprintable():
+            raise Invalid("BAD_CREDENTIAL", f"the credential {name} holds a character that no credential has")
     for name in platform.required_credentials:
         if not given.get(name):
             raise Invalid("MISSING_CREDENTIAL", f"{platform.name} needs the credential {name}")
@@ -186,10 +192,16 @@ def _after(token: str) -> tuple[datetime, str] | None:
     values = pages.decode(token, 2)
     if values is None:
         return None
-    try:
-        at = datetime.fromisoformat(str(values[0]))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None or not is_id(str(values[1])):
+    at = read_time(values[0])
+    if at is None or not is_id(str(values[1])):
         raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
     return at, str(values[1])
+
+
+def read_time(value: object) -> datetime | None:
+    """Returns the UTC time of a page token's value, None where it is none."""
+    try:
+        at = datetime.fromisoformat(str(value))
+        return at.astimezone(UTC) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):  # an offset can lead out of the years that there are
+        return None

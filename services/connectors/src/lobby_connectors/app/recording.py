@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from operator import itemgetter
 from typing import Protocol
 
 from msgspec import Struct
@@ -105,8 +106,9 @@ class _Recording:
                 elif isinstance(item, Arrival | IdentifierChange):
                     self._ids[id(said)] = fact_id(account.account_id, item)
                     marks.append((self._ids[id(said)], account.account_id))
-        self._new = await store.insert(self._tx.conn, rows)
-        self._told = await store.insert_told(self._tx.conn, marks)
+        # In one order everywhere: transactions with the same messages wait for each other and never in a circle.
+        self._new = await store.insert(self._tx.conn, sorted(rows, key=itemgetter(0)))
+        self._told = await store.insert_told(self._tx.conn, sorted(marks))
         if again:
             known = [row[0] for row in rows if row[0] not in self._new]
             self._again = await store.find_own(self._tx.conn, known, self._readings[0].webhook.webhook_id)
