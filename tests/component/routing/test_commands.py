@@ -167,6 +167,14 @@ async def test_a_lease_keeps_others_from_releasing_and_closing(routing, pooled):
                 await call
 
 
+async def test_nobody_who_does_not_exist_commands(routing, pooled):
+    with routing.as_owner():
+        for nobody in ("nobody", "+/=-", "x" * 300, ids.new_id()):
+            for call in (routing.claim, routing.release, routing.close, routing.reopen):
+                with pytest.raises(NotFound, match="AGENT_NOT_FOUND"):
+                    await call(WA, "a", nobody)
+
+
 async def test_a_transfer_needs_one_target_that_exists(routing, pooled):
     agent = await routing.agent("away")
     with routing.as_owner():

@@ -81,6 +81,13 @@ def test_a_token_that_nobody_gave_is_refused(token):
         pages.decode(token, 9)
 
 
+def test_a_tokens_time_is_a_time_of_our_years_in_utc_or_none():
+    at = datetime(2026, 11, 22, 3, tzinfo=UTC)
+    assert pages.read_time(at.isoformat()) == pages.read_time("2026-11-22T04:00:00+01:00") == at
+    for none in ("", "x", 5, None, "2026-11-22T03:00:00", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"):
+        assert pages.read_time(none) is None
+
+
 def test_pages_are_fifty_by_default_and_two_hundred_at_most():
     assert [pages.size(wanted) for wanted in (0, 7, 200, 1000)] == [50, 7, 200, 200]
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from lobby_common.errors import Invalid
@@ -35,3 +36,12 @@ def decode(token: str, count: int) -> tuple[Any, ...] | None:
     if not scalars or len(values) != count or any("\x00" in v for v in values if isinstance(v, str)):
         raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
     return tuple(values)
+
+
+def read_time(value: Any) -> datetime | None:
+    """Returns the time, in UTC, that a token's value says; None where it says none."""
+    try:
+        at = datetime.fromisoformat(str(value))
+        return None if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):  # an offset can lead out of the years that there are
+        return None

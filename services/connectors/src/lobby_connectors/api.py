@@ -19,7 +19,7 @@ from lobby_common.events import EventLog
 from lobby_common.ids import derive_id, is_id
 from lobby_common.requests import answer_once
 from lobby_common.times import from_proto, to_proto, utc_now
-from lobby_connectors.app.accounts import Accounts, Changes, read_time
+from lobby_connectors.app.accounts import Accounts, Changes
 from lobby_connectors.app.ingest import Ingest, Outcome, Post
 from lobby_connectors.app.normalise import Normaliser, Quarantined
 from lobby_connectors.app.sends import Draft, Sends
@@ -335,7 +335,7 @@ def _point(token: str) -> tuple[datetime, datetime, str]:
     values = pages.decode(token, 3)
     if values is None:
         return _BEGINNING, _BEGINNING, _FIRST
-    occurred, received, last = read_time(values[0]), read_time(values[1]), str(values[2])
+    occurred, received, last = pages.read_time(values[0]), pages.read_time(values[1]), str(values[2])
     if occurred is None or received is None or not is_id(last):
         raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
     return occurred, received, last

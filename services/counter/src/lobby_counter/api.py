@@ -143,10 +143,7 @@ def _after(token: str) -> tuple[datetime, str] | None:
     values = pages.decode(token, 2)
     if values is None:
         return None
-    try:
-        at = datetime.fromisoformat(str(values[0])).astimezone(UTC)
-    except (ValueError, OverflowError):
-        at = None
+    at = pages.read_time(values[0])
     if at is None or not is_id(str(values[1])):
         raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
     return at, str(values[1])

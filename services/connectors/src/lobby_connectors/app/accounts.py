@@ -3,7 +3,7 @@
 import dataclasses
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from lobby_common import caller, pages
 from lobby_common.errors import Invalid, NotFound
@@ -192,16 +192,7 @@ def _after(token: str) -> tuple[datetime, str] | None:
     values = pages.decode(token, 2)
     if values is None:
         return None
-    at = read_time(values[0])
+    at = pages.read_time(values[0])
     if at is None or not is_id(str(values[1])):
         raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
     return at, str(values[1])
-
-
-def read_time(value: object) -> datetime | None:
-    """Returns the UTC time of a page token's value, None where it is none."""
-    try:
-        at = datetime.fromisoformat(str(value))
-        return at.astimezone(UTC) if at.tzinfo is not None else None
-    except (ValueError, OverflowError):  # an offset can lead out of the years that there are
-        return None

@@ -106,11 +106,8 @@ def _position(token: str) -> tuple[datetime, str] | None:
     if values is None:
         return None
     at, key_id = values
-    try:
-        position = datetime.fromisoformat(str(at))
-    except ValueError:
-        position = None
-    if position is None or position.tzinfo is None or not is_id(str(key_id)):
+    position = pages.read_time(at)
+    if position is None or not is_id(str(key_id)):
         raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
     return position, str(key_id)
 

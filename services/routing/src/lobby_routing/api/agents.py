@@ -103,10 +103,7 @@ def _after(token: str) -> tuple[datetime, str] | None:
     if values is None:
         return None
     created, agent_id = values
-    try:
-        at = datetime.fromisoformat(str(created))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None or not is_id(str(agent_id)):
+    at = pages.read_time(created)
+    if at is None or not is_id(str(agent_id)):
         raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
     return at, str(agent_id)

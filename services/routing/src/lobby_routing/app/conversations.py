@@ -48,6 +48,7 @@ async def release(tx: Tx, caller: Caller, conversation_id: str, agent_id: str, c
     floor = await access.enter(tx, caller, conversation_id)
     conversation = floor.conversations[conversation_id]
     access.must_see(caller, conversation)
+    access.must_exist(floor, caller, agent_id)
     access.must_not_be_leased(conversation, agent_id, floor.now)
     floor.release(conversation_id, "given back", cause)
     await access.leave(tx, floor)
