@@ -13,7 +13,7 @@ REQUESTS = Histogram(
     registry=REGISTRY,
     buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-_WEBHOOKS = Counter("lobby_webhooks", "Webhooks answered, by verdict.", ["verdict"], registry=REGISTRY)
+_WEBHOOKS = Counter("lobby_webhooks_answered", "Webhooks answered, by verdict.", ["verdict"], registry=REGISTRY)
 WEBHOOKS: Mapping[str, Counter] = {
     verdict: _WEBHOOKS.labels(verdict)
     for verdict in ("accepted", "bad_signature", "unknown_account", "unavailable", "unspecified")
