@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import aiohttp
 
 from lobby_common.ids import new_id
+from tests import platforms
+from tests.platforms import Channel
 
 T = TypeVar("T")
 
@@ -88,6 +90,10 @@ class Lobby:
 
     async def account(self, platform: str, **settings: str) -> str:
         """Returns the id of a new account that the sandbox plays."""
+        return (await self.channel(platform, **settings)).account_id
+
+    async def channel(self, platform: str, **settings: str) -> Channel:
+        """Returns a new account that the sandbox plays, with what its platform knows of it."""
         unique = new_id().replace("-", "")
         number = str(int(unique[:15], 16))[:13]
         credentials = {name: value.format(id=unique, number=number) for name, value in CREDENTIALS[platform].items()}
@@ -105,7 +111,27 @@ class Lobby:
             "credentials": credentials,
         }
         await self.sandbox(f"/{platform}/accounts", registered)
-        return str(account["account_id"])
+        return Channel(platform, account["account_id"], credentials)
+
+    async def webhook(self, channel: Channel, body: Any, headers: Any = None) -> Answer:
+        """Posts what the platform says, signed; JSON unless it is bytes. Returns the answer, whatever it is."""
+        data = platforms.dump(body)
+        signed = platforms.signature(channel.platform, channel.credentials, data) if headers is None else headers
+        url = f"{self.url}/webhooks/{channel.platform}/{channel.account_id}"
+        async with self._session.post(url, data=data, headers=signed) as answer:
+            text = await answer.text(errors="replace")
+            is_json = "json" in answer.headers.get("Content-Type", "")
+            return Answer(answer.status, json.loads(text) if is_json else text, answer.headers)
+
+    async def accepted(self, channel: Channel, *bodies: Any) -> None:
+        """Each was posted in order and answered 200."""
+        for body in bodies:
+            answer = await self.webhook(channel, body)
+            assert answer.status == 200, (answer.status, answer.body)
+
+    async def quarantine(self, account_id: str) -> list[Any]:
+        """Returns what is in quarantine of an account, newest first."""
+        return list((await self.get("/v1/quarantine", account_id=account_id))["items"])
 
     async def agent(self, name: str = "Ana", languages: tuple[str, ...] = ("en",), **more: Any) -> str:
         """Returns the id of a new agent who is online."""
