@@ -157,8 +157,7 @@ async def test_a_second_owner_with_old_positions_cannot_apply(world):
         await heard_exactly(world, names(50))
         with pytest.raises(asyncpg.PostgresError, match="position_moved"):
             await listener.pool.execute(
-                "SELECT move_positions(0, '{connectors}', '{0}', '{0}', '{9}', '{1}',"
-                " '{}', '{}', '{}', '{}', '{}', '{}')"
+                "SELECT move_positions(0, '{connectors}', '{0}', '{77}', '{99}', '{1}', '{}', '{}')"
             )
 
 

@@ -328,24 +328,23 @@ class Consumer:
     async def _move(self, tx: Tx, runs: Sequence[Run], applied: dict[str, dict[int, int]]) -> None:
         news: dict[tuple[str, int], tuple[int, int]] = {}
         cursors: dict[str, int] = {}
-        ranges = [run for run in runs if run.events]
         for run in runs:
             if run.events:
                 news[run.producer, run.lane] = (run.first + len(run.events) - 1, run.batch_id)
             elif run.sequence is not None:
                 cursors[run.producer] = run.sequence
+        producers = [producer for producer, _ in news]
+        lanes = [lane for _, lane in news]
+        olds = [applied[producer].get(lane, 0) for producer, lane in news]
+        positions = [position for position, _ in news.values()]
         await tx.conn.execute(
             QUERIES["move_positions"],
             0,
-            [producer for producer, _ in news],
-            [lane for _, lane in news],
-            [applied[producer].get(lane, 0) for producer, lane in news],
-            [position for position, _ in news.values()],
+            producers,
+            lanes,
+            olds,
+            positions,
             [batch_id for _, batch_id in news.values()],
-            [run.producer for run in ranges],
-            [run.lane for run in ranges],
-            [run.first for run in ranges],
-            [len(run.events) for run in ranges],
             list(cursors),
             list(cursors.values()),
         )

@@ -124,8 +124,9 @@ class EventLog:
         assert drawn is not None
         firsts = dict(zip(counts, drawn["firsts"], strict=True))
         batches = packing.fill(self.service, chunked, drawn["batch_ids"], firsts, drawn["at"])
-        await tx.conn.execute(QUERIES["insert_batches"], *_columns(batches))
-        return [_stored(batch) for batch in batches]
+        stored = [_stored(batch) for batch in batches]
+        await tx.conn.execute(QUERIES["insert_batches"], *_columns(batches, stored))
+        return stored
 
     async def read(self, after: int, lanes: Sequence[int], limit: int, *, largest: int) -> list[bytes]:
         """Returns batches with a greater id than `after` that touch the lanes (none means all), oldest first.
@@ -179,14 +180,16 @@ def _stored(batch: Batch) -> StoredBatch:
     )
 
 
-def _columns(batches: Sequence[Batch]) -> tuple[list[int], list[str], list[str], list[str], list[bytes]]:
+def _columns(
+    batches: Sequence[Batch], stored: Sequence[StoredBatch]
+) -> tuple[list[int], list[str], list[str], list[str], list[bytes]]:
     """PostgreSQL has no arrays of arrays of unequal length: lanes, firsts and counts travel as array literals."""
     return (
         [batch.batch_id for batch in batches],
         [_literal([segment.lane for segment in batch.segments]) for batch in batches],
         [_literal([segment.first for segment in batch.segments]) for batch in batches],
         [_literal([segment.count for segment in batch.segments]) for batch in batches],
-        [batch.SerializeToString() for batch in batches],
+        [each.data for each in stored],
     )
 
 

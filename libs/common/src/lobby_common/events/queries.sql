@@ -74,8 +74,7 @@ WHERE producer = $1;
 
 -- name: move_positions
 -- Positions old to new, range rows, cursors; raises LB001 where another owner moved them.
-SELECT move_positions($1, $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[],
-    $7::text[], $8::int[], $9::bigint[], $10::int[], $11::text[], $12::bigint[]);
+SELECT move_positions($1, $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[]);
 
 -- name: insert_quarantine
 -- An event that could not be applied.

@@ -48,7 +48,7 @@ CREATE TABLE stream_cursor (
     stream_sequence bigint NOT NULL
 ) WITH (fillfactor = 50);
 
--- one row per segment applied: the evidence
+-- one row per lane and transaction, the runs of a lane joined: the evidence
 CREATE TABLE applied_range (
     producer text NOT NULL,
     lane int NOT NULL,
@@ -85,35 +85,30 @@ CREATE INDEX request_answer_create_time ON request_answer (create_time);
 CREATE FUNCTION draw_positions(lanes int[], counts int[], batches int, OUT firsts bigint[], OUT batch_ids bigint[])
 LANGUAGE plpgsql AS $$
 DECLARE
-    i int;
-    last bigint;
     seq regclass := to_regclass('event_batch_id');
 BEGIN
-    firsts := '{}';
-    batch_ids := '{}';
-    FOR i IN 1 .. cardinality(lanes) LOOP
-        UPDATE lane SET position = position + counts[i] WHERE lane = lanes[i] RETURNING position INTO STRICT last;
-        firsts := firsts || (last - counts[i] + 1);
-    END LOOP;
-    FOR i IN 1 .. batches LOOP
-        batch_ids := batch_ids || nextval(seq);
-    END LOOP;
+    PERFORM FROM lane AS l WHERE l.lane = ANY (lanes) ORDER BY l.lane FOR NO KEY UPDATE;
+    WITH drawn AS (
+        UPDATE lane AS l
+        SET position = l.position + t.count
+        FROM unnest(lanes, counts) AS t (lane, count)
+        WHERE l.lane = t.lane
+        RETURNING l.lane, l.position - t.count + 1 AS first
+    )
+    SELECT array_agg(d.first ORDER BY d.lane) INTO firsts FROM drawn AS d;
+    batch_ids := ARRAY (SELECT nextval(seq) FROM generate_series(1, batches));
 END $$;
 
--- Moves positions old to new, leaves a range row per segment, and remembers the streams' sequences.
+-- Moves positions old to new, leaves a range row per lane, and remembers the streams' sequences.
 -- Raises position_moved where another owner was here: the whole transaction falls.
 CREATE FUNCTION move_positions(
     owner_epoch bigint,
     producers text[], lanes int[], olds bigint[], news bigint[], batch_ids bigint[],
-    range_producers text[], range_lanes int[], range_firsts bigint[], range_counts int[],
     cursor_producers text[], cursor_sequences bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     moved int;
 BEGIN
-    PERFORM 1 FROM consumer_position AS c
-    JOIN unnest(producers, lanes) AS t (producer, lane) USING (producer, lane)
-    ORDER BY c.producer, c.lane FOR NO KEY UPDATE OF c;
     UPDATE consumer_position AS c
     SET position = t.new, batch_id = t.batch_id
     FROM unnest(producers, lanes, olds, news, batch_ids) AS t (producer, lane, old, new, batch_id)
@@ -123,7 +118,8 @@ BEGIN
         RAISE EXCEPTION 'position_moved: % of % lanes', moved, cardinality(producers) USING ERRCODE = 'LB001';
     END IF;
     INSERT INTO applied_range (producer, lane, first, count)
-    SELECT * FROM unnest(range_producers, range_lanes, range_firsts, range_counts);
+    SELECT t.producer, t.lane, t.old + 1, t.new - t.old
+    FROM unnest(producers, lanes, olds, news) AS t (producer, lane, old, new);
     INSERT INTO stream_cursor AS s (producer, stream_sequence)
     SELECT * FROM unnest(cursor_producers, cursor_sequences)
     ON CONFLICT (producer) DO UPDATE SET stream_sequence = excluded.stream_sequence;

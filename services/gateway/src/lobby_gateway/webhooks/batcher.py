@@ -19,8 +19,8 @@ Ingest = Callable[[Sequence[Webhook]], Awaitable[Sequence[int]]]
 class Limits:
     """What one call and the queue before it may hold."""
 
-    calls: int = 2
-    """Calls in flight at once."""
+    calls: int = 1
+    """Calls in flight at once. Two would only wait for each other's lanes in the database, with smaller batches."""
     batch_count: int = 200
     batch_bytes: int = 2 * 1024 * 1024
     """A larger webhook goes alone."""

@@ -1,7 +1,6 @@
 """LINE Messaging API: the platform's side of the interface."""
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -49,7 +48,7 @@ class Line:
 
     def verify(self, credentials: Mapping[str, str], body: bytes, signature: str) -> bool:
         """Returns whether the header is the HMAC-SHA256 of the raw body under the channel secret."""
-        digest = hmac.new(credentials["channel_secret"].encode(), body, hashlib.sha256).digest()
+        digest = hmac.digest(credentials["channel_secret"].encode(), body, "sha256")
         return hmac.compare_digest(base64.b64encode(digest), signature.strip().encode())
 
     def parse(self, body: bytes, user_scope: str) -> Parsed:

@@ -1,6 +1,5 @@
 """WhatsApp Cloud API: the platform's side of the interface."""
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 
@@ -38,7 +37,7 @@ class WhatsApp:
 
     def verify(self, credentials: Mapping[str, str], body: bytes, signature: str) -> bool:
         """Returns whether the header is the HMAC-SHA256 of the raw body under the app secret."""
-        digest = hmac.new(credentials["app_secret"].encode(), body, hashlib.sha256).hexdigest()
+        digest = hmac.digest(credentials["app_secret"].encode(), body, "sha256").hex()
         return hmac.compare_digest(f"sha256={digest}".encode(), signature.strip().encode())
 
     def parse(self, body: bytes, user_scope: str) -> Parsed:
