@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from lobby_common.health import Readiness
 from lobby_common.log import get_logger
 from lobby_gateway import problems
-from lobby_gateway.http import pages
+from lobby_gateway.http import pages, unread
 from lobby_gateway.http.responses import new_trace_id, problem_response
 from lobby_gateway.http.rest import Rest
 from lobby_gateway.live.screens import Screens
@@ -25,19 +25,21 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 def application(webhooks: ASGIApp, rest: Rest, screens: Screens, readiness: Readiness) -> ASGIApp:
     """Returns the application. Webhooks go past everything else: it would cost them more than they do."""
-    others = Starlette(
-        routes=[
-            Route("/healthz", pages.healthz),
-            Route("/readyz", pages.Ready(readiness).__call__),
-            Route("/metrics", pages.expose),
-            Route("/openapi.json", pages.openapi),
-            Route("/docs", pages.docs),
-            Route("/v1/events", screens.events, methods=_METHODS),
-            Route("/v1/live", _no_socket, methods=_METHODS),
-            WebSocketRoute("/v1/live", screens.live),
-            Route("/v1/{path:path}", rest.__call__, methods=_METHODS),
-        ],
-        exception_handlers={HTTPException: _refused, Exception: _failed},
+    others = unread.answered_when_read(
+        Starlette(
+            routes=[
+                Route("/healthz", pages.healthz),
+                Route("/readyz", pages.Ready(readiness).__call__),
+                Route("/metrics", pages.expose),
+                Route("/openapi.json", pages.openapi),
+                Route("/docs", pages.docs),
+                Route("/v1/events", screens.events, methods=_METHODS),
+                Route("/v1/live", _no_socket, methods=_METHODS),
+                WebSocketRoute("/v1/live", screens.live),
+                Route("/v1/{path:path}", rest.__call__, methods=_METHODS),
+            ],
+            exception_handlers={HTTPException: _refused, Exception: _failed},
+        )
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

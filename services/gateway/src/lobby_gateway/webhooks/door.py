@@ -15,6 +15,7 @@ from lobby_common.errors import LobbyError
 from lobby_common.ids import is_id, new_id
 from lobby_common.times import to_proto, utc_now
 from lobby_gateway import metrics, problems
+from lobby_gateway.http import unread
 from lobby_gateway.problems import Problem
 from lobby_gateway.roles import EVERYTHING
 from lobby_gateway.transcode.decode import parse_query
@@ -71,12 +72,14 @@ class Door:
         """Answers one request."""
         platform, _, account_id = scope["path"][len(PREFIX) :].partition("/")
         if platform not in HEADERS or not is_id(account_id):
+            await unread.drop(receive)
             await _refuse(send, _UNKNOWN)
         elif scope["method"] == "POST":
             await self._post(platform, account_id, scope, receive, send)
         elif scope["method"] == "GET":
             await self._get(platform, account_id, scope, send)
         else:
+            await unread.drop(receive)
             await _refuse(send, problems.wrong_method(["GET", "POST"]))
 
     async def _post(self, platform: str, account_id: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -150,6 +153,9 @@ async def _read_on(receive: Receive, start: bytes) -> bytes:
         chunks.append(message.get("body", b""))
         total += len(chunks[-1])
         if total > LARGEST_BODY:
+            chunks.clear()
+            if message.get("more_body"):
+                await unread.drop(receive)
             raise Unfinished(problems.too_large(LARGEST_BODY))
         if not message.get("more_body"):
             return b"".join(chunks)
