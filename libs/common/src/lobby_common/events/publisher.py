@@ -1,6 +1,7 @@
 """Publishes committed batches in order: from memory after the commit, from the table at start and after errors."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,8 @@ _WINDOW = 16
 """Batches on their way to the broker at once."""
 _CHECK_SECONDS = 2.0
 """How often an idle publisher looks for what was committed and not offered."""
+_SAVE_SECONDS = 1.0
+"""How often the published marks are saved: what was published since is published again after a crash."""
 _ACK_SECONDS = 10.0
 _PAGE = 50
 
@@ -114,13 +117,15 @@ class Publisher:
             await self._js.update_stream(config)
 
     async def _publish_offered(self) -> None:
+        saved = time.monotonic()
         while not self._overflowed:
-            if not self._queue:
+            if time.monotonic() - saved > _SAVE_SECONDS:
                 await self._save_marks()
-                if not await self._wait_for_work() and await self._lanes_behind():
-                    return
-                continue
-            await self._publish(self._take())
+                saved = time.monotonic()
+            if self._queue:
+                await self._publish(self._take())
+            elif not await self._wait_for_work() and await self._lanes_behind():
+                return
         self._overflowed = False
 
     async def _wait_for_work(self) -> bool:
