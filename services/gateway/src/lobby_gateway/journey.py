@@ -30,12 +30,17 @@ class Journey:
 
     steps: list[JourneyStep] = field(default_factory=list)
     traceparent: str = ""
+    _told: set[tuple[str, str, int, int, str]] = field(default_factory=set)
     _asked: set[tuple[str, str]] = field(default_factory=set)
     _found: dict[str, EventRef] = field(default_factory=dict)
 
     def learn(self, answer: ListStepsResponse) -> None:
-        """What a service said is part of the journey."""
-        self.steps.extend(answer.steps)
+        """What a service said is part of the journey; a step that several events lead to is shown once."""
+        for step in answer.steps:
+            what = (step.service, step.step, step.time.seconds, step.time.nanos, step.detail)
+            if what not in self._told:
+                self._told.add(what)
+                self.steps.append(step)
         self.traceparent = self.traceparent or answer.traceparent
         for ref in answer.produced:
             self._found.setdefault(ref.event_id, ref)
