@@ -272,6 +272,17 @@ async def test_pages_of_entries_go_on_where_the_last_one_ended(counter, story):
         await counter.page(page_token="WyJhIiwiYiJd")
 
 
+async def test_entries_of_one_second_are_listed_in_the_order_in_which_they_are_judged(counter, story):
+    for number in range(8):
+        await counter.hear(story.says(f"U{number}", "WA1", at("10:00")), story.says(f"U{number}", "WA2", at("10:00")))
+    listed = await counter.entries()
+    assert [entry.event_id for entry in listed] == sorted(entry.event_id for entry in listed)
+    known = set()
+    for entry in listed:
+        assert entry.verdict == (pb.VERDICT_REPEAT if entry.contact_id in known else pb.VERDICT_NEW)
+        known.add(entry.contact_id)
+
+
 async def test_entries_can_be_filtered_by_verdict(counter, story):
     await counter.hear(story.says("A", "WA1", at("10:00")), story.says("A", "WA2", at("10:01")))
     (repeat,) = await counter.entries(verdict=pb.VERDICT_REPEAT)

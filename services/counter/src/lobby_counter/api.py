@@ -74,7 +74,7 @@ class CountApi(CountServiceServicer):
         token = ""
         if len(found) > size:
             last = found[size - 1]
-            token = pages.encode(last.occurred_time.isoformat(), last.entry_id)
+            token = pages.encode(last.occurred_time.isoformat(), last.event_id)
         return pb.ListEntriesResponse(entries=map(_entry, found[:size]), next_page_token=token)
 
     async def _period(self, request: pb.GetCountsRequest, workspace_id: str) -> Period | None:

@@ -63,7 +63,7 @@ class Page:
 
 
 async def read(pool: asyncpg.Pool, page: Page) -> list[ListedEntry]:
-    """Returns up to `size` entries, oldest first."""
+    """Returns up to `size` entries by (occurred time, event id), the order in which they are judged."""
     after_time, after_id = page.after or (None, None)
     only = page.only
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):

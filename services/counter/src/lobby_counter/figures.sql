@@ -203,7 +203,7 @@ FROM figure
 GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
 
 -- name: list_entries
--- A page of entries with their present verdict and person, oldest first.
+-- A page of entries with their present verdict and person, in the order in which they are judged.
 SELECT
     e.entry_id::text, e.event_id::text, e.message_id::text, u.contact_id::text, e.account_id::text, e.platform,
     e.agent_id::text, e.campaign_id, e.language, e.country, e.occurred_time, e.received_time, v.judged_time, v.verdict,
@@ -218,8 +218,8 @@ WHERE e.workspace_id = $1
     AND ($5::smallint IS NULL OR e.platform = $5)
     AND ($6::uuid IS NULL OR e.agent_id = $6)
     AND ($7::text IS NULL OR v.verdict = $7)
-    AND ($8::timestamptz IS NULL OR (e.occurred_time, e.entry_id) > ($8, $9::uuid))
-ORDER BY e.occurred_time, e.entry_id
+    AND ($8::timestamptz IS NULL OR (e.occurred_time, e.event_id) > ($8, $9::uuid))
+ORDER BY e.occurred_time, e.event_id
 LIMIT $10
 
 -- name: list_corrections

@@ -76,7 +76,7 @@ CREATE TABLE entry (
     -- Channel user first: all entries of a person are found by it.
     CONSTRAINT entry_place UNIQUE (channel_user_id, account_id)
 );
-CREATE INDEX entry_time ON entry (workspace_id, occurred_time, entry_id);
+CREATE INDEX entry_time ON entry (workspace_id, occurred_time, event_id);
 
 -- What an entry counts as at a counter: first as it was judged first, then as it is now.
 CREATE TABLE verdict (
