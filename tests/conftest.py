@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from lobby_common import log as logs
 from lobby_local import Nats, Postgres
 from tests import servers
 
@@ -15,6 +16,10 @@ SERVICES = ("connectors", "identity", "routing", "counter", "translate", "gatewa
 for name in [name for name in os.environ if name.startswith(("LOBBY_", "OTEL_", "PG"))]:
     # A test sees what it sets itself, not what the person who runs it happens to have set.
     del os.environ[name]
+
+
+# As in production: structlog's own default draws tracebacks with all locals, for seconds.
+logs.set_up("test", "INFO")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
