@@ -59,6 +59,7 @@ async def build(runtime: Runtime) -> None:
         Rest(access, Rpcs(neighbours), trace_ratio=config.trace_ratio),
         Screens(hub, Feed(hub, streams, gatekeeper), access),
         runtime.health,
+        origins=[each.strip() for each in config.cors_origins.split(",") if each.strip()],
     )
 
     async def close() -> None:
