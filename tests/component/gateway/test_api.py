@@ -42,6 +42,7 @@ REFUSALS = [
     ("GET", "/v1/accounts/", {}, 404, "ACCOUNT_NOT_FOUND"),
     ("GET", "/v1/accounts/%FF", {}, 404, "ACCOUNT_NOT_FOUND"),
     ("GET", "/v1/accounts?page_size=201", {}, 400, "INVALID_FIELD"),
+    ("GET", "/v1/accounts?page_size=99999999999", {}, 400, "NUMBER_OUT_OF_RANGE"),
     ("GET", "/v1/accounts?nonsense=1", {}, 400, "UNKNOWN_PARAMETER"),
     ("GET", "/v1/contacts?query=%00", {}, 400, "INVALID_TEXT"),
     ("GET", "/v1/contacts?query=%ff", {}, 400, "INVALID_TEXT"),
@@ -71,6 +72,7 @@ async def test_bad_input_is_refused_with_a_problem(gateway, refusal):
     assert problem["status"] == status
     assert set(problem) == {"status", "title", "detail", "reason", "trace_id"}
     assert len(problem["trace_id"]) == 32
+    assert "went wrong" not in problem["detail"]
 
 
 async def test_what_a_service_refuses_keeps_its_reason_and_detail(gateway):

@@ -204,6 +204,24 @@ async def test_a_revoked_key_ends_its_screens_within_five_seconds(gateway, bus):
         assert message.data == 4001
 
 
+async def test_a_key_revoked_here_gives_its_screens_nothing_more(gateway, bus):
+    _, made = await gateway.ask("POST", "/v1/keys", body={"role": "viewer"})
+    headers = {"Authorization": f"Bearer {made['secret']}"}
+    async with (
+        screen(gateway, made["secret"]) as socket,
+        screen(gateway) as others,
+        gateway.session.get(gateway.url + "/v1/events", headers=headers) as stream,
+    ):
+        await bus.tell("connectors", received(1))
+        assert (await take(socket))["message_id"] == (await event(stream))["message_id"] == "m1"
+        assert (await take(others))["message_id"] == "m1"
+        await gateway.ask("DELETE", f"/v1/keys/{made['key']['key_id']}")
+        await bus.tell("connectors", received(2))
+        assert (await take(others))["message_id"] == "m2"
+        assert (await socket.receive(timeout=10)).data == 4001
+        assert b"m2" not in await stream.content.read()
+
+
 @pytest.mark.parametrize("path", ["/v1/live", "/v1/events"])
 async def test_a_screen_needs_a_key_that_may_look(gateway, path):
     partner = await gateway.key("partner")

@@ -88,3 +88,33 @@ async def test_a_key_that_asks_too_often_waits(database, broker, neighbours):
         assert statuses == [200, 200, 429]
         assert int(response.headers["Retry-After"]) >= 1
     await channel.close()
+
+
+async def test_pages_of_the_origins_named_may_call_from_a_browser_and_no_others(database, broker, neighbours):
+    ours, other = "https://desk.example", "https://other.example"
+    channel = create_channel(neighbours[1], TOKEN)
+    settings = config(database, broker, cors_origins=f"{ours}, http://localhost:5173")
+    async with (
+        start(SERVICE, settings, channels=dict.fromkeys(OTHERS, channel)) as runtime,
+        aiohttp.ClientSession() as session,
+    ):
+        await listening(runtime.http_address)
+        url = f"http://{runtime.http_address}/v1/conversations"
+        for origin, allowed in ((ours, ours), (other, None)):
+            asking = {
+                "Origin": origin,
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "authorization,idempotency-key",
+            }
+            async with session.options(url, headers=asking) as before, session.get(url, headers=asking) as answer:
+                assert (before.status == 200) == bool(allowed)
+                assert before.headers.get("Access-Control-Allow-Origin") == allowed
+                # A refusal too can be read by the page.
+                assert answer.status == 401
+                assert answer.headers.get("Access-Control-Allow-Origin") == allowed
+    await channel.close()
+
+
+async def test_no_page_of_elsewhere_may_call_unless_told(gateway):
+    async with gateway.session.get(gateway.url + "/v1/agents", headers={"Origin": "https://a.example"}) as answer:
+        assert "Access-Control-Allow-Origin" not in answer.headers

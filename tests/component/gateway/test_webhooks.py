@@ -1,5 +1,6 @@
 import asyncio
 import io
+import json
 
 import pytest
 
@@ -69,6 +70,7 @@ async def test_an_address_that_nothing_can_have_is_unknown(gateway, post, path):
     status, body, _ = await post(path.format(new_id()))
     assert status == 404
     assert b"ACCOUNT_NOT_FOUND" in body
+    assert len(json.loads(body)["trace_id"]) == 32
     assert not gateway.neighbours.calls[INGEST]
 
 

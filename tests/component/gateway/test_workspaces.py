@@ -37,6 +37,11 @@ async def test_only_what_is_present_changes(gateway):
     assert (status, problem["reason"]) == (400, "INVALID_FIELD")
 
 
+async def test_a_choice_that_was_left_out_is_asked_for(gateway):
+    status, problem = await gateway.ask("POST", "/v1/keys", body={})
+    assert (status, problem["reason"], problem["detail"]) == (400, "INVALID_FIELD", "role: is needed")
+
+
 async def test_a_key_shows_its_secret_once_and_only_its_hash_is_stored(gateway):
     status, made = await gateway.ask("POST", "/v1/keys", body={"role": "viewer", "display_name": "Wall"})
     assert status == 200

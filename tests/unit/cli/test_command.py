@@ -36,7 +36,7 @@ class Server:
         self.asked: list[tuple[str, str, object]] = []
         self.url = ""
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:  # noqa: PLR0911  # a table of answers
+    async def handle(self, request: web.Request) -> web.StreamResponse:  # noqa: C901, PLR0911  # a table of answers
         body = await request.json() if request.can_read_body else None
         self.asked.append((request.method, request.path_qs, body))
         if request.headers.get("Authorization") == "Bearer wrong":
@@ -48,6 +48,14 @@ class Server:
                 return web.json_response({"account": ACCOUNT})
             case "POST", "/v1/keys":
                 return web.json_response({"key": {"key_id": "k1"}, "secret": "s"})
+            case "GET", "/v1/messages/m2/journey":
+                steps = [*JOURNEY["steps"], {"service": "routing", "step": "unavailable", "detail": "[/] AWAY"}]
+                return web.json_response({"trace_id": "", "steps": steps})
+            case "DELETE", "/v1/keys/k1":
+                return web.Response(text="hello", content_type="text/plain")
+            case "GET", "/v1/keys":
+                key = {"key_id": "01a217a0-5b13-74c2-8be8-73ff248f5bdc", "role": "agent", "display_name": "[/]"}
+                return web.json_response({"keys": [key | {"create_time": "2026-11-22T10:00:00.000Z"}]})
             case "GET", "/v1/messages/m1/journey":
                 return web.json_response(JOURNEY)
             case "POST", "/line/customers/li/say":
@@ -161,3 +169,43 @@ def test_the_flow_keeps_the_newest_messages():
     assert list(flow.rows)[-1] == "m29"
     assert len(flow.rows) == 18
     assert flow.totals == {"message_received": 30}
+
+
+def test_a_service_that_could_not_be_asked_is_part_of_the_journey(run):
+    done = run("journey", "m2")
+    assert done.exit_code == 0
+    assert "unavailable [/] AWAY" in done.output
+
+
+def test_a_key_is_listed_in_one_piece_and_its_name_as_it_is(run):
+    output = run("key", "list").output
+    assert "01a217a0-5b13-74c2-8be8-73ff248f5bdc" in output
+    assert "[/]" in output
+
+
+def test_a_customer_may_have_any_sign_in_his_name(run, server):
+    run("say", "hello", "--platform", "line", "--customer", "a/b?c")
+    assert server.asked[-1][1] == "/line/customers/a%2Fb%3Fc/say"
+
+
+def test_what_is_not_lobby_is_told_so(run):
+    done = run("key", "revoke", "k1")
+    assert done.exit_code == 1
+    assert "is not Lobby" in done.output
+
+
+@pytest.mark.parametrize(("url", "words"), [("http://127.0.0.1:1", "is Lobby running?"), ("nonsense", "is no address")])
+@pytest.mark.parametrize("command", [["key", "list"], ["watch"], ["watch", "--json"]])
+def test_where_nobody_answers_it_is_said(run, monkeypatch, command, url, words):
+    monkeypatch.setenv("LOBBY_URL", url)
+    done = run(*command)
+    assert done.exit_code == 1
+    assert words in done.output.replace("\n", " ")
+
+
+def test_a_broken_ready_json_is_named(tmp_path, monkeypatch):
+    (tmp_path / "ready.json").write_text("{")
+    monkeypatch.setenv("LOBBY_HOME", str(tmp_path))
+    done = CliRunner().invoke(APP, ["account", "list"])
+    assert done.exit_code == 1
+    assert "cannot be read" in done.output

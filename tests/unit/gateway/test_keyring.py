@@ -56,6 +56,18 @@ async def test_a_key_revoked_here_is_forgotten_at_once(database, secret):
     assert await keyring.principal(secret) is None
 
 
+async def test_a_key_revoked_while_it_was_looked_up_is_not_remembered(database, secret):
+    async def find(hashes):
+        found = await database.find(hashes)
+        database.known.clear()
+        keyring.forget("k")
+        return found
+
+    keyring = Keyring(find)
+    await keyring.principal(secret)
+    assert await keyring.principal(secret) is None
+
+
 async def test_a_text_that_is_no_key_costs_no_question(database):
     assert await Keyring(database.find).principal("lobby_guess") is None
     assert database.asked == 0

@@ -82,3 +82,16 @@ def test_initials_never_show_a_number(name, shown):
 @pytest.mark.parametrize(("address", "shown"), [("+5511", "••••5511"), ("1234", "••••"), ("1", "••••")])
 def test_a_short_address_is_hidden_whole(address, shown):
     assert last_four(address) == shown
+
+
+@pytest.mark.parametrize(
+    ("role", "is_whole"), [("owner", True), ("supervisor", True), ("agent", False), ("viewer", False)]
+)
+def test_a_platforms_id_shows_no_phone_and_replies_still_find_theirs(role, is_whole):
+    wamid = "wamid.HBgLMTIwMjU1NTAxMDEVAgASGBQ1NUJGOEQ5QzA4QUYyNjE3MDc0OQA="
+    asked = masked(Message(platform_message_id=wamid), sight(role))
+    reply = masked(Message(platform_message_id="", reply_to_platform_message_id=wamid), sight(role))
+    assert (asked.platform_message_id == wamid) == is_whole
+    assert "MTIwMjU1NTAxMDE" in asked.platform_message_id or not is_whole
+    assert reply.reply_to_platform_message_id == asked.platform_message_id
+    assert reply.platform_message_id == ""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -35,7 +36,7 @@ def call(work: Callable[[Calls], Awaitable[Any]]) -> Any:
     try:
         return asyncio.run(run())
     except (RefusedError, place.NowhereError) as error:
-        show.ERRORS.print(f"[red]{error}[/]")
+        show.error(error)
         raise typer.Exit(1) from None
 
 
@@ -49,7 +50,7 @@ def workspace_create(
     try:
         database_url = os.environ.get("LOBBY_DATABASE_URL") or place.find().database_url
     except place.NowhereError as error:
-        show.ERRORS.print(f"[red]{error}[/]")
+        show.error(error)
         raise typer.Exit(1) from None
     words = ["workspace", "create", "--display-name", display_name, "--time-zone", time_zone]
     done = subprocess.run(  # noqa: S603  # our own program
@@ -60,7 +61,7 @@ def workspace_create(
         check=False,
     )
     if done.returncode:
-        show.ERRORS.print(f"[red]{done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'failed'}[/]")
+        show.error(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "failed")
         raise typer.Exit(1)
     made = json.loads(done.stdout)
     if json_:
@@ -99,11 +100,11 @@ def key_list(json_: AsJson = False) -> None:
 @KEY.command("revoke")
 def key_revoke(key_id: str, json_: AsJson = False) -> None:
     """Revokes a key."""
-    answer = call(lambda calls: calls.gateway("DELETE", f"/v1/keys/{key_id}"))
+    answer = call(lambda calls: calls.gateway("DELETE", f"/v1/keys/{quote(key_id, safe='')}"))
     if json_:
         show.as_json(answer)
     else:
-        show.OUT.print(f"revoked [bold]{key_id}[/]")
+        show.OUT.print(f"revoked [bold]{answer['key']['key_id']}[/]")
 
 
 @ACCOUNT.command("add")
@@ -162,14 +163,16 @@ def say(
     async def work(calls: Calls) -> Any:
         account_id = account or await _first_account(calls, platform)
         body = {"account_id": account_id, "text": text}
-        return await calls.sandbox(f"/{platform}/customers/{customer}/say", body)
+        return await calls.sandbox(f"/{platform}/customers/{quote(customer, safe='')}/say", body)
 
     answer = call(work)
     if json_:
         show.as_json(answer)
     else:
         colour = "green" if answer["status"] == 200 else "red"  # noqa: PLR2004  # HTTP's OK
-        show.OUT.print(f"[{colour}]the gateway said {answer['status']}[/]  {answer.get('message_id', '')}")
+        show.OUT.print(f"[{colour}]the gateway said {answer['status']}[/]")
+        if answer.get("message_id"):
+            show.OUT.print(f"the platform's id [bold]{answer['message_id']}[/]")
 
 
 async def _first_account(calls: Calls, platform: str) -> str:
@@ -192,7 +195,7 @@ def watch(json_: AsJson = False) -> None:
 @APP.command()
 def journey(message_id: str, json_: AsJson = False) -> None:
     """Draws a message's way through the services."""
-    answer = call(lambda calls: calls.gateway("GET", f"/v1/messages/{message_id}/journey"))
+    answer = call(lambda calls: calls.gateway("GET", f"/v1/messages/{quote(message_id, safe='')}/journey"))
     if json_:
         show.as_json(answer)
     else:

@@ -61,7 +61,10 @@ class Calls:
         """Yields live items (SSE), one dictionary of an event's fields each. Raises RefusedError."""
         headers = self._headers | ({"Last-Event-ID": last_id} if last_id else {})
         url = self.place.gateway_url + "/v1/events"
-        async with self._session.get(url, headers=headers, timeout=aiohttp.ClientTimeout(total=None)) as answer:
+        async with (
+            _heard(url),
+            self._session.get(url, headers=headers, timeout=aiohttp.ClientTimeout(total=None)) as answer,
+        ):
             await _check(answer)
             event: dict[str, str] = {}
             async for raw in answer.content:
@@ -75,12 +78,24 @@ class Calls:
                     event[name] = value.removeprefix(" ")
 
     async def _call(self, method: str, url: str, **more: Any) -> Any:
-        try:
-            async with self._session.request(method, url, **more) as answer:
-                await _check(answer)
-                return await answer.json()
-        except aiohttp.ClientConnectionError as error:
-            raise RefusedError(f"nobody answers at {url.partition('?')[0]}") from error
+        async with _heard(url), self._session.request(method, url, **more) as answer:
+            await _check(answer)
+            return await answer.json()
+
+
+@asynccontextmanager
+async def _heard(url: str) -> AsyncIterator[None]:
+    """Inside the block a call is made. Raises RefusedError where it breaks, or where no Lobby is at the address."""
+    try:
+        yield
+    except aiohttp.InvalidURL as error:
+        raise RefusedError(f"{url} is no address") from error
+    except aiohttp.ClientConnectorError as error:
+        raise RefusedError(f"nobody answers at {url}: is Lobby running?") from error
+    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
+        raise RefusedError(f"the connection to {url} broke off") from error
+    except (aiohttp.ContentTypeError, ValueError) as error:
+        raise RefusedError(f"what answers at {url} is not Lobby") from error
 
 
 async def _check(answer: aiohttp.ClientResponse) -> None:

@@ -37,4 +37,6 @@ def _ready(file: Path) -> dict[str, str]:
         found: dict[str, str] = json.loads(file.read_text())
     except FileNotFoundError:
         return {}
+    except (OSError, ValueError) as error:
+        raise NowhereError(f"{file} cannot be read: {error}") from None
     return found

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 OUT = Console()
 ERRORS = Console(stderr=True)
@@ -26,27 +28,40 @@ def as_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False))
 
 
+def error(words: object) -> None:
+    """Prints what went wrong, to the error output."""
+    ERRORS.print(Text(str(words), style="red"), soft_wrap=True)
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Prints a table."""
+    """Prints a table; the first column is the id, in one piece to be copied."""
     made = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(column.replace("_", " "), overflow="fold", no_wrap=column == columns[0])
     for row in rows:
-        made.add_row(*("" if cell is None else str(cell) for cell in row))
+        made.add_row(*(Text(_cell(column, cell)) for column, cell in zip(columns, row, strict=True)))
     OUT.print(made)
+
+
+def _cell(column: str, value: Any) -> str:
+    if value is None:
+        return ""
+    # Minutes are enough for people; programs ask for JSON.
+    return str(value)[:16].replace("T", " ") if column.endswith("_time") else str(value)
 
 
 def journey(message_id: str, answer: dict[str, Any]) -> None:
     """Prints the way of a message, one line a step, each with the time since the first."""
     steps = answer["steps"]
-    OUT.print(f"[bold]{message_id}[/]  trace {answer.get('trace_id') or '–'}")
-    start = _millis(steps[0]["time"]) if steps else 0.0
+    OUT.print(f"[bold]{escape(message_id)}[/]  trace {answer.get('trace_id') or '–'}")
+    start = next((_millis(step["time"]) for step in steps if "time" in step), 0.0)
     for step in steps:
         colour = STEP_COLOURS.get(step["service"], "white")
-        since = _millis(step["time"]) - start
+        # A service that could not be asked has a step without a time.
+        since = f"{_millis(step['time']) - start:.1f} ms" if "time" in step else "–"
         OUT.print(
-            f"  [dim]{since:>9.1f} ms[/]  [{colour}]{step['service']:<10}[/] {step['step']} "
-            f"[dim]{step.get('detail') or ''}[/]"
+            f"  [dim]{since:>12}[/]  [{colour}]{step['service']:<10}[/] {step['step']} "
+            f"[dim]{escape(step.get('detail') or '')}[/]"
         )
 
 

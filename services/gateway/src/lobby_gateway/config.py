@@ -16,6 +16,11 @@ class Config(ServiceConfig):
         200.0, env="LOBBY_RATE_PER_SECOND", doc="API calls that one key may make a second, lasting"
     )
     rate_burst: float = setting(400.0, env="LOBBY_RATE_BURST", doc="API calls that one key may make at once")
+    cors_origins: str = setting(
+        "",
+        env="LOBBY_CORS_ORIGINS",
+        doc="Origins whose pages may call the API from a browser, separated by commas, such as https://desk.example.com",
+    )
     ingest_calls: int = setting(1, env="LOBBY_INGEST_CALLS", doc="Calls with webhooks to connectors in flight at once")
     ingest_queue: int = setting(
         4_000, env="LOBBY_INGEST_QUEUE", doc="Webhooks that may wait for connectors; more get 503"

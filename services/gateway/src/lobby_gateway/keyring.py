@@ -26,6 +26,7 @@ class Keyring:
         self._find = find
         self._clock = clock
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._revocations = 0
 
     async def principal(self, secret: str) -> Principal | None:
         """Returns who the secret stands for, None for one that is unknown or revoked."""
@@ -36,11 +37,14 @@ class Keyring:
         known = self._known.get(secret_hash)
         if known is not None and known.until > self._clock():
             return known.principal
-        asked_at = self._clock()
+        asked_at, revocations = self._clock(), self._revocations
         found = (await self._find([secret_hash])).get(secret_hash)
         if found is None:
             self._known.pop(secret_hash, None)
             return None
+        if revocations != self._revocations:
+            # The database may have been asked before the key was revoked: what it said is not for keeping.
+            return found
         self._known[secret_hash] = _Known(found, asked_at + FRESH_SECONDS)
         self._known.move_to_end(secret_hash)
         if len(self._known) > _MOST_KEYS:
@@ -49,6 +53,7 @@ class Keyring:
 
     def forget(self, key_id: str) -> None:
         """The next use of the key asks the database."""
+        self._revocations += 1
         stale = [each for each, known in self._known.items() if known.principal.key_id == key_id]
         for secret_hash in stale:
             del self._known[secret_hash]

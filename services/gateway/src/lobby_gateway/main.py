@@ -36,16 +36,21 @@ async def build(runtime: Runtime) -> None:
     config: Config = runtime.config
     neighbours = Neighbours(runtime)
     keyring = Keyring(Principals(runtime.pool).find)
+    streams = Streams(runtime.nats)
+    hub = Hub(streams, queue=config.live_queue)
+
+    def revoked(key_id: str) -> None:
+        keyring.forget(key_id)
+        hub.revoke(key_id)
+
     runtime.serve(
         add_WorkspaceServiceServicer_to_server,
-        WorkspaceApi(runtime.log, neighbours.channel("routing"), config.master_key, keyring.forget),
+        WorkspaceApi(runtime.log, neighbours.channel("routing"), config.master_key, revoked),
     )
     runtime.serve(add_MessageViewServiceServicer_to_server, MessageViewApi(RemoteServices(neighbours.channel)))
     connectors = Connectors(neighbours.channel("connectors"))
     batcher = Batcher(connectors.ingest, Limits(calls=config.ingest_calls, queue_count=config.ingest_queue))
     access = Access(keyring, Limiter(Rate(config.rate_per_second, config.rate_burst)))
-    streams = Streams(runtime.nats)
-    hub = Hub(streams, queue=config.live_queue)
     for producer, service in enumerate(PRODUCERS):
         runtime.background(f"live-{service}", partial(hub.hear, producer))
     gatekeeper = Gatekeeper(access, neighbours.channel("routing"))
@@ -54,6 +59,7 @@ async def build(runtime: Runtime) -> None:
         Rest(access, Rpcs(neighbours), trace_ratio=config.trace_ratio),
         Screens(hub, Feed(hub, streams, gatekeeper), access),
         runtime.health,
+        origins=[each.strip() for each in config.cors_origins.split(",") if each.strip()],
     )
 
     async def close() -> None:

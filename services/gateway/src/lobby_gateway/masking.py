@@ -1,12 +1,18 @@
 """What a reader may not see is taken out of a message, by the classes that the contracts give to fields. Pure."""
 
+import hashlib
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from lobby.options.v1 import options_pb2
-from lobby.options.v1.options_pb2 import PERSONAL_DATA_IDENTIFIER, PERSONAL_DATA_NAME
+from lobby.options.v1.options_pb2 import (
+    PERSONAL_DATA_IDENTIFIER,
+    PERSONAL_DATA_NAME,
+    PERSONAL_DATA_PLATFORM_ID,
+)
 from lobby_gateway.roles import Shown, Sight
 from lobby_gateway.transcode.names import fields_of, is_map
 
@@ -15,6 +21,7 @@ REACHABLE_KINDS = frozenset({"phone", "email"})
 _SHOWN_OF_ADDRESS = 4
 _HIDDEN = "••••"
 _MOST_INITIALS = 3
+_STAND_IN_BYTES = 16
 
 
 def masked(message: Message, sight: Sight) -> Message:
@@ -36,6 +43,11 @@ def initials(name: str) -> str:
 def last_four(address: str) -> str:
     """Returns the address with all but its last 4 characters hidden; a short one is hidden whole."""
     return _HIDDEN + (address[-_SHOWN_OF_ADDRESS:] if len(address) > _SHOWN_OF_ADDRESS else "")
+
+
+def stand_in(platform_id: str) -> str:
+    """Returns an id that tells nothing and is always the same, so that a reply still finds what it replies to."""
+    return hashlib.blake2b(platform_id.encode(), digest_size=_STAND_IN_BYTES).hexdigest()
 
 
 @cache
@@ -82,8 +94,11 @@ def _mask_field(message: Message, field: FieldDescriptor, sight: Sight) -> None:
         return
     value = getattr(message, field.name)
     if value:
-        part = initials(value) if _class_of(field) == PERSONAL_DATA_NAME else last_four(value)
-        setattr(message, field.name, part)
+        setattr(message, field.name, _PARTS.get(_class_of(field), last_four)(value))
+
+
+_PARTS: Mapping[int, Callable[[str], str]] = {PERSONAL_DATA_NAME: initials, PERSONAL_DATA_PLATFORM_ID: stand_in}
+"""What is shown of a value that is shown in part; of all others the last 4 characters."""
 
 
 def _shown(message: Message, field: FieldDescriptor, sight: Sight) -> Shown:
@@ -93,4 +108,6 @@ def _shown(message: Message, field: FieldDescriptor, sight: Sight) -> Shown:
         return sight.names
     if kind == PERSONAL_DATA_IDENTIFIER:
         return sight.reachable if getattr(message, "kind", "") in REACHABLE_KINDS else sight.identifiers
+    if kind == PERSONAL_DATA_PLATFORM_ID:
+        return Shown.WHOLE if sight.reachable is Shown.WHOLE else Shown.PART
     return sight.texts

@@ -111,7 +111,9 @@ def _validate(request: Message) -> None:
     except protovalidate.ValidationError as error:
         first = error.to_proto().violations[0]
         path = ".".join(element.field_name for element in first.field.elements) if first.field else ""
-        raise Invalid("INVALID_FIELD", f"{path}: {first.message}") from None
+        # Our only forbidden enum value is the unspecified one, which no caller can write: he left the field out.
+        words = "is needed" if first.rule_id == "enum.not_in" else first.message
+        raise Invalid("INVALID_FIELD", f"{path}: {words}") from None
 
 
 def create_server(internal_token: str) -> grpc.aio.Server:

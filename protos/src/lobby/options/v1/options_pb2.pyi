@@ -68,6 +68,10 @@ class _PersonalDataEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Personal
     """What people wrote: viewers and partners see nothing."""
     PERSONAL_DATA_IDENTIFIER: _PersonalData.ValueType  # 3
     """An address of a person; the sibling field `kind` says which. Phones and e-mails show agents their last 4 characters."""
+    PERSONAL_DATA_PLATFORM_ID: _PersonalData.ValueType  # 4
+    """A platform's id of a message, in which an address may be written (WhatsApp's hold the phone): who does not see
+    phones whole sees another id in its place, always the same.
+    """
 
 class PersonalData(_PersonalData, metaclass=_PersonalDataEnumTypeWrapper):
     """A class of personal data."""
@@ -80,6 +84,10 @@ PERSONAL_DATA_TEXT: PersonalData.ValueType  # 2
 """What people wrote: viewers and partners see nothing."""
 PERSONAL_DATA_IDENTIFIER: PersonalData.ValueType  # 3
 """An address of a person; the sibling field `kind` says which. Phones and e-mails show agents their last 4 characters."""
+PERSONAL_DATA_PLATFORM_ID: PersonalData.ValueType  # 4
+"""A platform's id of a message, in which an address may be written (WhatsApp's hold the phone): who does not see
+phones whole sees another id in its place, always the same.
+"""
 Global___PersonalData: _TypeAlias = PersonalData  # noqa: Y015
 
 PERMISSION_FIELD_NUMBER: _builtins.int

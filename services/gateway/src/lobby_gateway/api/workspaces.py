@@ -28,13 +28,13 @@ class WorkspaceApi(WorkspaceServiceServicer):
     """Serves workspaces and keys. Who may call it was decided at the door; a key of another workspace is not found."""
 
     def __init__(
-        self, log: EventLog, routing: grpc.aio.Channel, master_key: Secret, forget: Callable[[str], None]
+        self, log: EventLog, routing: grpc.aio.Channel, master_key: Secret, revoked: Callable[[str], None]
     ) -> None:
-        """`forget` is told the id of each key that was revoked here."""
+        """`revoked` is told the id of each key that was revoked here."""
         self._log = log
         self._agents = AgentServiceStub(routing)
         self._master_key = base64.b64decode(master_key.reveal())
-        self._forget = forget
+        self._revoked = revoked
 
     async def GetWorkspace(self, request: pb.GetWorkspaceRequest, context: object) -> pb.GetWorkspaceResponse:
         """Returns the workspace."""
@@ -97,7 +97,7 @@ class WorkspaceApi(WorkspaceServiceServicer):
         """Revokes a key."""
         async with self._log.transaction() as tx:
             after = await workspaces.revoke_key(tx.conn, caller.current(), request.key_id, utc_now())
-        self._forget(after.key_id)
+        self._revoked(after.key_id)
         return pb.DeleteKeyResponse(key=_key(after))
 
 

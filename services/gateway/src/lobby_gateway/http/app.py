@@ -1,9 +1,12 @@
 """The whole of the public port as one ASGI application."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -23,8 +26,13 @@ _LOG = get_logger("http")
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def application(webhooks: ASGIApp, rest: Rest, screens: Screens, readiness: Readiness) -> ASGIApp:
-    """Returns the application. Webhooks go past everything else: it would cost them more than they do."""
+def application(
+    webhooks: ASGIApp, rest: Rest, screens: Screens, readiness: Readiness, *, origins: Sequence[str] = ()
+) -> ASGIApp:
+    """Returns the application. Webhooks go past everything else: it would cost them more than they do.
+
+    Browsers let pages of `origins` call it.
+    """
     others = unread.answered_when_read(
         Starlette(
             routes=[
@@ -38,6 +46,7 @@ def application(webhooks: ASGIApp, rest: Rest, screens: Screens, readiness: Read
                 WebSocketRoute("/v1/live", screens.live),
                 Route("/v1/{path:path}", rest.__call__, methods=_METHODS),
             ],
+            middleware=[_cors(origins)] if origins else [],
             exception_handlers={HTTPException: _refused, Exception: _failed},
         )
     )
@@ -49,6 +58,16 @@ def application(webhooks: ASGIApp, rest: Rest, screens: Screens, readiness: Read
             await others(scope, receive, send)
 
     return app
+
+
+def _cors(origins: Sequence[str]) -> Middleware:
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["authorization", "content-type", "idempotency-key", "last-event-id", "traceparent"],
+        expose_headers=["retry-after", "x-trace-id"],
+    )
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -1,5 +1,6 @@
 """/v1: every request is the RPC of its route, asked as the key's holder, its answer masked for him."""
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from lobby_gateway import metrics, problems
 from lobby_gateway.clients import Rpcs
 from lobby_gateway.descriptors import Route, router
 from lobby_gateway.domain import Principal
+from lobby_gateway.http import unread
 from lobby_gateway.http.access import Access, Denied, bearer, caller_of
 from lobby_gateway.http.responses import json_response, problem_response
 from lobby_gateway.masking import masked
@@ -122,7 +124,19 @@ def _check_ids(route: Route, ids: Mapping[str, str]) -> None:
 
 
 async def _body(request: Request) -> bytes:
-    """Returns the body. Raises Denied 413 over the limit, 415 for another kind than JSON."""
+    """Returns the body. Raises Denied 408 for one too slow, 413 over the limit, 415 for another kind than JSON."""
+    try:
+        async with asyncio.timeout(unread.BODY_WITHIN):
+            body = await _read(request)
+    except TimeoutError:
+        raise Denied(problems.too_slow()) from None
+    if body and not _is_json(request.headers.get("content-type", "application/json")):
+        raise Denied(problems.not_json())
+    return body
+
+
+async def _read(request: Request) -> bytes:
+    """Returns the body. Raises Denied 413 over the limit."""
     chunks = []
     total = 0
     async for chunk in request.stream():
@@ -130,8 +144,6 @@ async def _body(request: Request) -> bytes:
         if total > LARGEST_BODY:
             raise Denied(problems.too_large(LARGEST_BODY))
         chunks.append(chunk)
-    if total and not _is_json(request.headers.get("content-type", "application/json")):
-        raise Denied(problems.not_json())
     return b"".join(chunks)
 
 

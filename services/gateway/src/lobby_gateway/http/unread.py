@@ -9,6 +9,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+BODY_WITHIN = 15.0
+"""Seconds in which a body that is wanted has to arrive."""
 _MOST = 32 * 1024 * 1024
 """Bytes after which nobody is waited for any longer."""
 _WITHIN = 5.0

@@ -18,7 +18,8 @@ from lobby_gateway.live.streams import Streams
 
 HEARTBEAT_SECONDS = 15.0
 RECHECK_SECONDS = 2.0
-"""How often the key is looked at again; what the keyring remembers comes on top, and 5 s is promised."""
+"""How often a key that another replica may have revoked is looked at again; what the keyring remembers comes on top,
+and 5 s is promised. One revoked here ends its screens at once."""
 
 KEY_REVOKED, TOO_SLOW, GOING_AWAY = 4001, 4008, 1012
 """Codes with which a WebSocket is closed."""
@@ -122,6 +123,7 @@ class Feed:
 
 async def _next(listener: Listener) -> Hint | None:
     """Returns the next hint, None where there was none for a while. Raises Ended."""
+    _check_not_revoked(listener)
     if listener.is_cut_off:
         raise Ended(TOO_SLOW)
     if listener.hints.empty():
@@ -132,6 +134,13 @@ async def _next(listener: Listener) -> Hint | None:
             return None
     else:
         hint = listener.hints.get_nowait()
+    _check_not_revoked(listener)
     if hint is None:
         raise Ended(GOING_AWAY)
     return hint
+
+
+def _check_not_revoked(listener: Listener) -> None:
+    """Raises Ended where the key was revoked here, also while its screen waited."""
+    if listener.is_revoked:
+        raise Ended(KEY_REVOKED)

@@ -41,6 +41,7 @@ class Listener:
         self.hints: asyncio.Queue[Hint | None] = asyncio.Queue(most)
         """None says that the gateway stops."""
         self.is_cut_off = False
+        self.is_revoked = False
 
     @property
     def agent_id(self) -> str:
@@ -59,6 +60,11 @@ class Listener:
 
     def send_away(self) -> None:
         """The screen is told to go elsewhere, after what is queued."""
+        self._put(None)
+
+    def revoke(self) -> None:
+        """The screen gets nothing more, not even what is queued: its key holds no longer."""
+        self.is_revoked = True
         self._put(None)
 
     def _put(self, hint: Hint | None) -> None:
@@ -96,6 +102,13 @@ class Hub:
             here.discard(listener)
             if not here and self._listeners.get(principal.workspace_id) is here:
                 del self._listeners[principal.workspace_id]
+
+    def revoke(self, key_id: str) -> None:
+        """The key's screens end at once."""
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                if listener.principal.key_id == key_id:
+                    listener.revoke()
 
     async def close(self) -> None:
         """Every screen is told to go elsewhere, and no stream is heard any more."""

@@ -23,7 +23,7 @@ _LARGEST_FLOAT = 3.4028234663852886e38
 
 
 def from_json(field: FieldDescriptor, value: Any, path: str) -> Any:
-    """Returns what the field takes. Raises Invalid WRONG_TYPE, OUT_OF_RANGE, UNKNOWN_VALUE, INVALID_TEXT."""
+    """Returns what the field takes. Raises Invalid WRONG_TYPE, NUMBER_OUT_OF_RANGE, UNKNOWN_VALUE, INVALID_TEXT."""
     kind = field.cpp_type
     if kind == FieldDescriptor.CPPTYPE_STRING:
         return _text(field, value, path)
@@ -110,7 +110,7 @@ def _integer(kind: int, value: Any, path: str) -> int:
         wrong_type(path, "a whole number", value)
     least, most = _INTEGER_RANGES[kind]
     if not least <= value <= most:
-        raise Invalid("OUT_OF_RANGE", f"{path}: expected a whole number from {least} to {most}")
+        raise Invalid("NUMBER_OUT_OF_RANGE", f"{path}: expected a whole number from {least} to {most}")
     return value
 
 
@@ -119,5 +119,5 @@ def _number(field: FieldDescriptor, value: Any, path: str) -> float:
         wrong_type(path, "a number", value)
     most = _LARGEST_FLOAT if field.cpp_type == FieldDescriptor.CPPTYPE_FLOAT else 1.7976931348623157e308
     if not -most <= value <= most:
-        raise Invalid("OUT_OF_RANGE", f"{path}: the number is too large")
+        raise Invalid("NUMBER_OUT_OF_RANGE", f"{path}: the number is too large")
     return float(value)

@@ -16,6 +16,7 @@ from lobby_common.ids import is_id, new_id
 from lobby_common.times import to_proto, utc_now
 from lobby_gateway import metrics, problems
 from lobby_gateway.http import unread
+from lobby_gateway.http.responses import new_trace_id
 from lobby_gateway.problems import Problem
 from lobby_gateway.roles import EVERYTHING
 from lobby_gateway.transcode.decode import parse_query
@@ -28,8 +29,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PREFIX = "/webhooks/"
 LARGEST_BODY = 3 * 1024 * 1024
-_BODY_WITHIN = 15.0
-"""Seconds in which a body has to arrive."""
 
 _ACCEPTED_START = {"type": "http.response.start", "status": 200, "headers": []}
 _ACCEPTED_BODY = {"type": "http.response.body", "body": b""}
@@ -132,7 +131,7 @@ async def _read(receive: Receive) -> bytes:
     body: bytes = message.get("body", b"")
     if message.get("more_body"):
         try:
-            async with asyncio.timeout(_BODY_WITHIN):
+            async with asyncio.timeout(unread.BODY_WITHIN):
                 return await _read_on(receive, body)
         except TimeoutError:
             raise Unfinished(problems.too_slow()) from None
@@ -164,7 +163,8 @@ async def _read_on(receive: Receive, start: bytes) -> bytes:
 async def _refuse(send: Send, problem: Problem, traceparent: str = "") -> None:
     headers = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
     headers.append((b"content-type", problems.CONTENT_TYPE.encode()))
-    await _respond(send, problem.status, headers, problem.body(tracing.trace_id(traceparent)))
+    trace_id = tracing.trace_id(traceparent) if traceparent else new_trace_id()
+    await _respond(send, problem.status, headers, problem.body(trace_id))
 
 
 async def _respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
