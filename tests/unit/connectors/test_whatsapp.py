@@ -72,7 +72,7 @@ def test_a_contact_is_matched_by_id_and_never_by_place():
 def test_numbers_as_ids_are_understood():
     message = one(text(**{"from": 66811111111, "id": 5}))
     assert isinstance(message, items.Message)
-    assert (message.customer.chat, message.key) == ("66811111111", "5")
+    assert (message.customer.chat, message.platform_message_id) == ("66811111111", "5")
 
 
 @pytest.mark.parametrize(

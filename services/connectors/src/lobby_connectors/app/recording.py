@@ -106,8 +106,9 @@ class _Recording:
                 elif isinstance(item, Arrival | IdentifierChange):
                     self._ids[id(said)] = fact_id(account.account_id, item)
                     marks.append((self._ids[id(said)], account.account_id))
-        # In one order everywhere: transactions with the same messages wait for each other and never in a circle.
-        self._new = await store.insert(self._tx.conn, sorted(rows, key=itemgetter(0)))
+        # In one order everywhere: transactions with the same messages wait for each other and never in a circle. It is
+        # that of the platform's ids, because deliveries of one message may tell different times and so different ids.
+        self._new = await store.insert(self._tx.conn, sorted(rows, key=itemgetter(2, 4, 14)))
         self._told = await store.insert_told(self._tx.conn, sorted(marks))
         if again:
             known = [row[0] for row in rows if row[0] not in self._new]
@@ -238,4 +239,5 @@ def _row(webhook: Webhook, account: Account, row_id: str, message: Message | Ech
         came,
         message.reply_to,
         webhook.webhook_id,
+        message.id_scope,
     )

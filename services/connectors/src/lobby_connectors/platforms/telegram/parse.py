@@ -85,8 +85,8 @@ def _message(message: wire.Message) -> list[Item]:
     replied = message.reply_to_message
     return [
         Message(
-            key=f"{customer.chat}/{platform_id}",
             platform_message_id=platform_id,
+            id_scope=customer.chat,
             customer=customer,
             time=seconds(message.date),
             kind=content.kind,
@@ -107,7 +107,7 @@ def _edit(message: wire.Message) -> Item:
     return Edit(
         platform_message_id=ident(message.message_id, "$.edited_message.message_id"),
         chat=ident(message.chat.id, "$.edited_message.chat.id"),
-        time=seconds(message.edit_date or message.date),
+        time=seconds(message.edit_date) or seconds(message.date),
         text=message.text if message.text is not None else message.caption or "",
     )
 
@@ -121,12 +121,11 @@ def _callback(query: wire.CallbackQuery) -> list[Item]:
     if query.message.chat.type not in _PRIVATE:
         return [answer, Ignored("group")]
     customer = _customer(query.from_, query.message.chat)
-    key = f"callback:{query_id}"
     return [
         answer,
         Message(
-            key=key,
-            platform_message_id=key,
+            platform_message_id=f"callback:{query_id}",
+            id_scope=customer.chat,
             customer=customer,
             time=None,
             kind=Kind.BUTTON,

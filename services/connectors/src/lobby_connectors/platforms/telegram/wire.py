@@ -1,5 +1,7 @@
 """The updates of the Telegram Bot API, as far as we read them; unknown fields are passed over."""
 
+from typing import Any
+
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 
@@ -125,8 +127,8 @@ class Message(Struct):
     message_id: int
     chat: Chat
     from_: User | None = field(name="from", default=None)
-    date: int | None = None
-    edit_date: int | None = None
+    date: Any = None
+    edit_date: Any = None
     reply_to_message: Replied | None = None
     text: str | None = None
     caption: str | None = None
@@ -192,7 +194,7 @@ class MessageReaction(Struct):
     chat: Chat
     message_id: int
     new_reaction: list[ReactionType]
-    date: int | None = None
+    date: Any = None
 
 
 class ChatMember(Struct):

@@ -142,13 +142,12 @@ class _Change:
         return None
 
     def _said(self, message: wire.Message, path: str) -> list[Item]:
-        key = required(message.id, f"{path}.id")
+        platform_id = required(message.id, f"{path}.id")
         customer = self._people.sender(message, path)
         content = content_of(message)
         return [
             Message(
-                key=key,
-                platform_message_id=key,
+                platform_message_id=platform_id,
                 customer=customer,
                 time=seconds(message.timestamp),
                 kind=content.kind,
@@ -183,12 +182,11 @@ class _Change:
             return _edit(message, path)
         if message.type == "revoke":
             return _revoke(message, path)
-        key = required(message.id, f"{path}.id")
+        platform_id = required(message.id, f"{path}.id")
         content = content_of(message)
         return [
             Echo(
-                key=key,
-                platform_message_id=key,
+                platform_message_id=platform_id,
                 customer=self._people.receiver(message, path),
                 time=seconds(message.timestamp),
                 kind=content.kind,
