@@ -46,6 +46,13 @@ def test_the_signature_is_base64_over_the_raw_bytes():
         ({"type": "botSuspended"}, "account_notice"),
         ({"type": "message", "source": None}, "no_source"),
         ({"type": "somethingNew"}, "unknown_event"),
+        ({"type": "join", "source": {"type": "group", "groupId": "C"}}, "group"),
+        ({"type": "memberJoined", "source": {"type": "room", "roomId": "R"}}, "group"),
+        ({"type": "things"}, "things"),
+        ({"type": "membership"}, "membership"),
+        ({"type": "activated"}, "account_notice"),
+        ({"type": "accountLink"}, "account_link"),
+        ({"type": "videoPlayComplete"}, "video_played"),
         ({"type": "unsend"}, "unknown_event"),
     ],
 )

@@ -41,6 +41,7 @@ _IGNORED = {
     "botSuspended": "account_notice",
     "botResumed": "account_notice",
     "delivery": "notice_delivered",
+    "things": "things",
 }
 _FILES = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.AUDIO, "file": Kind.DOCUMENT}
 
@@ -102,8 +103,8 @@ def _postback(event: wire.Event, scope: str, path: str) -> Item:
     if event.postback is None:
         raise ParseError(f"{path}.postback", "missing")
     customer = _customer(event, scope, path)
-    time = millis(event.timestamp)
-    said = hashlib.sha256(event.postback.data.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    time, data = millis(event.timestamp), event.postback.data or ""
+    said = hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     key = ident(event.webhookEventId, path) or f"postback/{customer.chat}/{time.timestamp() if time else ''}/{said}"
     return Message(
         platform_message_id=key,
@@ -111,7 +112,7 @@ def _postback(event: wire.Event, scope: str, path: str) -> Item:
         customer=customer,
         time=time,
         kind=Kind.BUTTON,
-        text=event.postback.data,
+        text=data,
     )
 
 

@@ -45,7 +45,7 @@ class Content(Struct):
 class Postback(Struct):
     """A tapped button."""
 
-    data: str = ""
+    data: str | None = None
 
 
 class Unsend(Struct):

@@ -160,7 +160,7 @@ class Product(Struct):
     """A line of an order."""
 
     product_retailer_id: Ident | None = None
-    quantity: float | None = None
+    quantity: float | str | None = None
 
 
 class Order(Struct):
@@ -254,7 +254,7 @@ class ErrorData(Struct):
 class Error(Struct):
     """An error of the Graph API."""
 
-    code: int = 0
+    code: Ident = 0
     message: str | None = None
     error_data: ErrorData | None = None
 
