@@ -2,9 +2,11 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
 from lobby.connectors.v1 import events_pb2 as pb
+from lobby_common.postgres import steps
 from tests.component.connectors.conftest import signed, text, whatsapp
 
 AT = 1_780_000_000
@@ -135,3 +137,33 @@ async def test_two_replicas_that_take_the_same_messages_at_once_make_each_once(w
         assert len({each.platform_message_id for each in received}) == len(received) == 200
         (figures,) = await one.rows("SELECT sum(n_new), sum(n_duplicate) FROM raw_webhook")
         assert tuple(figures) == (200, 400)
+
+
+async def test_messages_from_before_are_known_by_their_ids_and_doubles_stay(connectors):
+    """The migration of a database in which one message came to be two."""
+    whatsapp_account, bot = await connectors.connect("whatsapp"), await connectors.connect("telegram")
+    (step,) = [text for name, text in steps("lobby_connectors") if name.startswith("0002")]
+    old = await asyncpg.connect(connectors.database_url)
+    try:
+        await old.execute("SET search_path = connectors")
+        await old.execute("ALTER TABLE message DROP COLUMN id_scope")
+        await old.execute("CREATE INDEX message_by_platform_id ON message (account_id, platform_message_id)")
+        for account, chat, number in [
+            *((whatsapp_account, "66811111111", "wamid.1") for _ in range(2)),
+            *((bot, chat, "5") for chat in ("7", "7", "8")),
+        ]:
+            await old.execute(
+                "INSERT INTO message (message_id, workspace_id, account_id, chat, platform_message_id, direction, kind,"
+                " text, author_kind, occurred_time, received_time, webhook_id)"
+                " VALUES (gen_random_uuid(), gen_random_uuid(), $1, $2, $3, 1, 1, 'hi', 'contact', now(), now(),"
+                " gen_random_uuid())",
+                *(account, chat, number),
+            )
+        await old.execute(step)
+        assert await old.fetchval("SELECT count(*) FROM message WHERE length(id_scope) < 36") == 3
+    finally:
+        await old.close()
+    await connectors.post(signed("whatsapp", whatsapp_account, whatsapp(text(1))))
+    await connectors.post(*(signed("telegram", bot, telegram(5, chat)) for chat in (7, 8)))
+    (figures,) = await connectors.rows("SELECT sum(n_new), sum(n_duplicate) FROM raw_webhook")
+    assert tuple(figures) == (0, 3)

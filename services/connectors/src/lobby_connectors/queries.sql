@@ -34,6 +34,19 @@ FROM new
 LEFT JOIN came USING (message_id)
 GROUP BY new.message_id;
 
+-- name: find_chats
+-- Of all addresses of a customer, the chat in which he wrote last.
+SELECT DISTINCT ON (asked.n) asked.n, last.chat
+FROM unnest($1::int[], $2::uuid[], $3::text[]) AS asked (n, account_id, chat)
+CROSS JOIN LATERAL (
+    SELECT m.chat, m.occurred_time
+    FROM message AS m
+    WHERE m.account_id = asked.account_id AND m.chat = asked.chat AND m.direction = 1
+    ORDER BY m.occurred_time DESC
+    LIMIT 1
+) AS last
+ORDER BY asked.n, last.occurred_time DESC;
+
 -- name: find_own_messages
 -- Those of the messages that one webhook brought itself, when it was taken in before.
 SELECT message_id::text

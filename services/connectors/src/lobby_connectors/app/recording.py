@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from lobby_common.events import Tx
 from lobby_connectors import events
@@ -95,6 +96,7 @@ class _Recording:
 
     async def insert(self, *, again: bool) -> None:
         """The messages that are new are in the table, and facts without a row of their own are marked."""
+        await self._place_echoes()
         rows: list[MessageRow] = []
         marks: list[tuple[str, str]] = []
         for reading in self._readings:
@@ -113,6 +115,25 @@ class _Recording:
         if again:
             known = [row[0] for row in rows if row[0] not in self._new]
             self._again = await store.find_own(self._tx.conn, known, self._readings[0].webhook.webhook_id)
+
+    async def _place_echoes(self) -> None:
+        """Staff's app names a customer by every address it knows: the echo stands in the chat where he writes."""
+        places = [
+            (reading, place)
+            for reading in self._readings
+            for place, said in enumerate(reading.said)
+            if isinstance(said.item, Echo) and len(said.item.customer.identifiers) > 1
+        ]
+        asked = [
+            (n, reading.said[place].account.account_id, chat)
+            for n, (reading, place) in enumerate(places)
+            for chat in _echo_of(reading.said[place]).customer.addresses()
+        ]
+        for n, chat in (await store.find_chats(self._tx.conn, asked)).items():
+            reading, place = places[n]
+            said = reading.said[place]
+            echo = _echo_of(said)
+            reading.said[place] = Said(said.account, replace(echo, customer=replace(echo.customer, chat=chat)))
 
     def take(self, index: int, webhook: Webhook, said: Said) -> None:
         """One item is told, or kept for `finish`."""
@@ -207,6 +228,11 @@ class _Recording:
             return False
         self.left.accounts_changed = True
         return await states.move(self._tx, said.account.account_id, notice.state, notice.reason, told=at)
+
+
+def _echo_of(said: Said) -> Echo:
+    assert isinstance(said.item, Echo)
+    return said.item
 
 
 def _sourced(webhook: Webhook, account: Account, fact: Edit | Deletion | Reaction | Receipt) -> SourcedFact:

@@ -27,6 +27,10 @@ class Customer(Struct, frozen=True):
     locale: str = ""
     country: str = ""
 
+    def addresses(self) -> list[str]:
+        """Returns the chats in which he can be known, one for each identifier."""
+        return [each.value.removeprefix("+") for each in self.identifiers]
+
 
 class Attachment(Struct, frozen=True, omit_defaults=True):
     """A file, place or card that belongs to a message; stored as JSON, so defaults are left out."""

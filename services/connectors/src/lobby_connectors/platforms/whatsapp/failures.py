@@ -44,7 +44,7 @@ _RATES: dict[int, float | None] = {
     131064: 3600.0,
     133016: 3600.0,
 }
-_BLOCKED = frozenset((131026, 130403))
+_BLOCKED = frozenset((131026, 131050, 130403))
 _TRANSIENT = frozenset((1, 2, 131000, 131016, 131057, 135000))
 _WINDOW = 131047
 
