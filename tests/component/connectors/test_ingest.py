@@ -203,6 +203,22 @@ async def test_older_edits_and_repeated_deletions_change_nothing(connectors):
     assert len(await connectors.told(pb.MessageEdited)) == 1
 
 
+async def test_an_edit_that_changes_no_word_is_told_to_nobody_and_still_outdates_older_ones(connectors):
+    account = await connectors.connect("telegram")
+    message = {"message_id": 5, "chat": {"id": 7, "type": "private"}, "from": {"id": 7}, "date": 1_780_000_000}
+    updates = [
+        {"update_id": 1, "message": message | {"text": "one"}},
+        {"update_id": 2, "edited_message": message | {"edit_date": 1_780_000_020, "text": "two"}},
+        {"update_id": 3, "edited_message": message | {"edit_date": 1_780_000_040, "text": "two"}},
+        {"update_id": 4, "edited_message": message | {"edit_date": 1_780_000_030, "text": "three"}},
+    ]
+    for update in updates:
+        await connectors.post(signed("telegram", account, update))
+    assert [event.text for event in await connectors.told(pb.MessageEdited)] == ["two"]
+    (row,) = await connectors.rows("SELECT text FROM message")
+    assert row["text"] == "two"
+
+
 async def test_a_deleted_message_keeps_neither_text_nor_attachments(connectors):
     account = await connectors.connect("line")
     source = {"type": "user", "userId": "U1"}
@@ -244,6 +260,19 @@ async def test_an_echo_is_an_answer_written_elsewhere_and_takes_receipts(connect
     await connectors.post(signed("whatsapp", account, whatsapp(status("read", "wamid.e"), key="statuses")))
     (change,) = await connectors.told(pb.DeliveryChanged)
     assert change.message_id == event.message_id
+
+
+@pytest.mark.parametrize("known", [{"from": "66811111111"}, {"from": None, "from_user_id": "TH.1001"}])
+async def test_an_echo_stands_in_the_chat_in_which_the_customer_writes(connectors, known):
+    """Staff's app knows the number of a customer who hides it from us."""
+    account = await connectors.connect("whatsapp")
+    await connectors.post(signed("whatsapp", account, whatsapp(text(1) | known)))
+    echo = {"to": "66811111111", "to_user_id": "TH.1001", "id": "wamid.e", "timestamp": "1780000010", "type": "text"}
+    body = whatsapp(echo | {"text": {"body": "hello"}}, field="smb_message_echoes", key="message_echoes")
+    await connectors.post(signed("whatsapp", account, body))
+    (said,), (answer,) = await connectors.told(pb.MessageReceived), await connectors.told(pb.MessageSent)
+    assert answer.chat == said.chat == (known["from"] or "TH.1001")
+    assert {row["chat"] for row in await connectors.rows("SELECT chat FROM message")} == {said.chat}
 
 
 async def test_a_changed_number_is_told_once(connectors):

@@ -46,6 +46,13 @@ def test_the_signature_is_base64_over_the_raw_bytes():
         ({"type": "botSuspended"}, "account_notice"),
         ({"type": "message", "source": None}, "no_source"),
         ({"type": "somethingNew"}, "unknown_event"),
+        ({"type": "join", "source": {"type": "group", "groupId": "C"}}, "group"),
+        ({"type": "memberJoined", "source": {"type": "room", "roomId": "R"}}, "group"),
+        ({"type": "things"}, "things"),
+        ({"type": "membership"}, "membership"),
+        ({"type": "activated"}, "account_notice"),
+        ({"type": "accountLink"}, "account_link"),
+        ({"type": "videoPlayComplete"}, "video_played"),
         ({"type": "unsend"}, "unknown_event"),
     ],
 )
@@ -67,21 +74,22 @@ def test_every_kind_of_content_is_a_message(message, kind):
     assert item.kind is kind
 
 
-def test_a_redelivered_event_is_the_same_one_and_another_event_is_not():
-    def key(event: str | None, message: str) -> str:
-        item = one(type="message", webhookEventId=event, message={"id": message, "type": "image"})
+def test_a_message_is_known_by_its_own_id_inside_its_chat_with_or_without_that_of_the_event():
+    def key(event: str | None, message: str, user: str = "U1") -> tuple[str, str]:
+        source = {"type": "user", "userId": user}
+        item = one(type="message", source=source, webhookEventId=event, message={"id": message, "type": "image"})
         assert isinstance(item, items.Message)
-        return item.key
+        return item.id_scope, item.platform_message_id
 
-    assert key("E1", "1") == key("E1", "1")
-    assert len({key("E1", "1"), key("E1", "2"), key("E2", "1"), key(None, "1")}) == 4
+    assert key("E1", "1") == key("E2", "1") == key(None, "1")
+    assert len({key("E1", "1"), key("E1", "2"), key("E1", "1", "U2")}) == 3
 
 
 def test_a_postback_without_an_event_id_is_known_by_what_it_says():
     def key(data: str, at: int = AT) -> str:
         item = one(type="postback", timestamp=at, postback={"data": data})
         assert isinstance(item, items.Message)
-        return item.key
+        return item.platform_message_id
 
     assert key("a") == key("a")
     assert len({key("a"), key("b"), key("a", AT + 1)}) == 3

@@ -296,11 +296,11 @@ def test_a_recorded_body_says_the_same_however_it_is_written(name):
 
 
 @pytest.mark.parametrize("name", EFFECTS)
-def test_a_message_has_a_key_and_an_address_to_answer_to(name):
+def test_a_message_has_the_platforms_id_and_an_address_to_answer_to(name):
     for section in parsed(name).sections:
         for item in section.items:
             if isinstance(item, items.Message | items.Echo):
-                assert item.key
+                assert item.platform_message_id
                 assert item.customer.chat
                 assert item.customer.identifiers
 

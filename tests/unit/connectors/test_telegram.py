@@ -71,6 +71,13 @@ def test_every_kind_of_content_is_a_message(content, kind):
         ({"from": {"id": 8, "is_bot": True}, "text": "x"}, "bot"),
         ({"pinned_message": {}}, "service_notice"),
         ({"successful_payment": {}}, "service_notice"),
+        ({"forum_topic_created": {"name": "T", "icon_color": 1}}, "service_notice"),
+        ({"forum_topic_edited": {}, "is_topic_message": True}, "service_notice"),
+        ({"migrate_to_chat_id": -1001234567890}, "service_notice"),
+        ({"new_chat_members": [{"id": 7}]}, "service_notice"),
+        ({"giveaway_completed": {"winner_count": 1}}, "service_notice"),
+        ({"checklist_tasks_done": {}}, "service_notice"),
+        ({"chat": {"id": -1}, "text": "x"}, "group"),
     ],
 )
 def test_messages_that_are_left_out_have_a_rule(message, rule):
@@ -86,6 +93,11 @@ def test_messages_that_are_left_out_have_a_rule(message, rule):
         ("poll_answer", "poll_state"),
         ("chat_member", "group"),
         ("pre_checkout_query", "payment"),
+        ("business_connection", "business"),
+        ("edited_business_message", "business"),
+        ("deleted_business_messages", "business"),
+        ("guest_message", "guest"),
+        ("subscription", "payment"),
         ("something_new", "unknown_update"),
     ],
 )
@@ -97,6 +109,21 @@ def test_somebody_elses_card_is_not_vouched_for():
     card = {"phone_number": "+84 90 123", "first_name": "B", "last_name": "C", "user_id": 8}
     assert one(contact=card).cards == (ContactCard("+8490123", own=False, display_name="B C"),)
     assert one(contact={"phone_number": "", "user_id": 7}).cards == (ContactCard(),)
+
+
+def test_an_edit_by_a_bot_is_no_customers_edit():
+    edit = MESSAGE | {"from": {"id": 8, "is_bot": True}, "text": "x", "edit_date": 1_780_000_001}
+    assert read(edited_message=edit) == [items.Ignored("bot")]
+
+
+def test_a_topic_of_a_private_chat_is_the_customers_chat():
+    message = one(text="x", message_thread_id=3, is_topic_message=True)
+    assert (message.customer.chat, message.text) == ("7", "x")
+
+
+@pytest.mark.parametrize("text", ["/start abc", "/start@shop_bot abc", "/start   abc "])
+def test_the_parameter_of_a_start_is_where_the_customer_came_from(text):
+    assert one(text=text).referral == items.Referral("link", source_id="abc")
 
 
 def test_a_moving_location_says_nothing_new():

@@ -72,7 +72,7 @@ def test_a_contact_is_matched_by_id_and_never_by_place():
 def test_numbers_as_ids_are_understood():
     message = one(text(**{"from": 66811111111, "id": 5}))
     assert isinstance(message, items.Message)
-    assert (message.customer.chat, message.key) == ("66811111111", "5")
+    assert (message.customer.chat, message.platform_message_id) == ("66811111111", "5")
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,9 @@ def test_messages_that_are_left_out_have_a_rule(message, rule):
         ("calls", "call"),
         ("group_lifecycle_update", "group"),
         ("user_preferences", "marketing_preference"),
-        ("message_template_status_update", "account_notice"),
-        ("something_new", "account_notice"),
+        ("message_template_status_update", "template_notice"),
+        ("account_alerts", "account_notice"),
+        ("something_new", "unknown_field"),
     ],
 )
 def test_fields_that_are_left_out_have_a_rule(field, rule):
@@ -267,3 +268,45 @@ def test_the_platforms_word_on_the_account(update, state, reason):
 def test_what_is_no_whatsapp_webhook_is_an_error(raw):
     with pytest.raises(ParseError):
         WHATSAPP.parse(raw, "W")
+
+
+def test_a_user_id_in_a_field_for_phones_is_a_user_id():
+    message = {"id": "a", "from": "TH.1", "type": "text", "text": {"body": "x"}}
+    assert effect(one(message)) == "MessageReceived text: entry, owed, contact bsuid=TH.1 in TH.1"
+    (echo,) = read({"message_echoes": [{"id": "a", "to": "TH.1", "type": "text", "text": {"body": "x"}}]})
+    assert effect(echo) == "MessageSent text: answered, to bsuid=TH.1 in TH.1"
+
+
+def test_an_echo_without_its_receiver_goes_to_the_only_contact():
+    echo = {"id": "a", "type": "text", "text": {"body": "x"}}
+    (item,) = read({"message_echoes": [echo], "contacts": [{"wa_id": "66811111111"}]}, "smb_message_echoes")
+    assert effect(item) == "MessageSent text: answered, to phone=+66811111111 in 66811111111"
+
+
+def test_a_notice_in_staffs_own_app_answers_nobody():
+    echo = {"id": "a", "to": "66811111111", "type": "system", "system": {"body": "x"}}
+    assert read({"message_echoes": [echo]}, "smb_message_echoes") == [items.Ignored("echo_system")]
+
+
+def test_the_sentence_alone_tells_both_user_ids():
+    item = one(
+        {"type": "system", "system": {"type": "user_changed_user_id", "body": "User A changed from US.1 to US.2"}}
+    )
+    assert effect(item) == "IdentifierChanged bsuid=US.1 → bsuid=US.2"
+
+
+def test_a_code_written_as_text_is_the_same_code():
+    statuses = [{"id": "a", "status": "failed", "errors": [{"code": code}]} for code in ("131047", 131047, "soon", "")]
+    assert [effect(item).rpartition(" ")[2] for item in read({"statuses": statuses})] == [
+        "WINDOW_CLOSED",
+        "WINDOW_CLOSED",
+        "REJECTED",
+        "REJECTED",
+    ]
+
+
+def test_an_order_counts_in_words_too():
+    goods = [{"product_retailer_id": "A", "quantity": "3"}, {"product_retailer_id": "B", "quantity": 1.5}, {}]
+    item = one({"from": "66811111111", "type": "order", "order": {"product_items": goods}})
+    assert isinstance(item, items.Message)
+    assert item.text == "3 × A\n1.5 × B\n0 × "

@@ -1,24 +1,25 @@
 -- name: insert_messages
--- Messages that are new, each with the facts that waited for it. Echoes are ours, and accepted when they were written.
+-- Messages that are new by the platform's id, each with the facts that waited for it. Echoes are ours, and accepted
+-- when they were written.
 WITH new AS (
     INSERT INTO message (
         message_id, workspace_id, account_id, chat, platform_message_id, direction, kind, text, attachments, author_kind,
-        provider_time, occurred_time, received_time, reply_to, webhook_id, delivery, accept_time, parts, parts_done,
-        generation, attempts
+        provider_time, occurred_time, received_time, reply_to, webhook_id, id_scope, delivery, accept_time, parts,
+        parts_done, generation, attempts
     )
     SELECT
         message_id, workspace_id, account_id, chat, platform_message_id, CASE WHEN echo THEN 2 ELSE 1 END, kind, text,
         attachments, CASE WHEN echo THEN 'agent' ELSE 'contact' END, provider_time, occurred_time, received_time,
-        reply_to, webhook_id, CASE WHEN echo THEN 3 END, CASE WHEN echo THEN occurred_time END, CASE WHEN echo THEN 1 END,
-        CASE WHEN echo THEN 1 END, CASE WHEN echo THEN 0 END, CASE WHEN echo THEN 1 END
+        reply_to, webhook_id, id_scope, CASE WHEN echo THEN 3 END, CASE WHEN echo THEN occurred_time END,
+        CASE WHEN echo THEN 1 END, CASE WHEN echo THEN 1 END, CASE WHEN echo THEN 0 END, CASE WHEN echo THEN 1 END
     FROM unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bool[], $7::smallint[], $8::text[], $9::jsonb[],
-        $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::uuid[]
+        $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[], $14::uuid[], $15::text[]
     ) AS t (
         message_id, workspace_id, account_id, chat, platform_message_id, echo, kind, text, attachments, provider_time,
-        occurred_time, received_time, reply_to, webhook_id
+        occurred_time, received_time, reply_to, webhook_id, id_scope
     )
-    ON CONFLICT (message_id) DO NOTHING
+    ON CONFLICT DO NOTHING
     RETURNING message_id, account_id, platform_message_id, chat
 ), came AS (
     DELETE FROM waiting_fact AS w
@@ -32,6 +33,19 @@ SELECT new.message_id::text, array_agg(came.fact ORDER BY came.create_time) FILT
 FROM new
 LEFT JOIN came USING (message_id)
 GROUP BY new.message_id;
+
+-- name: find_chats
+-- Of all addresses of a customer, the chat in which he wrote last.
+SELECT DISTINCT ON (asked.n) asked.n, last.chat
+FROM unnest($1::int[], $2::uuid[], $3::text[]) AS asked (n, account_id, chat)
+CROSS JOIN LATERAL (
+    SELECT m.chat, m.occurred_time
+    FROM message AS m
+    WHERE m.account_id = asked.account_id AND m.chat = asked.chat AND m.direction = 1
+    ORDER BY m.occurred_time DESC
+    LIMIT 1
+) AS last
+ORDER BY asked.n, last.occurred_time DESC;
 
 -- name: find_own_messages
 -- Those of the messages that one webhook brought itself, when it was taken in before.

@@ -78,9 +78,11 @@ class _Work:
         late = target.edit_time is not None and at <= target.edit_time
         if late or target.delete_time is not None:
             return False
+        # Platforms tell edits that change no word: a preview was added, or the same edit is told with another time.
+        reworded = target.text != edit.text
         target.text = edit.text
         target.edit_time = at
-        if target.direction is Direction.INBOUND:
+        if reworded and target.direction is Direction.INBOUND:
             events.tell_edited(self._tx, target, at, cause_id=sourced.webhook_id, traceparent=sourced.traceparent)
         return True
 

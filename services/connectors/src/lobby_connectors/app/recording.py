@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from lobby_common.events import Tx
 from lobby_connectors import events
@@ -95,6 +96,7 @@ class _Recording:
 
     async def insert(self, *, again: bool) -> None:
         """The messages that are new are in the table, and facts without a row of their own are marked."""
+        await self._place_echoes()
         rows: list[MessageRow] = []
         marks: list[tuple[str, str]] = []
         for reading in self._readings:
@@ -106,12 +108,32 @@ class _Recording:
                 elif isinstance(item, Arrival | IdentifierChange):
                     self._ids[id(said)] = fact_id(account.account_id, item)
                     marks.append((self._ids[id(said)], account.account_id))
-        # In one order everywhere: transactions with the same messages wait for each other and never in a circle.
-        self._new = await store.insert(self._tx.conn, sorted(rows, key=itemgetter(0)))
+        # In one order everywhere: transactions with the same messages wait for each other and never in a circle. It is
+        # that of the platform's ids, because deliveries of one message may tell different times and so different ids.
+        self._new = await store.insert(self._tx.conn, sorted(rows, key=itemgetter(2, 4, 14)))
         self._told = await store.insert_told(self._tx.conn, sorted(marks))
         if again:
             known = [row[0] for row in rows if row[0] not in self._new]
             self._again = await store.find_own(self._tx.conn, known, self._readings[0].webhook.webhook_id)
+
+    async def _place_echoes(self) -> None:
+        """Staff's app names a customer by every address it knows: the echo stands in the chat where he writes."""
+        places = [
+            (reading, place)
+            for reading in self._readings
+            for place, said in enumerate(reading.said)
+            if isinstance(said.item, Echo) and len(said.item.customer.identifiers) > 1
+        ]
+        asked = [
+            (n, reading.said[place].account.account_id, chat)
+            for n, (reading, place) in enumerate(places)
+            for chat in _echo_of(reading.said[place]).customer.addresses()
+        ]
+        for n, chat in (await store.find_chats(self._tx.conn, asked)).items():
+            reading, place = places[n]
+            said = reading.said[place]
+            echo = _echo_of(said)
+            reading.said[place] = Said(said.account, replace(echo, customer=replace(echo.customer, chat=chat)))
 
     def take(self, index: int, webhook: Webhook, said: Said) -> None:
         """One item is told, or kept for `finish`."""
@@ -208,6 +230,11 @@ class _Recording:
         return await states.move(self._tx, said.account.account_id, notice.state, notice.reason, told=at)
 
 
+def _echo_of(said: Said) -> Echo:
+    assert isinstance(said.item, Echo)
+    return said.item
+
+
 def _sourced(webhook: Webhook, account: Account, fact: Edit | Deletion | Reaction | Receipt) -> SourcedFact:
     return SourcedFact(
         fact,
@@ -238,4 +265,5 @@ def _row(webhook: Webhook, account: Account, row_id: str, message: Message | Ech
         came,
         message.reply_to,
         webhook.webhook_id,
+        message.id_scope,
     )

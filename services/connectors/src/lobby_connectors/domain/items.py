@@ -27,6 +27,10 @@ class Customer(Struct, frozen=True):
     locale: str = ""
     country: str = ""
 
+    def addresses(self) -> list[str]:
+        """Returns the chats in which he can be known, one for each identifier."""
+        return [each.value.removeprefix("+") for each in self.identifiers]
+
 
 class Attachment(Struct, frozen=True, omit_defaults=True):
     """A file, place or card that belongs to a message; stored as JSON, so defaults are left out."""
@@ -61,9 +65,8 @@ class ContactCard(Struct, frozen=True, omit_defaults=True):
 
 
 class Message(Struct, frozen=True):
-    """A customer wrote. `key` is what makes it this message and no other; it never changes when delivered again."""
+    """A customer wrote. Account, `id_scope` and the platform's id make it this message, whatever its time."""
 
-    key: str
     platform_message_id: str
     customer: Customer
     time: datetime | None
@@ -73,6 +76,8 @@ class Message(Struct, frozen=True):
     reply_to: str = ""
     referral: Referral | None = None
     cards: tuple[ContactCard, ...] = ()
+    id_scope: str = ""
+    """The chat, where the platform's ids are good only inside one."""
     own_number: str = ""
     """Digits of the sender's number: a number of the workspace itself is no customer."""
 
@@ -80,7 +85,6 @@ class Message(Struct, frozen=True):
 class Echo(Struct, frozen=True):
     """Staff wrote to a customer in the platform's own app."""
 
-    key: str
     platform_message_id: str
     customer: Customer
     time: datetime | None
@@ -88,6 +92,7 @@ class Echo(Struct, frozen=True):
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
     reply_to: str = ""
+    id_scope: str = ""
 
 
 class Edit(Struct, frozen=True, tag=True):

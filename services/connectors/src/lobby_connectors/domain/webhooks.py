@@ -117,13 +117,17 @@ def cut(text: str) -> tuple[str, bool]:
 
 
 def message_id(account_id: str, message: Message | Echo) -> str:
-    """Returns the id of a message: the same for every delivery of it, and sorted by the provider's time."""
-    return derive_id(message.time, account_id, message.key)
+    """Returns the id of a message: the same whenever the same is parsed, and sorted by the provider's time.
+
+    A delivery that tells another time has another id: it is the table that knows the message by the platform's id.
+    """
+    return derive_id(message.time, account_id, message.id_scope, message.platform_message_id)
 
 
 def fact_id(account_id: str, fact: Fact | Arrival | IdentifierChange) -> str:
-    """Returns the id of a fact: the same for every delivery of it."""
-    return derive_id(fact.time, account_id, type(fact).__name__, *_parts(fact))
+    """Returns the id of a fact: the same for every delivery of it; a key that the platform gave needs no time."""
+    at = None if isinstance(fact, Arrival | IdentifierChange) else fact.time
+    return derive_id(at, account_id, type(fact).__name__, *_parts(fact))
 
 
 def _parts(fact: Fact | Arrival | IdentifierChange) -> Iterable[str]:

@@ -97,22 +97,23 @@ def name(value: str | None) -> str:
     return value[:LONGEST_NAME] if value else ""
 
 
-def seconds(value: str | int | None) -> datetime | None:
+def seconds(value: object) -> datetime | None:
     """Returns the time of seconds since 1970; None where they are absent or no time at all."""
-    if isinstance(value, str):
-        if not (value.isascii() and value.isdigit()) or len(value) > 12:  # noqa: PLR2004  # beyond the year 9999
-            return None
-        value = int(value)
-    if value is None or not 0 < value < _YEAR_10000:
-        return None
-    return datetime.fromtimestamp(value, UTC)
+    number = _number(value)
+    return datetime.fromtimestamp(number, UTC) if 0 < number < _YEAR_10000 else None
 
 
-def millis(value: int | None) -> datetime | None:
+def millis(value: object) -> datetime | None:
     """Returns the time of milliseconds since 1970; None where they are absent or no time at all."""
-    if value is None or not 0 < value < _YEAR_10000 * 1000:
-        return None
-    return datetime.fromtimestamp(value / 1000, UTC)
+    number = _number(value)
+    return datetime.fromtimestamp(number / 1000, UTC) if 0 < number < _YEAR_10000 * 1000 else None
+
+
+def _number(value: object) -> int | float:
+    """Returns a number, 0 where it is none: what a customer wrote is worth more than a time that is odd."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:  # noqa: PLR2004  # year 9999
+        return int(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else 0
 
 
 def size(value: float | None) -> int:

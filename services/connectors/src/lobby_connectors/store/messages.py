@@ -91,6 +91,14 @@ async def find_own(conn: Connection, message_ids: Sequence[str], webhook_id: str
     return {row["message_id"] for row in rows}
 
 
+async def find_chats(conn: Connection, asked: Sequence[tuple[int, str, str]]) -> dict[int, str]:
+    """Returns of the chats asked for under one number (number, account, chat) that in which was written last."""
+    if not asked:
+        return {}
+    rows = await conn.fetch(QUERIES["find_chats"], *map(list, zip(*asked, strict=True)))
+    return {row["n"]: row["chat"] for row in rows}
+
+
 async def find_targets(conn: Connection, asked: Sequence[tuple[int, str, str, str, str | None]]) -> dict[int, Hit]:
     """Returns what (number, account, platform's id, chat, our id) speak of, by number; the rows are locked."""
     rows = await conn.fetch(QUERIES["find_targets"], *map(list, zip(*asked, strict=True)))

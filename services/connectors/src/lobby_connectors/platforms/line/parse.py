@@ -41,6 +41,7 @@ _IGNORED = {
     "botSuspended": "account_notice",
     "botResumed": "account_notice",
     "delivery": "notice_delivered",
+    "things": "things",
 }
 _FILES = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.AUDIO, "file": Kind.DOCUMENT}
 
@@ -83,11 +84,12 @@ def _message(event: wire.Event, scope: str, path: str) -> Item:
         raise ParseError(f"{path}.message", "missing")
     platform_id = required(event.message.id, f"{path}.message.id")
     kind, text, attachments = _content(event.message)
+    customer = _customer(event, scope, path)
     return Message(
-        # LINE's own key is the event; the message's id stands beside it because old senders leave the event's out.
-        key=f"{ident(event.webhookEventId, path)}/{platform_id}",
+        # The event's id is left out by old senders; the message's own id is there in every delivery.
         platform_message_id=platform_id,
-        customer=_customer(event, scope, path),
+        id_scope=customer.chat,
+        customer=customer,
         time=millis(event.timestamp),
         kind=kind,
         text=text,
@@ -101,15 +103,16 @@ def _postback(event: wire.Event, scope: str, path: str) -> Item:
     if event.postback is None:
         raise ParseError(f"{path}.postback", "missing")
     customer = _customer(event, scope, path)
-    said = hashlib.sha256(event.postback.data.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    key = ident(event.webhookEventId, path) or f"postback/{customer.chat}/{event.timestamp}/{said}"
+    time, data = millis(event.timestamp), event.postback.data or ""
+    said = hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    key = ident(event.webhookEventId, path) or f"postback/{customer.chat}/{time.timestamp() if time else ''}/{said}"
     return Message(
-        key=key,
         platform_message_id=key,
+        id_scope=customer.chat,
         customer=customer,
-        time=millis(event.timestamp),
+        time=time,
         kind=Kind.BUTTON,
-        text=event.postback.data,
+        text=data,
     )
 
 

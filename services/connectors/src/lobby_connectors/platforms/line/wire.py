@@ -1,5 +1,7 @@
 """The webhook bodies of the LINE Messaging API, as far as we read them; unknown fields are passed over."""
 
+from typing import Any
+
 from msgspec import Raw, Struct
 
 
@@ -43,7 +45,7 @@ class Content(Struct):
 class Postback(Struct):
     """A tapped button."""
 
-    data: str = ""
+    data: str | None = None
 
 
 class Unsend(Struct):
@@ -57,7 +59,7 @@ class Event(Struct):
 
     type: str
     mode: str = ""
-    timestamp: int | None = None
+    timestamp: Any = None
     source: Source | None = None
     webhookEventId: str | None = None  # noqa: N815  # LINE's name
     message: Content | None = None

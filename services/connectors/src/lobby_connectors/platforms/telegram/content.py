@@ -1,5 +1,7 @@
 """What a Telegram message holds: kind, text, attachments, cards."""
 
+from collections.abc import Iterable
+
 from msgspec import UNSET, Struct
 
 from lobby_connectors.domain.items import Attachment, ContactCard
@@ -8,8 +10,24 @@ from lobby_connectors.platforms import phones
 from lobby_connectors.platforms.reading import name, size
 from lobby_connectors.platforms.telegram import wire
 
-_FIELDS = wire.Message.__struct_fields__
-_SERVICE = _FIELDS[_FIELDS.index("pinned_message") :]
+# Something happened in the chat, and nobody said anything.
+_SERVICE = frozenset(
+    (
+        *("pinned_message", "message_auto_delete_timer_changed", "write_access_allowed", "connected_website"),
+        *("chat_background_set", "proximity_alert_triggered", "boost_added", "successful_payment", "refunded_payment"),
+        *("users_shared", "user_shared", "chat_shared", "gift", "unique_gift", "gift_upgrade_sent"),
+        *("forum_topic_created", "forum_topic_edited", "forum_topic_closed", "forum_topic_reopened"),
+        *("general_forum_topic_hidden", "general_forum_topic_unhidden", "migrate_to_chat_id", "migrate_from_chat_id"),
+        *("new_chat_members", "new_chat_member", "new_chat_participant", "left_chat_member", "left_chat_participant"),
+        *("new_chat_title", "new_chat_photo", "delete_chat_photo", "chat_owner_left", "chat_owner_changed"),
+        *("group_chat_created", "supergroup_chat_created", "channel_chat_created", "managed_bot_created"),
+        *("video_chat_scheduled", "video_chat_started", "video_chat_ended", "video_chat_participants_invited"),
+        *("giveaway_created", "giveaway_completed", "checklist_tasks_done", "checklist_tasks_added"),
+        *("direct_message_price_changed", "paid_message_price_changed", "poll_option_added", "poll_option_deleted"),
+        *("suggested_post_approved", "suggested_post_approval_failed", "suggested_post_declined"),
+        *("suggested_post_paid", "suggested_post_refunded"),
+    )
+)
 
 # In order: an animation comes with a document too, which is the same file.
 _FILES = (
@@ -61,9 +79,9 @@ def _other(message: wire.Message, sender: int) -> Content:  # noqa: PLR0911  # a
     return Content(Kind.UNSUPPORTED, message.caption or "")
 
 
-def is_service(message: wire.Message) -> bool:
-    """Returns whether something happened in the chat and nobody said anything."""
-    return any(getattr(message, field) is not UNSET for field in _SERVICE)
+def is_service(fields: Iterable[str]) -> bool:
+    """Returns whether a message with these fields, and with no content that we know, is a notice of the platform."""
+    return not _SERVICE.isdisjoint(fields)
 
 
 def _file(kind: Kind, file: wire.File) -> Attachment:

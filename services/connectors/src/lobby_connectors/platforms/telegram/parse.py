@@ -23,6 +23,7 @@ from lobby_connectors.platforms.telegram.content import content_of, is_service
 
 _UPDATE = Decoder(wire.Update)
 _MESSAGE = Decoder(wire.Message)
+_FIELDS = Decoder(dict[str, Raw])
 _CALLBACK = Decoder(wire.CallbackQuery)
 _REACTION = Decoder(wire.MessageReaction)
 _MEMBER = Decoder(wire.ChatMemberUpdated)
@@ -47,8 +48,10 @@ _IGNORED = {
     "chat_join_request": "group",
     "chat_boost": "channel",
     "removed_chat_boost": "channel",
+    "guest_message": "guest",
+    "managed_bot": "managed_bot",
+    "subscription": "payment",
 }
-_PRIVATE = ("private", "")
 
 
 def parse(body: bytes, user_scope: str) -> Parsed:  # noqa: ARG001  # Telegram ids are unique everywhere
@@ -58,7 +61,7 @@ def parse(body: bytes, user_scope: str) -> Parsed:  # noqa: ARG001  # Telegram i
 
 def _read(update: wire.Update) -> list[Item]:
     if isinstance(update.message, Raw):
-        return _message(decode(_MESSAGE, update.message, "$.message"))
+        return _message(decode(_MESSAGE, update.message, "$.message"), update.message)
     if isinstance(update.edited_message, Raw):
         return [_edit(decode(_MESSAGE, update.edited_message, "$.edited_message"))]
     if isinstance(update.callback_query, Raw):
@@ -72,21 +75,34 @@ def _read(update: wire.Update) -> list[Item]:
     ]
 
 
-def _message(message: wire.Message) -> list[Item]:
-    if message.chat.type not in _PRIVATE:
-        return [Ignored("channel" if message.chat.type == "channel" else "group")]
+def _left_out(message: wire.Message) -> Ignored | None:
+    """Returns the rule by which a message, whatever it says, is none of a customer to this bot."""
+    if not _is_private(message.chat):
+        return Ignored("channel" if message.chat.type == "channel" else "group")
     if message.from_ is not None and message.from_.is_bot:
-        return [Ignored("bot")]
-    if is_service(message):
+        return Ignored("bot")
+    return None
+
+
+def _is_private(chat: wire.Chat) -> bool:
+    """Returns whether only the customer and the bot are there: groups and channels have negative ids."""
+    return chat.type == "private" or (not chat.type and chat.id > 0)
+
+
+def _message(message: wire.Message, raw: Raw) -> list[Item]:
+    left_out = _left_out(message)
+    if left_out is not None:
+        return [left_out]
+    content = content_of(message, message.from_.id if message.from_ else message.chat.id)
+    if content.kind is Kind.UNSUPPORTED and is_service(decode(_FIELDS, raw, "$.message").keys()):
         return [Ignored("service_notice")]
     customer = _customer(message.from_, message.chat)
-    content = content_of(message, message.from_.id if message.from_ else message.chat.id)
     platform_id = ident(message.message_id, "$.message.message_id")
     replied = message.reply_to_message
     return [
         Message(
-            key=f"{customer.chat}/{platform_id}",
             platform_message_id=platform_id,
+            id_scope=customer.chat,
             customer=customer,
             time=seconds(message.date),
             kind=content.kind,
@@ -100,14 +116,15 @@ def _message(message: wire.Message) -> list[Item]:
 
 
 def _edit(message: wire.Message) -> Item:
-    if message.chat.type not in _PRIVATE:
-        return Ignored("channel" if message.chat.type == "channel" else "group")
+    left_out = _left_out(message)
+    if left_out is not None:
+        return left_out
     if message.location is not None:
         return Ignored("live_location")  # a live location moves by edits: it says nothing new in words
     return Edit(
         platform_message_id=ident(message.message_id, "$.edited_message.message_id"),
         chat=ident(message.chat.id, "$.edited_message.chat.id"),
-        time=seconds(message.edit_date or message.date),
+        time=seconds(message.edit_date) or seconds(message.date),
         text=message.text if message.text is not None else message.caption or "",
     )
 
@@ -118,15 +135,14 @@ def _callback(query: wire.CallbackQuery) -> list[Item]:
     answer = Callback(query_id)
     if query.message is None:
         return [answer, Ignored("inline")]
-    if query.message.chat.type not in _PRIVATE:
+    if not _is_private(query.message.chat):
         return [answer, Ignored("group")]
     customer = _customer(query.from_, query.message.chat)
-    key = f"callback:{query_id}"
     return [
         answer,
         Message(
-            key=key,
-            platform_message_id=key,
+            platform_message_id=f"callback:{query_id}",
+            id_scope=customer.chat,
             customer=customer,
             time=None,
             kind=Kind.BUTTON,
@@ -147,7 +163,7 @@ def _label(query: wire.CallbackQuery) -> str:
 
 
 def _reaction(reaction: wire.MessageReaction) -> Item:
-    if reaction.chat.type not in _PRIVATE:
+    if not _is_private(reaction.chat):
         return Ignored("group")
     emojis = (each.emoji or each.custom_emoji_id or each.type for each in reaction.new_reaction)
     return Reaction(
@@ -159,7 +175,7 @@ def _reaction(reaction: wire.MessageReaction) -> Item:
 
 
 def _member(update: wire.ChatMemberUpdated) -> Item:
-    if update.chat.type not in _PRIVATE:
+    if not _is_private(update.chat):
         return Ignored("group")
     return Ignored("blocked" if update.new_chat_member.status == "kicked" else "unblocked")
 
@@ -180,4 +196,6 @@ def _deep_link(text: str) -> Referral | None:
     """Returns the payload of t.me/<bot>?start=<payload>, the only sign of where a customer came from."""
     command, _, payload = text.partition(" ")
     payload = payload.strip()
-    return Referral("link", source_id=payload[:64]) if command == "/start" and payload else None
+    # Some clients name the bot: /start@shop_bot.
+    started = command.partition("@")[0] == "/start"
+    return Referral("link", source_id=payload[:64]) if started and payload else None

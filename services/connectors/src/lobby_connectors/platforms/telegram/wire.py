@@ -1,5 +1,7 @@
 """The updates of the Telegram Bot API, as far as we read them; unknown fields are passed over."""
 
+from typing import Any
+
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 
@@ -30,6 +32,9 @@ class Update(Struct):
     chat_join_request: Raw | UnsetType = UNSET
     chat_boost: Raw | UnsetType = UNSET
     removed_chat_boost: Raw | UnsetType = UNSET
+    guest_message: Raw | UnsetType = UNSET
+    managed_bot: Raw | UnsetType = UNSET
+    subscription: Raw | UnsetType = UNSET
 
 
 class User(Struct):
@@ -125,8 +130,8 @@ class Message(Struct):
     message_id: int
     chat: Chat
     from_: User | None = field(name="from", default=None)
-    date: int | None = None
-    edit_date: int | None = None
+    date: Any = None
+    edit_date: Any = None
     reply_to_message: Replied | None = None
     text: str | None = None
     caption: str | None = None
@@ -145,20 +150,6 @@ class Message(Struct):
     dice: Dice | None = None
     web_app_data: WebAppData | None = None
     story: Raw | UnsetType = UNSET
-    # Service messages: something happened in the chat, nobody said anything.
-    pinned_message: Raw | UnsetType = UNSET
-    message_auto_delete_timer_changed: Raw | UnsetType = UNSET
-    write_access_allowed: Raw | UnsetType = UNSET
-    connected_website: Raw | UnsetType = UNSET
-    chat_background_set: Raw | UnsetType = UNSET
-    proximity_alert_triggered: Raw | UnsetType = UNSET
-    boost_added: Raw | UnsetType = UNSET
-    successful_payment: Raw | UnsetType = UNSET
-    refunded_payment: Raw | UnsetType = UNSET
-    users_shared: Raw | UnsetType = UNSET
-    chat_shared: Raw | UnsetType = UNSET
-    gift: Raw | UnsetType = UNSET
-    unique_gift: Raw | UnsetType = UNSET
 
 
 class CallbackMessage(Struct):
@@ -192,7 +183,7 @@ class MessageReaction(Struct):
     chat: Chat
     message_id: int
     new_reaction: list[ReactionType]
-    date: int | None = None
+    date: Any = None
 
 
 class ChatMember(Struct):

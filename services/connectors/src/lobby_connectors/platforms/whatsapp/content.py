@@ -126,5 +126,9 @@ def _plain(raw: msgspec.Raw) -> str:
 
 
 def _order(order: wire.Order) -> str:
-    lines = [f"{item.quantity or 0:g} × {ident(item.product_retailer_id, '$')}" for item in order.product_items or []]
+    lines = [f"{_count(item)} × {ident(item.product_retailer_id, '$')}" for item in order.product_items or []]
     return "\n".join(([order.text] if order.text else []) + lines)
+
+
+def _count(item: wire.Product) -> str:
+    return name(item.quantity) if isinstance(item.quantity, str) else f"{item.quantity or 0:g}"

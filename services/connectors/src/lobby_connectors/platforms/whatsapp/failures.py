@@ -44,7 +44,7 @@ _RATES: dict[int, float | None] = {
     131064: 3600.0,
     133016: 3600.0,
 }
-_BLOCKED = frozenset((131026, 130403))
+_BLOCKED = frozenset((131026, 131050, 130403))
 _TRANSIENT = frozenset((1, 2, 131000, 131016, 131057, 135000))
 _WINDOW = 131047
 
@@ -76,7 +76,7 @@ def refusal_of(errors: Sequence[wire.Error]) -> Refusal:
     """Returns why a message failed after it had been accepted."""
     if not errors:
         return Refusal("REJECTED", "")
-    return failure_of(errors[0].code, _detail(errors[0])).refusal()
+    return failure_of(_code(errors[0]), _detail(errors[0])).refusal()
 
 
 def failure_of_answer(answer: Answer) -> SendFailure:
@@ -85,7 +85,7 @@ def failure_of_answer(answer: Answer) -> SendFailure:
         error = decode(_PROBLEM, answer.body).error
     except ParseError:
         return _by_status(answer)
-    failure = failure_of(error.code, _detail(error))
+    failure = failure_of(_code(error), _detail(error))
     if isinstance(failure, Rejected) and answer.status in (401, 403):
         return BadCredentials(failure.detail)
     if isinstance(failure, RateLimited) and (wait := answer.retry_after()) is not None:
@@ -111,3 +111,10 @@ def _by_status(answer: Answer) -> SendFailure:
 def _detail(error: wire.Error) -> str:
     details = error.error_data.details if error.error_data else None
     return details or error.message or ""
+
+
+def _code(error: wire.Error) -> int:
+    """Returns the code, which some senders write as text; one that is none is no code of ours, and a rejection."""
+    if isinstance(error.code, int):
+        return error.code
+    return int(error.code) if error.code.isascii() and error.code.isdigit() and len(error.code) < 10 else -1  # noqa: PLR2004  # codes have six digits

@@ -56,6 +56,16 @@ _IGNORED_FIELDS = {
     "calls": "call",
     "flows": "flow_notice",
     "user_preferences": "marketing_preference",
+    "security": "account_notice",
+}
+# By how the names of families of fields begin.
+_IGNORED_FAMILIES = {
+    "group_": "group",
+    "message_template_": "template_notice",
+    "template_": "template_notice",
+    "account_": "account_notice",
+    "phone_number_": "account_notice",
+    "business_": "account_notice",
 }
 _LOGGED_OUT = frozenset(("ACCOUNT_DELETED", "ACCOUNT_OFFBOARDED", "PARTNER_REMOVED", "PARTNER_APP_UNINSTALLED"))
 _DEGRADED = frozenset(("ACCOUNT_RESTRICTION", "ACCOUNT_VIOLATION"))
@@ -92,8 +102,7 @@ class _Change:
             return self._messages(decode(_VALUE, change.value, self._path))
         if change.field == "account_update":
             return self._account(entry, decode(_ACCOUNT_UPDATE, change.value, self._path))
-        rule = "group" if change.field.startswith("group_") else _IGNORED_FIELDS.get(change.field, "account_notice")
-        return Section([Ignored(rule)])
+        return Section([Ignored(_rule(change.field))])
 
     def _messages(self, value: wire.Value) -> Section:
         metadata = value.metadata or wire.Metadata()
@@ -142,13 +151,12 @@ class _Change:
         return None
 
     def _said(self, message: wire.Message, path: str) -> list[Item]:
-        key = required(message.id, f"{path}.id")
+        platform_id = required(message.id, f"{path}.id")
         customer = self._people.sender(message, path)
         content = content_of(message)
         return [
             Message(
-                key=key,
-                platform_message_id=key,
+                platform_message_id=platform_id,
                 customer=customer,
                 time=seconds(message.timestamp),
                 kind=content.kind,
@@ -157,7 +165,7 @@ class _Change:
                 reply_to=ident(message.context.id, f"{path}.context.id") if message.context else "",
                 referral=_referral(message.referral, path),
                 cards=content.cards,
-                own_number=ident(message.from_, path),
+                own_number=ident(message.from_, path).removeprefix("+"),
             )
         ]
 
@@ -177,18 +185,17 @@ class _Change:
     def _echo(self, message: wire.Message, path: str) -> list[Item]:
         if message.group_id:
             return [Ignored("group")]
-        if message.type == "reaction":
-            return [Ignored("echo_reaction")]
+        if message.type in ("reaction", "system"):
+            return [Ignored(f"echo_{message.type}")]
         if message.type == "edit":
             return _edit(message, path)
         if message.type == "revoke":
             return _revoke(message, path)
-        key = required(message.id, f"{path}.id")
+        platform_id = required(message.id, f"{path}.id")
         content = content_of(message)
         return [
             Echo(
-                key=key,
-                platform_message_id=key,
+                platform_message_id=platform_id,
                 customer=self._people.receiver(message, path),
                 time=seconds(message.timestamp),
                 kind=content.kind,
@@ -205,6 +212,13 @@ class _Change:
         info = update.waba_info or wire.WabaInfo()
         owner = ident(info.waba_id, f"{self._path}.waba_info.waba_id") or ident(entry.id, "$.entry.id")
         return Section([_notice(update, entry)], owner=owner)
+
+
+def _rule(field: str) -> str:
+    """Returns the rule by which a field that says nothing of a customer's message is left out."""
+    if field in _IGNORED_FIELDS:
+        return _IGNORED_FIELDS[field]
+    return next((rule for start, rule in _IGNORED_FAMILIES.items() if field.startswith(start)), "unknown_field")
 
 
 def _reaction(message: wire.Message, path: str) -> list[Item]:

@@ -57,6 +57,8 @@ class People:
     ) -> Customer:
         digits, user = ident(phone, f"{path}.from").removeprefix("+"), ident(user_id, f"{path}.from_user_id")
         above = ident(parent, f"{path}.from_parent_user_id")
+        if is_user_id(digits):  # in a field for phones, where there is no phone to name
+            digits, user = "", user or digits
         contact = self.find(digits, user)
         shown = ""
         if contact is not None:
@@ -77,9 +79,11 @@ def number_change(people: People, message: wire.Message, system: wire.System, pa
     phone = ident(system.wa_id, f"{path}.system.wa_id") or ident(system.new_wa_id, f"{path}.system.new_wa_id")
     user = ident(system.user_id, f"{path}.system.user_id")
     parent = ident(system.parent_user_id, f"{path}.system.parent_user_id")
-    current = people.identifiers(phone, user, parent)
     said = _CHANGED.search(system.body or "")
-    before = said[1] if said else ""
+    before, after = said.groups() if said else ("", "")
+    if not (phone or user):
+        phone, user = ("", after) if is_user_id(after) else (after, "")
+    current = people.identifiers(phone, user, parent)
     old_user = ident(system.previous_user_id, f"{path}.system.previous_user_id")
     old_user = old_user or ident(message.from_user_id, f"{path}.from_user_id") or (before if is_user_id(before) else "")
     old_parent = ident(system.previous_parent_user_id, f"{path}.system.previous_parent_user_id")

@@ -1,5 +1,7 @@
 """The webhook bodies of the WhatsApp Cloud API, as far as we read them; unknown fields are passed over."""
 
+from typing import Any
+
 from msgspec import Raw, Struct, field
 
 Ident = str | int
@@ -36,7 +38,7 @@ class Entry(Struct):
     """One WABA's changes."""
 
     id: Ident = ""
-    time: Ident | None = None
+    time: Any = None
     changes: list[Change] = []
 
 
@@ -158,7 +160,7 @@ class Product(Struct):
     """A line of an order."""
 
     product_retailer_id: Ident | None = None
-    quantity: float | None = None
+    quantity: float | str | None = None
 
 
 class Order(Struct):
@@ -216,7 +218,7 @@ class Message(Struct):
 
     id: Ident | None = None
     type: str | None = None
-    timestamp: Ident | None = None
+    timestamp: Any = None
     from_: Ident | None = field(name="from", default=None)
     from_user_id: Ident | None = None
     from_parent_user_id: Ident | None = None
@@ -252,7 +254,7 @@ class ErrorData(Struct):
 class Error(Struct):
     """An error of the Graph API."""
 
-    code: int = 0
+    code: Ident = 0
     message: str | None = None
     error_data: ErrorData | None = None
 
@@ -262,7 +264,7 @@ class Status(Struct):
 
     id: Ident
     status: str
-    timestamp: Ident | None = None
+    timestamp: Any = None
     recipient_type: str | None = None
     biz_opaque_callback_data: str | None = None
     errors: list[Error] | None = None
@@ -281,7 +283,7 @@ class UserIdUpdate(Struct):
     user_id: IdChange
     wa_id: Ident | None = None
     parent_user_id: IdChange | None = None
-    timestamp: Ident | None = None
+    timestamp: Any = None
 
 
 class WabaInfo(Struct):
