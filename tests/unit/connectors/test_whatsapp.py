@@ -267,3 +267,13 @@ def test_the_platforms_word_on_the_account(update, state, reason):
 def test_what_is_no_whatsapp_webhook_is_an_error(raw):
     with pytest.raises(ParseError):
         WHATSAPP.parse(raw, "W")
+
+
+@pytest.mark.timeout(15)
+def test_many_contacts_and_many_messages_do_not_multiply():
+    contacts = [{"wa_id": str(number), "profile": {"name": f"N{number}"}} for number in range(66811000000, 66811020000)]
+    messages = [
+        {"id": each["wa_id"], "from": each["wa_id"], "type": "text", "text": {"body": "x"}} for each in contacts
+    ]
+    said = read({"contacts": contacts, "messages": messages})
+    assert [item.customer.display_name for item in said] == [each["profile"]["name"] for each in contacts]
