@@ -1,6 +1,7 @@
 """Lobby seen from outside: its HTTP, the sandbox, and waiting for what shall become true."""
 
 import asyncio
+import io
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ class Lobby:
         data = platforms.dump(body)
         signed = platforms.signature(channel.platform, channel.credentials, data) if headers is None else headers
         url = f"{self.url}/webhooks/{channel.platform}/{channel.account_id}"
-        async with self._session.post(url, data=data, headers=signed) as answer:
+        async with self._session.post(url, data=io.BytesIO(data), headers=signed) as answer:
             text = await answer.text(errors="replace")
             is_json = "json" in answer.headers.get("Content-Type", "")
             return Answer(answer.status, json.loads(text) if is_json else text, answer.headers)

@@ -159,3 +159,12 @@ async def test_an_agent_may_mark_his_own_answer_seen_before_the_platform_accepte
     with routing.as_agent(agent):
         sent = await routing.send(WA, "a", last_seen_message_id=message.message_id)
         assert (await routing.seen(WA, "a", sent.message_id)).unseen_count == 0
+
+
+@pytest.mark.parametrize("nobody", ["no id", "\x97", "0195f000-0000-7000-8000-000000000000"])
+async def test_an_agent_that_is_not_there_is_told_so_also_where_the_last_seen_message_is_named(
+    routing, message, nobody
+):
+    with routing.as_owner(), pytest.raises(NotFound, match="AGENT_NOT_FOUND"):
+        await routing.send(WA, "a", agent_id=nobody, last_seen_message_id=message.message_id)
+    assert routing.connectors.sent == []

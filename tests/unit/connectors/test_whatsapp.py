@@ -310,3 +310,13 @@ def test_an_order_counts_in_words_too():
     item = one({"from": "66811111111", "type": "order", "order": {"product_items": goods}})
     assert isinstance(item, items.Message)
     assert item.text == "3 × A\n1.5 × B\n0 × "
+
+
+@pytest.mark.timeout(15)
+def test_many_contacts_and_many_messages_do_not_multiply():
+    contacts = [{"wa_id": str(number), "profile": {"name": f"N{number}"}} for number in range(66811000000, 66811020000)]
+    messages = [
+        {"id": each["wa_id"], "from": each["wa_id"], "type": "text", "text": {"body": "x"}} for each in contacts
+    ]
+    said = read({"contacts": contacts, "messages": messages})
+    assert [item.customer.display_name for item in said] == [each["profile"]["name"] for each in contacts]

@@ -47,6 +47,8 @@ _LARGEST_ANSWER = 6 * 1024 * 1024
 _BYTES_PER_CHARACTER = 4
 _SHORTENED = 4096
 """Characters left of each text where 200 messages by id would not fit together."""
+_FEW_FILES = 10
+"""Attachments left of each message then."""
 
 
 class IngestApi(IngestServiceServicer):
@@ -189,7 +191,7 @@ class MessageApi(MessageServiceServicer):
             *after,
             size + 1,
         )
-        size = min(size, _fitting([len(row["text"]) + len(row["source_text"] or "") for row in rows]))
+        size = min(size, _fitting([_length(row) for row in rows]))
         answer = message_pb.ListMessagesResponse(messages=map(_message, rows[:size]))
         if len(rows) > size:
             last = rows[size - 1]
@@ -203,9 +205,10 @@ class MessageApi(MessageServiceServicer):
         """Returns messages by id, in the order asked."""
         found = await self._find(list(filter(is_id, request.message_ids)))
         messages = [found[each] for each in request.message_ids if each in found]
-        if _fitting([len(each.text) for each in messages]) < len(messages):
+        if _fitting([each.ByteSize() // _BYTES_PER_CHARACTER for each in messages]) < len(messages):
             for each in messages:
                 each.text = each.text[:_SHORTENED]
+                del each.attachments[_FEW_FILES:]
         return message_pb.BatchGetMessagesResponse(messages=messages)
 
     async def RetryMessage(
@@ -282,6 +285,11 @@ class QuarantineApi(QuarantineServiceServicer):
         return quarantine_pb.RetryQuarantineItemResponse(
             item=_item(await self._normaliser.retry(request.quarantine_id))
         )
+
+
+def _length(row: Any) -> int:
+    """Returns how many characters of a message are of any length."""
+    return len(row["text"]) + len(row["source_text"] or "") + len(row["attachments"] or "")
 
 
 def _fitting(lengths: Sequence[int]) -> int:

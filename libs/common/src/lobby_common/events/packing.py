@@ -13,8 +13,15 @@ from lobby_common.times import to_proto
 LARGEST_BATCH = 512 * 1024
 """Bytes of the largest batch; a single event above it goes alone."""
 
+LARGEST_EVENT = 960 * 1024
+"""Bytes of the largest event. The broker takes messages of 1 MiB, and one that it refuses would stop all behind it."""
+
 _ENVELOPE = 64
 """Bytes allowed for a batch's own fields and for a segment's."""
+
+
+class EventTooLarge(ValueError):
+    """An event that the broker would refuse for ever is refused where it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ def told(
     traceparent: str = "",
     cause_id: str = "",
 ) -> Told:
-    """Returns the event that carries `payload`."""
+    """Returns the event that carries `payload`. Raises EventTooLarge."""
     event = Event(
         id=event_id,
         type=payload.DESCRIPTOR.full_name,
@@ -47,7 +54,10 @@ def told(
         cause_id=cause_id,
         payload=payload.SerializeToString(),
     )
-    return Told(lane_of(key), event.ByteSize(), event)
+    size = event.ByteSize()
+    if size > LARGEST_EVENT:
+        raise EventTooLarge(f"{event.type}: {size} bytes")
+    return Told(lane_of(key), size, event)
 
 
 def chunks(events: Sequence[Told]) -> list[list[Told]]:

@@ -16,7 +16,7 @@ from lobby_connectors import metrics
 from lobby_connectors.app.reading import names_unknown, read
 from lobby_connectors.app.recording import After, record
 from lobby_connectors.directory import Directory
-from lobby_connectors.domain.webhooks import Reading, Verdict, Webhook
+from lobby_connectors.domain.webhooks import Reading, Verdict, Webhook, postponed
 from lobby_connectors.platforms.registry import PLATFORMS
 from lobby_connectors.store import AWAY, BAD_ROW
 from lobby_connectors.store import webhooks as store
@@ -25,6 +25,8 @@ _LOG = get_logger("ingest")
 
 _LARGEST_GROUP = 512 * 1024
 """Bytes of bodies in one transaction; a larger body goes alone."""
+_MOST_AT_ONCE = 2_000
+"""Things said in one transaction. WhatsApp promises to put no more than 1000 into a webhook."""
 _SECONDS = 4.0
 """A transaction that takes longer is given up: the platform will send its webhooks again."""
 
@@ -99,7 +101,7 @@ class Ingest:
         if any(map(names_unknown, readings)):
             await self._directory.refresh()
             readings = [read(webhook, self._directory) for webhook in group]
-        return readings
+        return _fitting(readings)
 
     async def _record(self, readings: Sequence[Reading]) -> None:
         try:
@@ -145,6 +147,17 @@ def _spans(group: Sequence[Webhook]) -> Iterator[list[Webhook]]:
             else each
             for each in group
         ]
+
+
+def _fitting(readings: Sequence[Reading]) -> list[Reading]:
+    """Returns the readings; those that one transaction cannot hold in time are left to the normaliser."""
+    total = 0
+    fitting = []
+    for reading in readings:
+        fits = total + len(reading.said) <= _MOST_AT_ONCE
+        total += len(reading.said) if fits else 0
+        fitting.append(reading if fits else postponed(reading))
+    return fitting
 
 
 def _groups(webhooks: Sequence[Webhook]) -> list[list[Webhook]]:

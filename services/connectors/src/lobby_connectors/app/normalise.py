@@ -1,6 +1,9 @@
 """Raw webhooks that were not parsed are parsed again: by the normaliser in the background, or by a person's call."""
 
 import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -13,9 +16,9 @@ from lobby_common.ids import is_id
 from lobby_common.log import get_logger
 from lobby_connectors.app import facts
 from lobby_connectors.app.reading import read
-from lobby_connectors.app.recording import After, Left, record
+from lobby_connectors.app.recording import After, record
 from lobby_connectors.directory import Directory
-from lobby_connectors.domain.webhooks import Verdict, Webhook
+from lobby_connectors.domain.webhooks import Reading, Verdict, Webhook, parts
 from lobby_connectors.store import AWAY, BAD_ROW, QUERIES, messages
 from lobby_connectors.store import webhooks as store
 from lobby_connectors.store.webhooks import RawWebhook
@@ -25,6 +28,8 @@ _LOG = get_logger("normaliser")
 _PAUSE = 1.0
 _PAGE = 20
 _WAITING_PAGE = 500
+_MOST_AT_ONCE = 1_000
+"""Things said in one transaction."""
 _MOST_ATTEMPTS = 6
 _SWEEP_EVERY = 3600.0
 _YOUNG = timedelta(minutes=5)
@@ -114,31 +119,46 @@ class Normaliser:
         return _quarantined(row)
 
     async def _parse(self, webhook_id: str, workspace_id: str) -> None:
+        """The webhook is parsed, part by part. A crash in between starts it again; ids keep anything from doubling."""
         await self._directory.refresh()
-        left: Left | None = None
-        async with self._log.transaction() as tx:
-            raw = await store.lock(tx.conn, webhook_id, workspace_id)
-            if raw is not None:
-                left = await self._record(tx, raw)
-        if left is not None:
+        waiting: deque[Reading] = deque()
+        verdict: Verdict | None = None
+        while verdict is None or waiting:
+            began = time.monotonic()
+            async with self._log.transaction() as tx:
+                raw = await store.lock(tx.conn, webhook_id, workspace_id)
+                if raw is None:
+                    return
+                if verdict is None:
+                    waiting.extend(await self._read(tx, raw))
+                    if not waiting:
+                        return
+                (judged,), left = await record(tx, [waiting.popleft()], self._directory, again=True)
+                if verdict is None:
+                    # What our own code could not do twice it will not do the third time: it rests until it is mended.
+                    verdict = judged
+                    verdict.state = "quarantined" if judged.problems else "parsed"
+                else:
+                    verdict.add(judged)
+                if not waiting:
+                    await store.write_verdict(tx.conn, webhook_id, verdict)
             if left.accounts_changed:
                 await self._directory.refresh()
             self._after.take(left)
+            if waiting:
+                # As long again: what others say meanwhile comes in between.
+                await asyncio.sleep(time.monotonic() - began)
 
-    async def _record(self, tx: Tx, raw: RawWebhook) -> Left | None:
+    async def _read(self, tx: Tx, raw: RawWebhook) -> Sequence[Reading]:
+        """Returns what it says, in parts; nothing, with its verdict written, where its account is gone."""
         account = self._directory.find(raw.account_id)
         if account is None:
             await store.write_verdict(
                 tx.conn, raw.webhook_id, Verdict(state="quarantined", reason="the account was disconnected", problems=1)
             )
-            return None
-        reading = read(Webhook(raw.webhook_id, account, raw.body, raw.received_time, raw.traceparent), self._directory)
-        verdicts, left = await record(tx, [reading], self._directory, again=True)
-        # What our own code could not do twice it will not do the third time: it rests until somebody has mended it.
-        verdict = verdicts[0]
-        verdict.state = "quarantined" if reading.problems else "parsed"
-        await store.write_verdict(tx.conn, raw.webhook_id, verdict)
-        return left
+            return []
+        webhook = Webhook(raw.webhook_id, account, raw.body, raw.received_time, raw.traceparent)
+        return parts(read(webhook, self._directory), _MOST_AT_ONCE)
 
 
 def _quarantined(row: asyncpg.Record) -> Quarantined:

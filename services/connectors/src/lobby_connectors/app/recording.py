@@ -45,6 +45,9 @@ from lobby_connectors.store import accounts as account_store
 from lobby_connectors.store import messages as store
 from lobby_connectors.store.messages import MessageRow
 
+_MOST_NUMBERS = 20
+"""Numbers of its own that one webhook can teach an account."""
+
 
 class Left(Struct):
     """What is left to do after the commit, off the event path."""
@@ -100,7 +103,7 @@ class _Recording:
         rows: list[MessageRow] = []
         marks: list[tuple[str, str]] = []
         for reading in self._readings:
-            for place, said in enumerate(reading.said):
+            for place, said in enumerate(reading.said, reading.place):
                 item, account = said.item, said.account
                 if isinstance(item, Message | Echo):
                     self._ids[id(said)] = message_id(account.account_id, item)
@@ -205,8 +208,11 @@ class _Recording:
         for index, webhook, said in self._notices:
             self.verdicts[index].count(new=await self._notice(webhook, said))
         for reading in self._readings:
+            learned: dict[str, set[str]] = {}
             for account_id, numbers in reading.learned:
-                await account_store.learn_numbers(self._tx.conn, account_id, numbers)
+                learned.setdefault(account_id, set()).update(numbers)
+            for account_id, found in sorted(learned.items()):
+                await account_store.learn_numbers(self._tx.conn, account_id, sorted(found)[:_MOST_NUMBERS])
                 self.left.accounts_changed = True
 
     async def _heard(self) -> None:

@@ -53,6 +53,8 @@ class Reading(Struct):
     learned: list[tuple[str, tuple[str, ...]]] = []
     """Accounts with phone digits of their own that were not known."""
     fault: bool = False
+    place: int = 0
+    """Where the first of what it says stands in the webhook, if this is a part of it."""
 
 
 class SourcedFact(Struct, frozen=True):
@@ -84,6 +86,14 @@ class Verdict(Struct):
         else:
             self.duplicate += 1
 
+    def add(self, other: "Verdict") -> None:
+        """What became of a further part is counted as well."""
+        self.new += other.new
+        self.duplicate += other.duplicate
+        self.ignored += other.ignored
+        self.problems += other.problems
+        self.rules.update(other.rules)
+
     def ignore(self, rule: str) -> None:
         """One more item was left out by a rule."""
         self.ignored += 1
@@ -97,6 +107,20 @@ def begin(reading: Reading) -> Verdict:
         verdict.state = "pending" if reading.fault else "quarantined"
         verdict.reason = "; ".join(reading.problems[:5]).replace("\x00", "\ufffd")[:1000]
     return verdict
+
+
+def postponed(reading: Reading) -> Reading:
+    """Returns the reading of a webhook that says too much for one transaction with others: the normaliser takes it."""
+    problem = f"says {len(reading.said)} things: they are taken in one part after the other"
+    return Reading(reading.webhook, [], [problem], fault=True)
+
+
+def parts(reading: Reading, most: int) -> list[Reading]:
+    """Returns the reading in parts that say at most so much; what was not understood is in the first."""
+    said = reading.said
+    first = Reading(reading.webhook, said[:most], reading.problems, reading.learned, reading.fault)
+    rest = range(most, len(said), most)
+    return [first, *(Reading(reading.webhook, said[at : at + most], [], place=at) for at in rest)]
 
 
 def occurred(provider_time: datetime | None, received: datetime) -> tuple[datetime, bool]:

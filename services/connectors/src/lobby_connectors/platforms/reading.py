@@ -14,6 +14,13 @@ LONGEST_ID = 512
 """Characters of the longest id taken: longer ones would not fit into an index, and no platform has them."""
 LONGEST_NAME = 512
 """Characters kept of names, emoji and the like."""
+LONGEST_ADDRESS = 8192
+"""Characters of the longest address of a file; longer ones nobody could fetch."""
+MOST_PARTS = 50_000
+"""Parts of one body that are read: messages are fewer in 3 MiB, and reading more would keep others waiting."""
+
+_LARGEST_MENDED = 4 * 1024 * 1024
+"""Bytes of a mended body. Only one that is hardly UTF-8 grows so much, and no answer could carry its text."""
 
 _YEAR_10000 = 253_402_300_800
 
@@ -46,7 +53,7 @@ def decode(decoder: Decoder[T], data: bytes | Raw, path: str = "$") -> T:
         raise _at(path, error) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         mended = _mended(bytes(data))
-        if mended == bytes(data):
+        if mended == bytes(data) or len(mended) > _LARGEST_MENDED:
             raise ParseError(path, str(error)) from None
     except RecursionError:
         raise ParseError(path, "nested too deeply") from None
@@ -61,6 +68,12 @@ def decode(decoder: Decoder[T], data: bytes | Raw, path: str = "$") -> T:
 def _mended(data: bytes) -> bytes:
     text = data.decode("utf-8", "replace")
     return _ESCAPE.sub(lambda match: "\\ufffd" if match[1] else match[0], text).encode()
+
+
+def limited(parts: int, path: str) -> None:
+    """Raises ParseError where a body has more parts than are looked at."""
+    if parts > MOST_PARTS:
+        raise ParseError(path, f"{parts} parts; at most {MOST_PARTS} are read")
 
 
 def _at(path: str, error: msgspec.ValidationError) -> ParseError:
@@ -95,6 +108,13 @@ def required(value: str | int | None, path: str) -> str:
 def name(value: str | None) -> str:
     """Returns a name, at most LONGEST_NAME characters of it."""
     return value[:LONGEST_NAME] if value else ""
+
+
+def address(value: str | None, path: str) -> str:
+    """Returns the address of a file; "" where there is none. Raises ParseError where it is too long to be one."""
+    if value and len(value) > LONGEST_ADDRESS:
+        raise ParseError(path, f"an address of {len(value)} characters")
+    return value or ""
 
 
 def seconds(value: object) -> datetime | None:

@@ -125,7 +125,8 @@ async def must_be_answerable(conn: Connection, caller: Caller, conversation_id: 
     """Raises LEASE_HELD or CONVERSATION_NOT_FOUND, as a send would."""
     found = None
     if is_id(conversation_id):
-        found = await views.find(conn, caller.workspace_id, conversation_id, agent_id)
+        # As the assigned agent sees it: `agent_id` may still be any text.
+        found = await views.find(conn, caller.workspace_id, conversation_id, "")
     if found is None:
         raise access.conversation_not_found()
     access.must_not_be_leased(found.conversation, agent_id, utc_now())

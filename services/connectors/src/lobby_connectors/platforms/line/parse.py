@@ -18,7 +18,7 @@ from lobby_connectors.domain.items import (
 )
 from lobby_connectors.domain.kinds import Kind
 from lobby_connectors.platforms.line import wire
-from lobby_connectors.platforms.reading import ParseError, decode, ident, millis, name, required, size
+from lobby_connectors.platforms.reading import ParseError, address, decode, ident, limited, millis, name, required, size
 
 _BODY = Decoder(wire.Body)
 _EVENT = Decoder(wire.Event)
@@ -50,7 +50,9 @@ def parse(body: bytes, user_scope: str) -> Parsed:
     """Returns what the body says. Raises ParseError where it is no LINE webhook at all."""
     section = Section([])
     problems: list[str] = []
-    for i, raw in enumerate(decode(_BODY, body).events):
+    events = decode(_BODY, body).events
+    limited(len(events), "$.events")
+    for i, raw in enumerate(events):
         path = f"$.events[{i}]"
         try:
             section.items.append(_read(decode(_EVENT, raw, path), user_scope, path))
@@ -139,7 +141,7 @@ def _file(kind: Kind, content: wire.Content) -> Attachment:
     elsewhere = content.contentProvider.originalContentUrl if content.contentProvider else None
     return Attachment(
         kind=kind.name.lower(),
-        url=elsewhere or "",
+        url=address(elsewhere, "$.originalContentUrl"),
         file_name=name(content.fileName),
         size=size(content.fileSize),
         platform_file_id="" if elsewhere else ident(content.id, "$.id"),

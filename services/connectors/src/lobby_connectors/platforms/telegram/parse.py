@@ -17,7 +17,7 @@ from lobby_connectors.domain.items import (
     Section,
 )
 from lobby_connectors.domain.kinds import Kind
-from lobby_connectors.platforms.reading import LONGEST_NAME, decode, ident, name, required, seconds
+from lobby_connectors.platforms.reading import LONGEST_NAME, ParseError, decode, ident, name, required, seconds
 from lobby_connectors.platforms.telegram import wire
 from lobby_connectors.platforms.telegram.content import content_of, is_service
 
@@ -52,6 +52,8 @@ _IGNORED = {
     "managed_bot": "managed_bot",
     "subscription": "payment",
 }
+_MOST_REACTIONS = 100
+"""Telegram takes a few of one person; all of them have to fit into one event."""
 
 
 def parse(body: bytes, user_scope: str) -> Parsed:  # noqa: ARG001  # Telegram ids are unique everywhere
@@ -165,6 +167,8 @@ def _label(query: wire.CallbackQuery) -> str:
 def _reaction(reaction: wire.MessageReaction) -> Item:
     if not _is_private(reaction.chat):
         return Ignored("group")
+    if len(reaction.new_reaction) > _MOST_REACTIONS:
+        raise ParseError("$.message_reaction.new_reaction", f"{len(reaction.new_reaction)} reactions of one person")
     emojis = (each.emoji or each.custom_emoji_id or each.type for each in reaction.new_reaction)
     return Reaction(
         platform_message_id=ident(reaction.message_id, "$.message_reaction.message_id"),

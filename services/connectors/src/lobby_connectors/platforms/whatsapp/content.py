@@ -6,7 +6,7 @@ from msgspec import Struct
 from lobby_connectors.domain.items import Attachment, ContactCard
 from lobby_connectors.domain.kinds import Kind
 from lobby_connectors.platforms import phones
-from lobby_connectors.platforms.reading import ident, name
+from lobby_connectors.platforms.reading import ParseError, address, ident, name
 from lobby_connectors.platforms.whatsapp import wire
 
 _ANSWERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -18,6 +18,8 @@ _MEDIA = {
     "document": Kind.DOCUMENT,
     "sticker": Kind.STICKER,
 }
+_MOST_CARDS = 257
+"""WhatsApp sends no more; all of them have to fit into one event."""
 
 
 class Content(Struct, frozen=True):
@@ -69,7 +71,7 @@ def edited_text(edited: wire.Edited | None) -> str:
 def _file(kind: Kind, media: wire.Media) -> Attachment:
     return Attachment(
         kind=kind.name.lower(),
-        url=media.url or "",
+        url=address(media.url, "$.url"),
         file_name=name(media.filename),
         mime_type=name(media.mime_type),
         platform_file_id=ident(media.id, "$.id"),
@@ -82,6 +84,8 @@ def _place(place: wire.Location) -> Attachment:
 
 
 def _cards(cards: list[wire.Card], origin: str | None) -> Content:
+    if len(cards) > _MOST_CARDS:
+        raise ParseError("$.contacts", f"{len(cards)} cards in one message")
     read = tuple(_card(card, origin) for card in cards)
     shown = tuple(Attachment(kind="contact", title=card.display_name or card.phone) for card in read)
     return Content(Kind.CONTACT, "", shown, read)

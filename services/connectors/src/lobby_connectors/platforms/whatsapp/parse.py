@@ -22,7 +22,7 @@ from lobby_connectors.domain.items import (
     Section,
 )
 from lobby_connectors.domain.kinds import Delivery, State
-from lobby_connectors.platforms.reading import LONGEST_NAME, ParseError, decode, ident, name, required, seconds
+from lobby_connectors.platforms.reading import LONGEST_NAME, ParseError, decode, ident, limited, name, required, seconds
 from lobby_connectors.platforms.whatsapp import wire
 from lobby_connectors.platforms.whatsapp.content import content_of, edited_text
 from lobby_connectors.platforms.whatsapp.failures import refusal_of
@@ -76,6 +76,7 @@ def parse(body: bytes, user_scope: str) -> Parsed:
     envelope = decode(_ENVELOPE, body)
     if envelope.object != "whatsapp_business_account":
         raise ParseError("$.object", "not whatsapp_business_account")
+    limited(sum(len(entry.changes) for entry in envelope.entry), "$.entry")
     parsed = Parsed([], [])
     for i, entry in enumerate(envelope.entry):
         for j, change in enumerate(entry.changes):
@@ -109,7 +110,7 @@ class _Change:
         address = ident(metadata.phone_number_id, f"{self._path}.metadata.phone_number_id")
         shown = ident(metadata.display_phone_number, f"{self._path}.metadata.display_phone_number")
         self._own_number = "".join(filter(str.isdigit, shown))
-        self._people.contacts = self._each(value.contacts, "contacts", _CONTACT, _itself)
+        self._people.know(self._each(value.contacts, "contacts", _CONTACT, _itself))
         items: list[Item] = self._each(value.messages, "messages", _MESSAGE, self._message)
         items += self._each(value.message_echoes, "message_echoes", _MESSAGE, self._echo)
         items += self._each(value.statuses, "statuses", _STATUS, _receipt)
@@ -120,6 +121,7 @@ class _Change:
     def _each(
         self, raws: list[Raw] | None, field: str, decoder: Decoder[T], read: Callable[[T, str], list[Read]]
     ) -> list[Read]:
+        limited(len(raws or ()) + len(self._problems), f"{self._path}.{field}")
         items: list[Read] = []
         for i, raw in enumerate(raws or ()):
             path = f"{self._path}.{field}[{i}]"

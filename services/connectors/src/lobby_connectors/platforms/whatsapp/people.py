@@ -1,6 +1,7 @@
 """Who a WhatsApp webhook is about: phone, business-scoped user id (BSUID) and its parent, in any mixture."""
 
 import re
+from collections.abc import Sequence
 
 from lobby_connectors.domain.items import Customer, Identifier, IdentifierChange
 from lobby_connectors.platforms import phones
@@ -18,11 +19,19 @@ def is_user_id(chat: str) -> bool:
 
 
 class People:
-    """Reads customers; `contacts` are those of the change, matched by id and never by their place."""
+    """Reads customers; contacts are those of the change, matched by id and never by their place."""
 
     def __init__(self, user_scope: str) -> None:
         self.scope = user_scope
-        self.contacts: list[wire.Contact] = []
+        self._only: wire.Contact | None = None
+        self._by_phone: dict[str, wire.Contact] = {}
+        self._by_user: dict[str, wire.Contact] = {}
+
+    def know(self, contacts: Sequence[wire.Contact]) -> None:
+        """The contacts of the change are these; of two with the same id the first one counts."""
+        self._only = contacts[0] if len(contacts) == 1 else None
+        self._by_phone = {_key(each.wa_id): each for each in reversed(contacts)}
+        self._by_user = {_key(each.user_id): each for each in reversed(contacts)}
 
     def sender(self, message: wire.Message, path: str) -> Customer:
         """Returns who wrote."""
@@ -46,11 +55,9 @@ class People:
     def find(self, phone: str, user_id: str) -> wire.Contact | None:
         """Returns the contact with one of the ids; where none is asked for, the only one."""
         if not phone and not user_id:
-            return self.contacts[0] if len(self.contacts) == 1 else None
-        for contact in self.contacts:
-            if (phone and str(contact.wa_id) == phone) or (user_id and str(contact.user_id) == user_id):
-                return contact
-        return None
+            return self._only
+        found = self._by_phone.get(phone) if phone else None
+        return found or (self._by_user.get(user_id) if user_id else None)
 
     def _customer(
         self, phone: wire.Ident | None, user_id: wire.Ident | None, parent: wire.Ident | None, path: str
@@ -72,6 +79,14 @@ class People:
         number = phones.of_digits(digits)
         country = phones.country_of(number) if number else phones.country_of_bsuid(user or above)
         return Customer(number[1:] or user or above, identifiers, shown, country=country)
+
+
+def _key(value: wire.Ident | None) -> str:
+    """Returns an id to look up by; "" for one that no message can name."""
+    try:
+        return ident(value, "$")
+    except ParseError:
+        return ""
 
 
 def number_change(people: People, message: wire.Message, system: wire.System, path: str) -> IdentifierChange:
