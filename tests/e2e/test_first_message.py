@@ -122,6 +122,20 @@ async def test_the_same_idempotency_key_sends_once(lobby: Lobby):
     assert len(await lobby.sent("telegram", account_id)) == 1
 
 
+async def test_an_idempotency_key_used_for_another_conversation_loses_no_answer(lobby: Lobby):
+    agent_id = await lobby.agent()
+    for platform in ("telegram", "whatsapp"):
+        account_id = await lobby.account(platform)
+        await lobby.say(platform, account_id, CUSTOMERS[platform], "hello")
+        conversation = await lobby.one_conversation(account_id, owed=True, agent_id=agent_id)
+        [first] = await lobby.messages(conversation["conversation_id"])
+        path = f"/v1/conversations/{conversation['conversation_id']}/messages"
+        body = {"text": f"by {platform}", "agent_id": agent_id, "last_seen_message_id": first["message_id"]}
+        answer = await lobby.post(path, body, **{"Idempotency-Key": "k1"})
+        assert answer["message"]["text"] == f"by {platform}"
+        await lobby.one_conversation(account_id, owed=False)
+
+
 async def test_an_echo_from_the_phone_app_ends_the_wait(lobby: Lobby):
     account_id = await lobby.account("whatsapp")
     await lobby.say("whatsapp", account_id, "66811111114", "anybody there?")

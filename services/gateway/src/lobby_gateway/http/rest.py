@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from lobby_common import caller, tracing
 from lobby_common.errors import Invalid, LobbyError
+from lobby_common.ids import derive_id
 from lobby_common.log import get_logger
 from lobby_gateway import metrics, problems
 from lobby_gateway.clients import Rpcs
@@ -29,7 +30,8 @@ _LOG = get_logger("http")
 LARGEST_BODY = 1024 * 1024
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-_REQUEST_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
+_LONGEST_REQUEST_ID = 128
+_REQUEST_ID = re.compile(rf"[!-~]{{1,{_LONGEST_REQUEST_ID}}}", re.ASCII)
 _UNROUTED = "unrouted"
 _CLIENT_GONE = 499
 _SERVER_ERROR = 500
@@ -86,7 +88,7 @@ class Rest:
     async def _ask(self, route: Route, ids: Mapping[str, str], request: Request, principal: Principal) -> Response:
         body = await _body(request) if route.takes_body else b""
         message = request_of(route, ids, request.scope["query_string"], body)
-        _fill_request_id(message, route, request.headers.get("idempotency-key"))
+        _fill_request_id(message, route, ids, request.headers.get("idempotency-key"))
         with caller.use(caller_of(principal)):
             answer = await self._rpcs.call(route, message)
         return json_response(to_json(masked(answer, principal.sight)))
@@ -154,11 +156,17 @@ def _is_json(content_type: str) -> bool:
     return is_json and all(charset in ("utf-8", "utf8") for charset in charsets)
 
 
-def _fill_request_id(message: object, route: Route, key: str | None) -> None:
-    """The Idempotency-Key of a POST is the request's id, where the body names none. Raises Invalid."""
-    if key is None or route.verb != "POST" or "request_id" not in route.request.DESCRIPTOR.fields_by_name:
+def _fill_request_id(message: object, route: Route, ids: Mapping[str, str], key: str | None) -> None:
+    """The Idempotency-Key of a POST is the request's id, where the body names none. Raises Invalid.
+
+    It holds for what the path names: used again for another conversation it is another request, whose answer to the
+    customer must not be lost.
+    """
+    if route.verb != "POST" or "request_id" not in route.request.DESCRIPTOR.fields_by_name:
         return
-    if not _REQUEST_ID.fullmatch(key):
+    if key is not None and not _REQUEST_ID.fullmatch(key):
         raise Invalid("INVALID_IDEMPOTENCY_KEY", "Idempotency-Key takes 1 to 128 visible ASCII characters")
-    if not getattr(message, "request_id", ""):
-        setattr(message, "request_id", key)  # noqa: B010  # the field is known by the descriptor alone
+    request_id = getattr(message, "request_id", "") or key or ""
+    if ids and 0 < len(request_id) <= _LONGEST_REQUEST_ID:
+        request_id = derive_id(None, *ids.values(), request_id)
+    setattr(message, "request_id", request_id)  # noqa: B010  # the field is known by the descriptor alone

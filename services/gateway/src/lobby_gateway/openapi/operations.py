@@ -21,7 +21,7 @@ PROBLEM = {"$ref": "#/components/responses/Problem"}
 _IDEMPOTENCY_KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "Makes repeating harmless: the same key gives the same answer. Fills `request_id`.",
+    "description": "Makes repeating harmless: the same key at the same path gives the same answer. Fills `request_id`.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
 }
 
