@@ -59,11 +59,35 @@ async def test_the_url_s_id_survives_also_when_it_was_merged_away_and_undo_gives
 
 async def test_merging_what_is_one_already_adds_a_link_and_tells_nothing(identity, people):
     first = await link(identity, people, 0, 1)
-    second = await link(identity, people, 1, 0)
+    second = await link(identity, people, 0, 1)
     assert len(await identity.told(told_pb.ContactMerged)) == 1
     await identity.undo(first)
     assert await roots(identity, people) == [0, 0, 2, 3, 4]
     assert await identity.told(told_pb.ContactSplit) == []
+    await identity.undo(second)
+    assert await roots(identity, people) == [0, 1, 2, 3, 4]
+
+
+async def test_a_merge_of_who_is_one_already_puts_the_url_s_id_first_and_its_undo_puts_it_back(identity, people):
+    first = await link(identity, people, 0, 1)
+    second = await link(identity, people, 1, 0)
+    assert await roots(identity, people) == [1, 1, 2, 3, 4]
+    told = (await identity.told(told_pb.ContactMerged))[-1]
+    assert (told.group.contact_id, told.merged_contact_id) == (people[1], people[0])
+    await identity.undo(second)
+    assert await roots(identity, people) == [0, 0, 2, 3, 4]
+    [split] = await identity.told(told_pb.ContactSplit)
+    assert [each.contact_id for each in split.groups] == [people[0]]
+    assert split.version > told.version
+    await identity.undo(first)
+    assert await roots(identity, people) == [0, 1, 2, 3, 4]
+
+
+async def test_a_merge_that_only_changed_the_id_is_undone_after_the_one_that_joined(identity, people):
+    first = await link(identity, people, 0, 1)
+    second = await link(identity, people, 1, 0)
+    await identity.undo(first)
+    assert await roots(identity, people) == [1, 1, 2, 3, 4]
     await identity.undo(second)
     assert await roots(identity, people) == [0, 1, 2, 3, 4]
 

@@ -146,7 +146,9 @@ Global___ContactGroup: _TypeAlias = ContactGroup  # noqa: Y015
 
 @_typing.final
 class ContactMerged(_message.Message):
-    """Two persons became one. Carries the whole membership, so that a consumer that missed one is healed by the next."""
+    """Two persons became one, or one got another canonical id by a merge of who was one already. Carries the whole
+    membership, so that a consumer that missed one is healed by the next.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -190,7 +192,7 @@ Global___ContactMerged: _TypeAlias = ContactMerged  # noqa: Y015
 
 @_typing.final
 class ContactSplit(_message.Message):
-    """One person became two or more again."""
+    """A merge was undone: one person became two or more again, or has his former canonical id."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

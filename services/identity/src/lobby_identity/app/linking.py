@@ -54,7 +54,7 @@ class Undone:
     roots: Sequence[ContactId]
     """Of the persons of both ends; one where they are still one."""
     groups: Sequence[tuple[Record, ...]] = ()
-    """The persons after it, where this call split one."""
+    """The persons after it, where this call split one or gave one his former id back."""
     version: int = 0
 
 
@@ -150,9 +150,9 @@ async def _undo(conn: Connection, workspace_id: WorkspaceId, link_id: str, actor
     heads = people.cut(link.contact_id, link.roots, edges, version=version)
     await store.end_link(conn, link_id, at=now, actor=actor)
     link = replace(link, end_time=now, end_reason="undone")
-    if len(heads) == 1:
+    if not (changed := people.changed()):
         return Undone(link, heads)
-    await store.update_records(conn, people.changed())
+    await store.update_records(conn, changed)
     return Undone(link, heads, [people.group(head) for head in heads], version)
 
 

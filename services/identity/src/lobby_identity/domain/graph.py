@@ -48,7 +48,7 @@ class Roots:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Two persons became one."""
+    """Two persons became one, or one person has another canonical id: then `merged_root` is his former one."""
 
     root: ContactId
     merged_root: ContactId
@@ -107,13 +107,20 @@ class People:
         """Both records are one person under `root`, which is a record of one of their groups."""
         ends = self.root_of(contact_id), self.root_of(other_contact_id)
         if ends[0] == ends[1]:
-            return AlreadyOne(Roots(*ends, 0))
+            return self._put_first(root, Roots(*ends, version))
         size = sum(len(self._groups[each]) for each in ends)
         if size > LARGEST_GROUP:
             return TooLarge(size, Roots(*ends, 0))
         merged = ends[1] if self.root_of(root) == ends[0] else ends[0]
         self._settle(self._groups.pop(ends[0]) | self._groups.pop(ends[1]), root, version)
         return Joined(root, merged, self.group(root), Roots(*ends, version))
+
+    def _put_first(self, root: ContactId, roots: Roots) -> Joined | AlreadyOne:
+        """Of those who are one person already only the canonical id may change."""
+        if root == roots.contact_root:
+            return AlreadyOne(replace(roots, version=0))
+        self._settle(self._groups.pop(roots.contact_root), root, roots.version)
+        return Joined(root, roots.contact_root, self.group(root), roots)
 
     def cut(self, contact_id: ContactId, roots: Roots, edges: Sequence[Edge], *, version: int) -> list[ContactId]:
         """The record's group falls into the components of the edges that remain; returns their roots.
@@ -125,11 +132,11 @@ class People:
         present = self.root_of(contact_id)
         members = self._groups[present]
         parts = components(members, edges)
-        if len(parts) == 1:
-            return [present]
         former = (roots.contact_root, roots.other_root)
         exact = roots.version != 0 and roots.version == self._records[present].version
         heads_before = former if exact and present not in former else ()
+        if len(parts) == 1 and not (heads_before and former[0] == former[1]):
+            return [present]
         del self._groups[present]
         heads = []
         for part in sorted(parts, key=lambda part: (present not in part, min(part))):
