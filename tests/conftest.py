@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import structlog
 
 from lobby_common import log as logs
 from lobby_local import Nats, Postgres
@@ -17,17 +16,6 @@ SERVICES = ("connectors", "identity", "routing", "counter", "translate", "gatewa
 for name in [name for name in os.environ if name.startswith(("LOBBY_", "OTEL_", "PG"))]:
     # A test sees what it sets itself, not what the person who runs it happens to have set.
     del os.environ[name]
-
-# Pretty tracebacks with every local variable take seconds, in which the loop stands still and what is tested times out.
-structlog.configure(
-    processors=[
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
-    ]
-)
-
 
 # As in production: structlog's own default draws tracebacks with all locals, for seconds.
 logs.set_up("test", "INFO")

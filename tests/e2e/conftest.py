@@ -4,15 +4,24 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import grpc
+import pytest
 import pytest_asyncio
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 from lobby_gateway import admin
 from lobby_local import Stack
 from tests.lobby import Lobby
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test's time does not include the start of the stack, which has deadlines of its own."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(60, func_only=True))
 
 
 class Collector(trace_service_pb2_grpc.TraceServiceServicer):
