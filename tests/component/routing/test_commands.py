@@ -158,6 +158,16 @@ async def test_a_released_conversation_goes_to_a_colleague_at_once(routing):
         assert (await routing.release(WA, "a", first)).agent_id == second
 
 
+async def test_nobody_gives_back_what_another_has(routing):
+    first = await routing.agent()
+    await routing.hear(routing.wrote(WA, "a"))
+    second = await routing.agent()
+    with routing.as_owner():
+        with pytest.raises(Conflict, match="OTHER_AGENT"):
+            await routing.release(WA, "a", second)
+        assert (await routing.get(WA, "a")).agent_id == first
+
+
 async def test_a_lease_keeps_others_from_releasing_and_closing(routing, pooled):
     first, second = await routing.agent("away"), await routing.agent("away")
     with routing.as_owner():

@@ -126,7 +126,8 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseConversation(self, request, context):
-        """Gives it back: another agent has it, or it waits in the pool. CONVERSATION_NOT_FOUND, LEASE_HELD.
+        """Gives it back: another agent has it, or it waits in the pool. CONVERSATION_NOT_FOUND, LEASE_HELD;
+        OTHER_AGENT where the agent named is not the one who has it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

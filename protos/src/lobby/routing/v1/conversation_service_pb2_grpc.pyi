@@ -44,7 +44,9 @@ class ConversationServiceStub:
     CONVERSATION_CLOSED.
     """
     ReleaseConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ReleaseConversationRequest, _conversation_service_pb2.ReleaseConversationResponse]
-    """Gives it back: another agent has it, or it waits in the pool. CONVERSATION_NOT_FOUND, LEASE_HELD."""
+    """Gives it back: another agent has it, or it waits in the pool. CONVERSATION_NOT_FOUND, LEASE_HELD;
+    OTHER_AGENT where the agent named is not the one who has it.
+    """
     TransferConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.TransferConversationRequest, _conversation_service_pb2.TransferConversationResponse]
     """Hands it to an agent, or to a team by its rules; owner and supervisor may take it from who is answering.
     CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, TARGET_REQUIRED, LEASE_HELD, CONVERSATION_CLOSED.
@@ -87,7 +89,9 @@ class ConversationServiceAsyncStub(ConversationServiceStub):
     CONVERSATION_CLOSED.
     """
     ReleaseConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ReleaseConversationRequest, _conversation_service_pb2.ReleaseConversationResponse]  # type: ignore[assignment]
-    """Gives it back: another agent has it, or it waits in the pool. CONVERSATION_NOT_FOUND, LEASE_HELD."""
+    """Gives it back: another agent has it, or it waits in the pool. CONVERSATION_NOT_FOUND, LEASE_HELD;
+    OTHER_AGENT where the agent named is not the one who has it.
+    """
     TransferConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.TransferConversationRequest, _conversation_service_pb2.TransferConversationResponse]  # type: ignore[assignment]
     """Hands it to an agent, or to a team by its rules; owner and supervisor may take it from who is answering.
     CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, TARGET_REQUIRED, LEASE_HELD, CONVERSATION_CLOSED.
@@ -151,7 +155,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ReleaseConversationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.ReleaseConversationResponse, _abc.Awaitable[_conversation_service_pb2.ReleaseConversationResponse]]:
-        """Gives it back: another agent has it, or it waits in the pool. CONVERSATION_NOT_FOUND, LEASE_HELD."""
+        """Gives it back: another agent has it, or it waits in the pool. CONVERSATION_NOT_FOUND, LEASE_HELD;
+        OTHER_AGENT where the agent named is not the one who has it.
+        """
 
     @_abc_1.abstractmethod
     def TransferConversation(

@@ -42,6 +42,12 @@ def must_not_be_leased(conversation: Conversation, agent_id: str, now: datetime)
         raise Conflict("LEASE_HELD", "another agent is answering this customer now")
 
 
+def must_not_be_anothers(conversation: Conversation, agent_id: str) -> None:
+    """Raises OTHER_AGENT where another agent has it: nobody gives back what is not his."""
+    if conversation.agent_id not in ("", agent_id):
+        raise Conflict("OTHER_AGENT", "another agent has this conversation")
+
+
 def must_be_open(conversation: Conversation) -> None:
     """Raises CONVERSATION_CLOSED."""
     if conversation.closed:

@@ -50,6 +50,7 @@ async def release(tx: Tx, caller: Caller, conversation_id: str, agent_id: str, c
     access.must_see(caller, conversation)
     access.must_exist(floor, caller, agent_id)
     access.must_not_be_leased(conversation, agent_id, floor.now)
+    access.must_not_be_anothers(conversation, agent_id)
     floor.release(conversation_id, "given back", cause)
     await access.leave(tx, floor)
     return await access.view(tx, caller, conversation_id, agent_id)
