@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import dataclass, field
 
+import asyncpg
 import grpc
 import pytest
 import pytest_asyncio
@@ -135,6 +136,26 @@ async def test_a_read_is_repeated_when_the_neighbour_was_away_for_a_moment(fake,
     async with stub_of(address) as stub:
         await stub.ReadBatches(pb.ReadBatchesRequest())
     assert fake.asked == 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.AdminShutdownError("terminating connection"),
+        asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+        asyncpg.DiskFullError("no space left"),
+        asyncpg.InternalClientError("got result for unknown protocol state 3"),
+        ConnectionRefusedError("nobody listens"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_database_that_is_away_may_be_asked_again_later(fake, address, error):
+    fake.errors = [error] * 2
+    async with stub_of(address) as stub:
+        await stub.ReadBatches(pb.ReadBatchesRequest())
+        fake.errors = [error] * 9
+        with pytest.raises(Unavailable, match="DATABASE_AWAY"):
+            await stub.ReadBatches(pb.ReadBatchesRequest())
 
 
 async def test_health_and_reflection_answer_probes_without_the_token(world):

@@ -57,6 +57,28 @@ def test_up_detached_returns_when_ready_and_down_leaves_nothing(lobby, home, is_
     assert not (home / "ready.json").exists()
 
 
+def test_down_has_not_stopped_what_gave_its_lock_up_and_still_runs(lobby, home, is_alive):
+    """A supervisor has things to do after it let the home go."""
+    script = """
+import signal, sys, time
+from pathlib import Path
+from lobby_local.home import Home
+
+home = Home(Path(sys.argv[1]))
+home.acquire()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print("here", flush=True)
+signal.sigwait([signal.SIGTERM])
+home.release()
+time.sleep(0.5)
+"""
+    with subprocess.Popen([sys.executable, "-c", script, str(home)], stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout.readline() == "here\n"
+        down = lobby("down")
+        assert (down.returncode, down.stdout.splitlines()[-1]) == (0, "stopped")
+        assert not is_alive(supervisor.pid)
+
+
 def test_no_log_holds_the_key(lobby, home):
     up = lobby("up", "--detach", "--no-demo")
     key = json.loads((home / "ready.json").read_text())["api_key"]

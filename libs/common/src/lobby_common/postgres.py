@@ -10,6 +10,18 @@ import asyncpg
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
+AWAY = (
+    asyncpg.PostgresConnectionError,  # class 08
+    asyncpg.InsufficientResourcesError,  # class 53: disk full, too many connections
+    asyncpg.OperatorInterventionError,  # class 57: going down, coming up
+    asyncpg.PostgresSystemError,  # class 58
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection says that was killed while it was idle
+    OSError,
+    TimeoutError,
+)
+"""What tells that the database is away or full: the same statement may work later."""
+
 _STEP = re.compile(r"(\d{4})_\w+\.sql")
 
 

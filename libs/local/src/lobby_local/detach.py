@@ -1,6 +1,7 @@
 """A stack in the background: nothing of it holds on to the terminal, and it can be stopped from anywhere."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -45,21 +46,31 @@ def start(home: Home, *, demo: bool) -> None:
 
 
 def stop(home: Home) -> None:
-    """No stack runs in this home. Exits with 1 when it would not stop."""
+    """No stack runs in this home, and none of its processes. Exits with 1 when it would not stop."""
     pid = home.owner_pid()
     if pid is None:
         print(f"nothing runs in {home.path}")
         return
     print(f"stopping Lobby in {home.path} (pid {pid})", flush=True)
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_WITHIN_SECONDS
-    while home.owner_pid() is not None:
-        if time.monotonic() > deadline:
-            sys.exit(
-                f"it did not stop within {STOP_WITHIN_SECONDS} s; the end of its log:\n{tail(home.log('supervisor'))}"
-            )
-        time.sleep(LOOK_EVERY_SECONDS)
+    if not end(pid):
+        sys.exit(f"it did not stop within {STOP_WITHIN_SECONDS} s; the end of its log:\n{tail(home.log('supervisor'))}")
     print("stopped")
+
+
+def end(pid: int) -> bool:
+    """That process was told to stop. Returns whether it ended in time: it does so after it gave its lock up."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+        ended, _, _ = select.select([process], [], [], STOP_WITHIN_SECONDS)
+        return bool(ended)
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(process)
 
 
 def is_ready(home: Home, pid: int) -> bool:

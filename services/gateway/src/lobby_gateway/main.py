@@ -9,6 +9,7 @@ import asyncpg
 from lobby.gateway.v1.message_view_service_pb2_grpc import add_MessageViewServiceServicer_to_server
 from lobby.gateway.v1.workspace_service_pb2_grpc import add_WorkspaceServiceServicer_to_server
 from lobby_common.errors import Unavailable
+from lobby_common.postgres import AWAY
 from lobby_common.service import Runtime, Service, run
 from lobby_gateway import admin, store
 from lobby_gateway.api.views import MessageViewApi, RemoteServices
@@ -82,7 +83,7 @@ class Principals:
         """Returns who the secrets with these hashes stand for. Raises Unavailable."""
         try:
             return await store.find_principals(self._pool, hashes)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (asyncpg.PostgresError, *AWAY) as error:
             raise Unavailable("DATABASE_AWAY", "keys cannot be looked up now; try again") from error
 
 

@@ -23,6 +23,7 @@ from lobby_common.events.lanes import Gap, Seen, Span, judge
 from lobby_common.events.linger import Linger
 from lobby_common.events.log import QUERIES, EventLog, Tx
 from lobby_common.events.stream import Received, StreamLost, reading, start_sequence
+from lobby_common.postgres import AWAY
 
 _LOG = structlog.get_logger("consumer")
 
@@ -215,7 +216,7 @@ class Consumer:
         while True:
             try:
                 await self._run_from_positions()
-            except* (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as errors:
+            except* (asyncpg.PostgresError, *AWAY) as errors:
                 self.ready = False
                 _LOG.warning("consumer_restarts", error=_name(errors))
                 await asyncio.sleep(0.25)
@@ -262,13 +263,13 @@ class Consumer:
                     if events:
                         await self._handler.apply(tx, events)
                     await self._move(tx, runs, applied)
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except AWAY:
             raise
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
             metrics.RETRIES.labels(self._log.service).inc()
             return await self._apply(runs, applied)
         except asyncpg.PostgresError as error:
-            if error.sqlstate == "LB001" or error.sqlstate[:2] in ("53", "57", "58"):
+            if error.sqlstate == "LB001":
                 raise
             await self._apply_singly(runs, events, applied)
         except Exception:  # noqa: BLE001  # one of the two broad ones (style §6): a bad event must not stop its neighbours
@@ -297,7 +298,7 @@ class Consumer:
                 try:
                     async with tx.conn.transaction():
                         await self._handler.apply(tx, [event])
-                except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError, TimeoutError):
+                except AWAY:
                     raise
                 except Exception as error:  # noqa: BLE001  # the same one, event by event
                     tx.forget(mark)

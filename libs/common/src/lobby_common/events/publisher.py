@@ -15,6 +15,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 
 from lobby_common import metrics
 from lobby_common.events.log import QUERIES, StoredBatch
+from lobby_common.postgres import AWAY
 
 _LOG = structlog.get_logger("publisher")
 
@@ -33,9 +34,7 @@ _TRANSIENT = (
     nats.errors.Error,
     nats.js.errors.Error,
     asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    OSError,
-    TimeoutError,
+    *AWAY,
 )
 
 

@@ -13,7 +13,8 @@ from google.protobuf.message import Message
 from grpc_status import rpc_status
 
 from lobby_common import caller, metrics, tracing
-from lobby_common.errors import Invalid, LobbyError, Unauthenticated
+from lobby_common.errors import Invalid, LobbyError, Unauthenticated, Unavailable
+from lobby_common.postgres import AWAY
 from lobby_common.rpc.codec import to_status
 
 Context = Any
@@ -87,6 +88,10 @@ class Edge(grpc.aio.ServerInterceptor):
         except LobbyError as error:
             status = to_status(error)
             code = error.reason
+        except AWAY as error:
+            _LOG.warning("rpc_found_database_away", method=method, error=type(error).__name__)
+            status = to_status(Unavailable("DATABASE_AWAY", "the database is away for now; try again"))
+            code = "DATABASE_AWAY"
         except Exception:  # noqa: BLE001  # one of the two broad ones (style §6): the unforeseen goes to the log only
             _LOG.exception("rpc_failed", method=method)
             status = to_status(LobbyError("INTERNAL", "something went wrong inside; the log has it"))
