@@ -197,10 +197,11 @@ async def test_an_agent_sees_only_his_own_figures(counter, story):
         story.assigns("A", "WA1", "ann", at("10:00"), first=True),
         story.assigns("B", "WA1", "bob", at("10:01"), first=True),
     )
-    for asked in ("", story.id("agent", "bob")):
-        totals = (await counter.counts(who=ann, agent_id=asked)).totals
-        assert (totals.new, totals.messages_in) == (1, 1)
-        assert len(await counter.entries(who=ann, agent_id=asked)) == 1
+    for asked, found in (("", 1), ("ann", 1), ("bob", 0)):
+        agent_id = asked and story.id("agent", asked)
+        totals = (await counter.counts(who=ann, agent_id=agent_id)).totals
+        assert (totals.new, totals.messages_in) == (found, found)
+        assert len(await counter.entries(who=ann, agent_id=agent_id)) == found
     nobody = Caller(story.workspace_id, "agent")
     assert (await counter.counts(who=nobody)).totals.new == 0
 
@@ -211,6 +212,21 @@ async def test_filters_narrow_and_a_strange_id_matches_nothing(counter, story):
     assert await counter.new_and_repeat(platform=PLATFORM_TELEGRAM) == (1, 0)
     assert await counter.new_and_repeat(account_id="no id") == (0, 0)
     assert len(await counter.entries(account_id=story.id("account", "TG1"))) == 1
+
+
+async def test_entries_are_those_behind_a_row_of_the_figures(counter, story):
+    await counter.hear(
+        story.says("A", "WA1", at("10:00"), locale="pt", campaign="ad-1", country="BR"),
+        story.says("B", "WA1", at("10:01"), locale="pt", campaign="ad-2", country="PT"),
+        story.says("C", "TG1", at("10:02")),
+    )
+    for name in ("campaign_id", "language", "country"):
+        rows = (await counter.counts(group_by=[f"GROUP_BY_{name.removesuffix('_id').upper()}"])).rows
+        assert sum(row.new for row in rows) == 3
+        for row in rows:
+            behind = await counter.entries(**{name: getattr(row, name)})
+            assert [getattr(entry, name) for entry in behind] == [getattr(row, name)] * row.new
+    assert await counter.entries(campaign_id="ad-1", country="PT") == []
 
 
 async def test_closed_days_keep_their_recorded_figures(counter, story, now):

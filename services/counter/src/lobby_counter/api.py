@@ -67,6 +67,9 @@ class CountApi(CountServiceServicer):
             start=start or _BEGINNING,
             end=end,
             verdict=_VERDICT_WORDS.get(request.verdict),
+            campaign_id=_text(request, "campaign_id"),
+            language=_text(request, "language"),
+            country=_text(request, "country"),
             after=_after(request.page_token),
             size=size + 1,
         )
@@ -128,7 +131,8 @@ def _filter(request: pb.GetCountsRequest | pb.ListEntriesRequest) -> Filter:
     who = caller.current()
     agent_id = request.agent_id
     if who.role == "agent":
-        agent_id = who.agent_id or NOBODY
+        own = who.agent_id or NOBODY
+        agent_id = own if agent_id in ("", own) else NOBODY
     return Filter(who.workspace_id, _id(request.account_id), request.platform or None, _id(agent_id))
 
 
@@ -137,6 +141,11 @@ def _id(given: str) -> str | None:
     if not given:
         return None
     return given if is_id(given) else NOBODY
+
+
+def _text(request: pb.ListEntriesRequest, name: str) -> str | None:
+    """Returns what a filter by text asks for, None where it is absent."""
+    return getattr(request, name) if request.HasField(name) else None  # type: ignore[arg-type]  # one of three names
 
 
 def _after(token: str) -> tuple[datetime, str] | None:

@@ -58,6 +58,9 @@ class Page:
     start: datetime
     end: datetime
     verdict: str | None
+    campaign_id: str | None
+    language: str | None
+    country: str | None
     after: tuple[datetime, str] | None
     size: int
 
@@ -76,6 +79,9 @@ async def read(pool: asyncpg.Pool, page: Page) -> list[ListedEntry]:
             only.platform,
             only.agent_id,
             page.verdict,
+            page.campaign_id,
+            page.language,
+            page.country,
             after_time,
             after_id,
             page.size,

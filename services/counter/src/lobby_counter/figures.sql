@@ -218,9 +218,12 @@ WHERE e.workspace_id = $1
     AND ($5::smallint IS NULL OR e.platform = $5)
     AND ($6::uuid IS NULL OR e.agent_id = $6)
     AND ($7::text IS NULL OR v.verdict = $7)
-    AND ($8::timestamptz IS NULL OR (e.occurred_time, e.event_id) > ($8, $9::uuid))
+    AND ($8::text IS NULL OR e.campaign_id = $8)
+    AND ($9::text IS NULL OR e.language = $9)
+    AND ($10::text IS NULL OR e.country = $10)
+    AND ($11::timestamptz IS NULL OR (e.occurred_time, e.event_id) > ($11, $12::uuid))
 ORDER BY e.occurred_time, e.event_id
-LIMIT $10
+LIMIT $13
 
 -- name: list_corrections
 -- The corrections of entries, oldest first.

@@ -407,6 +407,9 @@ class ListEntriesRequest(_message.Message):
     VERDICT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    COUNTRY_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Only this account."""
     platform: _account_pb2.Platform.ValueType
@@ -419,6 +422,12 @@ class ListEntriesRequest(_message.Message):
     """How many at most; 0 means 50."""
     page_token: _builtins.str
     """Where the last page ended."""
+    campaign_id: _builtins.str
+    """Only of this campaign or ad; present and empty: only those without one."""
+    language: _builtins.str
+    """Only with this language; present and empty: only those of which it is not known."""
+    country: _builtins.str
+    """Only of this country; present and empty: only those of which it is not known."""
     @_builtins.property
     def to(self) -> _timestamp_pb2.Timestamp:
         """Before this occurred time; absent means now."""
@@ -433,12 +442,26 @@ class ListEntriesRequest(_message.Message):
         verdict: Global___Verdict.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        campaign_id: _builtins.str | None = ...,
+        language: _builtins.str | None = ...,
+        country: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "to", b"to"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "campaign_id", b"campaign_id", "country", b"country", "from", b"from", "language", b"language", "to", b"to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "agent_id", b"agent_id", "from", b"from", "page_size", b"page_size", "page_token", b"page_token", "platform", b"platform", "to", b"to", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "account_id", b"account_id", "agent_id", b"agent_id", "campaign_id", b"campaign_id", "country", b"country", "from", b"from", "language", b"language", "page_size", b"page_size", "page_token", b"page_token", "platform", b"platform", "to", b"to", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__campaign_id: _TypeAlias = _typing.Literal["campaign_id"]  # noqa: Y015
+    _WhichOneofArgType__campaign_id: _TypeAlias = _typing.Literal["_campaign_id", b"_campaign_id"]  # noqa: Y015
+    _WhichOneofReturnType__country: _TypeAlias = _typing.Literal["country"]  # noqa: Y015
+    _WhichOneofArgType__country: _TypeAlias = _typing.Literal["_country", b"_country"]  # noqa: Y015
+    _WhichOneofReturnType__language: _TypeAlias = _typing.Literal["language"]  # noqa: Y015
+    _WhichOneofArgType__language: _TypeAlias = _typing.Literal["_language", b"_language"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__campaign_id) -> _WhichOneofReturnType__campaign_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__country) -> _WhichOneofReturnType__country | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__language) -> _WhichOneofReturnType__language | None: ...
 
 Global___ListEntriesRequest: _TypeAlias = ListEntriesRequest  # noqa: Y015
 
