@@ -3,8 +3,13 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# A stack is ten processes that would each compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
+# Each has a PostgreSQL and a NATS of its own; tests of the whole stack share one.
+WORKERS ?= 2
 # Exported only when given, so that the programs' own defaults stay in one place.
 ifdef LOBBY_HOME
 export LOBBY_HOME
@@ -31,7 +36,7 @@ down: setup ## stops a detached stack, keeps the data
 	@exec $(BIN)/python -m lobby_local down
 
 test: setup ## every kind of test, in a home and on ports of its own
-	@$(BIN)/python -m pytest -m "not fuzz" $(ARGS)
+	@$(BIN)/python -m pytest -m "not fuzz" -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: format lint types imports contracts generated ## format, lint, types, import rules, protos, generated code
 

@@ -1,7 +1,9 @@
 """What every kind of test may ask for: real servers on the loopback, and an empty environment."""
 
 import os
-from collections.abc import AsyncIterator
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,15 @@ import pytest_asyncio
 from lobby_common import log as logs
 from lobby_local import Nats, Postgres
 from tests import servers
+
+_HERE = Path(__file__).parent
+_STACKS = (("e2e",), ("chaos",), ("component", "local"))
+"""Folders whose tests start the whole stack."""
+
+_ROOM = 2 * 1024**3
+"""Bytes that test databases may take at once, with plenty to spare."""
+_FUZZ_SECONDS = 1200
+"""The longest that one test may look for surprises."""
 
 SERVICES = ("connectors", "identity", "routing", "counter", "translate", "gateway")
 
@@ -21,10 +32,28 @@ for name in [name for name in os.environ if name.startswith(("LOBBY_", "OTEL_", 
 logs.set_up("test", "INFO")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All that starts whole stacks runs in one worker: one stack at a time, and one for all end-to-end tests."""
+    for item in items:
+        if item.path.relative_to(_HERE).parts[:-1] in _STACKS:
+            item.add_marker(pytest.mark.xdist_group("stack"))
+        if item.get_closest_marker("fuzz") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_FUZZ_SECONDS))
+
+
+@pytest.fixture(scope="session")
+def fast_folder() -> Iterator[Path]:
+    """In memory where the machine has room there: databases of hundreds of files come and go by the thousand."""
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > _ROOM
+    with tempfile.TemporaryDirectory(prefix="lobby-test-", dir=memory if has_room else None) as made:
+        yield Path(made)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Postgres]:
+async def postgres(fast_folder: Path) -> AsyncIterator[Postgres]:
     """The PostgreSQL server of this session (of this worker, under xdist)."""
-    async with Postgres(tmp_path_factory.mktemp("postgres"), durable=False) as server:
+    async with Postgres(fast_folder / "postgres", durable=False) as server:
         yield server
 
 

@@ -94,8 +94,8 @@ def check(name: str, body: bytes) -> None:
 
 
 def check_item(item: items.Item) -> None:
-    encoded = msgspec.json.encode(item)
-    assert b"\\u0000" not in encoded
+    # A backslash that a customer typed before "u0000" is two in JSON, and no NUL.
+    assert b"\\u0000" not in msgspec.json.encode(item).replace(rb"\\", b"")
     match item:
         case items.Message() | items.Echo():
             assert message_id("account", item)
