@@ -32,6 +32,7 @@ for name in [name for name in os.environ if name.startswith(("LOBBY_", "OTEL_", 
 logs.set_up("test", "INFO")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All that starts whole stacks runs in one worker: one stack at a time, and one for all end-to-end tests."""
     for item in items:
