@@ -11,6 +11,7 @@ from lobby.events.v1.batch_pb2 import Event
 from lobby_common import ids
 from lobby_common.config import Secret, ServiceConfig
 from lobby_common.events import Incoming, Tx
+from lobby_common.events.log import Connection
 from lobby_common.postgres import migrate
 from lobby_local import Nats, Postgres
 
@@ -42,6 +43,14 @@ class Recorder:
                     cause_id=each.event.id,
                     traceparent=each.traceparent,
                 )
+
+    async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> set[str]:
+        rows = await conn.fetch("SELECT event_id FROM heard")
+        return {each.event.id for each in events} - {row["event_id"] for row in rows}
+
+    async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
+        await tx.conn.execute("DELETE FROM heard WHERE event_id = ANY ($1)", [each.event.id for each in events])
+        await self.apply(tx, events)
 
 
 @dataclasses.dataclass(frozen=True)

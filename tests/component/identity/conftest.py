@@ -99,7 +99,7 @@ class Identity:
     def __post_init__(self) -> None:
         self.log = EventLog("identity", self.pool)
         self.api = ContactApi(self.log, self.visibility)
-        self.handler = PeopleHandler()
+        self.handler = PeopleHandler(self.log)
 
     def incoming(self, payload: Message) -> Incoming:
         event_id = ids.derive_id(None, "event", payload.SerializeToString(deterministic=True).hex())

@@ -22,14 +22,16 @@ async def race(identity: Identity, first: list, second: list) -> None:
 
     async def leading() -> None:
         async with identity.log.transaction() as tx:
-            await PeopleHandler().apply(tx, [identity.incoming(each) for each in first])
+            await PeopleHandler(identity.log).apply(tx, [identity.incoming(each) for each in first])
             written.set()
             await release.wait()
 
     async def following() -> None:
         await written.wait()
         async with identity.log.transaction() as tx:
-            waiting = asyncio.create_task(PeopleHandler().apply(tx, [identity.incoming(each) for each in second]))
+            waiting = asyncio.create_task(
+                PeopleHandler(identity.log).apply(tx, [identity.incoming(each) for each in second])
+            )
             await _waits_or_ends(identity, waiting)
             release.set()
             await waiting

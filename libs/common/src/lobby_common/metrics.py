@@ -1,6 +1,6 @@
 """Metrics of every service, in Prometheus' words. Names are constants: dashboards depend on them."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 
@@ -18,6 +18,15 @@ EVENTS_QUARANTINED = Counter(
 )
 RETRIES = Counter("lobby_transactions_retried", "Batches repeated after a deadlock.", ["service"], registry=REGISTRY)
 GAPS = Counter("lobby_gaps", "Gaps found in a producer's lanes.", ["producer"], registry=REGISTRY)
+LEDGER_MISMATCH = Gauge(
+    "ledger_mismatch",
+    "Events told whose effects are missing after mending.",
+    ["service", "producer"],
+    registry=REGISTRY,
+)
+EFFECTS_MENDED = Counter(
+    "lobby_effects_mended", "Effects that were missing and were made again.", ["service", "reason"], registry=REGISTRY
+)
 STREAM_GARBAGE = Counter(
     "lobby_stream_garbage", "Messages of a stream that are no batch.", ["producer"], registry=REGISTRY
 )

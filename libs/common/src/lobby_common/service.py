@@ -22,12 +22,14 @@ from nats.aio.client import Client
 
 from lobby.events.v1 import event_log_service_pb2
 from lobby.events.v1.event_log_service_pb2_grpc import add_EventLogServiceServicer_to_server
+from lobby.events.v1.proof_service_pb2_grpc import add_ProofServiceServicer_to_server
 from lobby_common import config as configuration
 from lobby_common import log as logs
 from lobby_common import nats, postgres, tracing
 from lobby_common.config import ConfigError, ServiceConfig
 from lobby_common.events.consumer import Consumer, Handler
 from lobby_common.events.log import EventLog
+from lobby_common.events.proof import Auditor, PeriodLog, ProofApi, Reconciler
 from lobby_common.events.publisher import Publisher
 from lobby_common.events.service import Begin, Describe, EventLogApi, Journey, RemoteLog
 from lobby_common.health import Check, Readiness, application
@@ -101,6 +103,13 @@ class Runtime:
         )
         self._consumers.append(consumer)
         self.background("consumer", consumer.run)
+        self.prove(handler, logs_of)
+
+    def prove(self, handler: Handler, producers: Mapping[str, PeriodLog]) -> None:
+        """What the producers told is held against the handler's effects: for `/v1/proof`, and to mend what is lost."""
+        reconciler = Reconciler(self.log, Auditor(self.log, handler, producers))
+        self.serve(add_ProofServiceServicer_to_server, ProofApi(self.name, reconciler))
+        self.background("reconciler", reconciler.run)
 
     def background(self, name: str, work: Work) -> None:
         """The work runs from start to stop; when it fails it is started again, with growing pauses."""

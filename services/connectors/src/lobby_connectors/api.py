@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from lobby.connectors.v1 import acceptance_service_pb2 as acceptance_pb
 from lobby.connectors.v1 import account_pb2, message_pb2
 from lobby.connectors.v1 import account_service_pb2 as account_pb
 from lobby.connectors.v1 import ingest_service_pb2 as ingest_pb
 from lobby.connectors.v1 import message_service_pb2 as message_pb
 from lobby.connectors.v1 import quarantine_service_pb2 as quarantine_pb
+from lobby.connectors.v1.acceptance_service_pb2_grpc import AcceptanceServiceServicer
 from lobby.connectors.v1.account_service_pb2_grpc import AccountServiceServicer
 from lobby.connectors.v1.ingest_service_pb2_grpc import IngestServiceServicer
 from lobby.connectors.v1.message_service_pb2_grpc import MessageServiceServicer
@@ -159,6 +161,23 @@ class AccountApi(AccountServiceServicer):
             api_base_url=account.api_base_url,
             settings=dict(account.settings),
             create_time=to_proto(account.create_time),
+        )
+
+
+class AcceptanceApi(AcceptanceServiceServicer):
+    """What became of what the platforms said."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
+    async def ListAcceptances(
+        self, request: acceptance_pb.ListAcceptancesRequest, context: object
+    ) -> acceptance_pb.ListAcceptancesResponse:
+        """Lists it for a period, per account."""
+        start, end = from_proto(getattr(request, "from")), from_proto(request.to)
+        rows = await self._log.pool.fetch(QUERIES["list_acceptances"], caller.current().workspace_id, start, end)
+        return acceptance_pb.ListAcceptancesResponse(
+            acceptances=[acceptance_pb.Acceptance(**dict(row)) for row in rows]
         )
 
 

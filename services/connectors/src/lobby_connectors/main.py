@@ -1,15 +1,17 @@
 """Everything that connectors is made of, built in one place."""
 
+from lobby.connectors.v1.acceptance_service_pb2_grpc import add_AcceptanceServiceServicer_to_server
 from lobby.connectors.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from lobby.connectors.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from lobby.connectors.v1.message_service_pb2_grpc import add_MessageServiceServicer_to_server
 from lobby.connectors.v1.quarantine_service_pb2_grpc import add_QuarantineServiceServicer_to_server
 from lobby_common.service import Runtime, Service, run
 from lobby_connectors.addresses import AddressRules
-from lobby_connectors.api import AccountApi, IngestApi, MessageApi, QuarantineApi
+from lobby_connectors.api import AcceptanceApi, AccountApi, IngestApi, MessageApi, QuarantineApi
 from lobby_connectors.app.accounts import Accounts
 from lobby_connectors.app.afterwards import Afterwards
 from lobby_connectors.app.calls import open_session
+from lobby_connectors.app.evidence import OwnMessages
 from lobby_connectors.app.ingest import Ingest
 from lobby_connectors.app.normalise import Normaliser
 from lobby_connectors.app.sender import Sender
@@ -46,7 +48,9 @@ async def build(runtime: Runtime) -> None:
     runtime.serve(add_AccountServiceServicer_to_server, AccountApi(log, accounts, directory, setup))
     runtime.serve(add_MessageServiceServicer_to_server, MessageApi(log, sends))
     runtime.serve(add_QuarantineServiceServicer_to_server, QuarantineApi(normaliser))
+    runtime.serve(add_AcceptanceServiceServicer_to_server, AcceptanceApi(log))
     runtime.journey(begin=Journeys(log).begin)
+    runtime.prove(OwnMessages(), {runtime.name: log})
 
     runtime.background("directory", directory.watch)
     runtime.background("normaliser", normaliser.run)

@@ -56,18 +56,18 @@ WHERE message_id = ANY ($1::uuid[]) AND webhook_id = $2;
 -- name: insert_raw
 -- Raw webhooks with their verdicts; one that is there already stays as it is.
 INSERT INTO raw_webhook (
-    webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_new, n_duplicate, n_ignored,
-    n_problems, rules, retry_time
+    webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_said, n_new, n_duplicate,
+    n_ignored, n_problems, rules, retry_time
 )
 SELECT
-    webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_new, n_duplicate, n_ignored,
-    n_problems, string_to_array(rules, ','), CASE WHEN state = 'pending' THEN now() END
+    webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_said, n_new, n_duplicate,
+    n_ignored, n_problems, string_to_array(rules, ','), CASE WHEN state = 'pending' THEN now() END
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::int[],
-    $10::int[], $11::int[], $12::int[], $13::text[]
+    $10::int[], $11::int[], $12::int[], $13::int[], $14::text[]
 ) AS t (
-    webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_new, n_duplicate, n_ignored,
-    n_problems, rules
+    webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_said, n_new, n_duplicate,
+    n_ignored, n_problems, rules
 )
 ON CONFLICT (webhook_id) DO NOTHING;
 
@@ -211,16 +211,55 @@ SELECT webhook_id::text, account_id::text, substring(body FOR 1048576) AS body, 
 FROM raw_webhook
 WHERE webhook_id = $1 AND workspace_id = $2;
 
+-- name: list_acceptances
+-- What became of what the webhooks of a period said, per account.
+WITH heard AS (
+    SELECT account_id, n_said, n_new, n_duplicate, n_ignored, n_problems, rules
+    FROM raw_webhook
+    WHERE workspace_id = $1 AND received_time >= $2 AND received_time < $3
+), left_out AS (
+    SELECT account_id, array_agg(DISTINCT rule ORDER BY rule) AS ignored_by
+    FROM heard
+    CROSS JOIN unnest(rules) AS rule
+    WHERE rule <> ''
+    GROUP BY account_id
+)
+SELECT
+    h.account_id::text,
+    sum(coalesce(h.n_said, h.n_new + h.n_duplicate + h.n_ignored + h.n_problems))::bigint AS accepted,
+    sum(h.n_new)::bigint AS new,
+    sum(h.n_duplicate)::bigint AS duplicate,
+    sum(h.n_ignored)::bigint AS ignored,
+    sum(h.n_problems)::bigint AS quarantined,
+    coalesce(any_value(l.ignored_by), '{}') AS ignored_by
+FROM heard AS h
+LEFT JOIN left_out AS l USING (account_id)
+GROUP BY h.account_id
+ORDER BY h.account_id;
+
+-- name: find_messageless
+-- Which of the messages are not there.
+SELECT message_id::text
+FROM unnest($1::uuid[]) AS asked (message_id)
+WHERE NOT EXISTS (SELECT FROM message WHERE message.message_id = asked.message_id);
+
+-- name: parse_again
+-- Webhooks that were parsed wait to be parsed again.
+UPDATE raw_webhook
+SET state = 'pending', retry_time = now()
+WHERE webhook_id = ANY ($1::uuid[]) AND state = 'parsed';
+
 -- name: write_verdict
 -- What parsing made of a raw webhook.
 UPDATE raw_webhook
 SET state = $2,
     reason = $3,
-    n_new = $4,
-    n_duplicate = $5,
-    n_ignored = $6,
-    n_problems = $7,
-    rules = string_to_array($8, ','),
+    n_said = $4,
+    n_new = $5,
+    n_duplicate = $6,
+    n_ignored = $7,
+    n_problems = $8,
+    rules = string_to_array($9, ','),
     retry_time = NULL
 WHERE webhook_id = $1;
 

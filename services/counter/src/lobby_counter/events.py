@@ -4,7 +4,7 @@ Running twice is harmless: see `app.apply`. What comes before its subject waits 
 its entry, an answer for the person of its chat, a membership for its channel user's first message.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any
@@ -24,9 +24,10 @@ from lobby.routing.v1.events_pb2 import (
 )
 from lobby.translate.v1.events_pb2 import MessageTranslated
 from lobby_common.events import Incoming, Tx
+from lobby_common.events.log import Connection
 from lobby_common.ids import derive_id
 from lobby_common.times import from_proto, to_proto, utc_now
-from lobby_counter import app
+from lobby_counter import app, store
 from lobby_counter.clients import Calendars
 from lobby_counter.conversations import Answered, Assigned, Change, Closed, Conversation, Owed, Told
 from lobby_counter.domain import Cause, CauseKind, ChannelUserId, ContactId, EntryId
@@ -65,6 +66,19 @@ class CounterEvents:
         self._calendars.see(facts.origins)
         changes = await app.apply(tx.conn, facts, self._calendars.known, utc_now())
         _tell(tx, changes, facts)
+
+    async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
+        """Returns the events whose messages are not counted, or whose entries are gone."""
+        return await store.find_uncounted(conn, read(events))
+
+    async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
+        """Messages are counted anew and their roll-ups made of them, because a lost row leaves its roll-up behind."""
+        facts = read(events)
+        messages = [each.message_id for each in facts.inbound] + [each.message_id for each in facts.outbound]
+        await store.lock_workspaces(tx.conn, facts.origins)
+        await store.forget_messages(tx.conn, messages)
+        await self.apply(tx, events)
+        await store.roll_up_traffic(tx.conn, messages)
 
 
 def read(events: Sequence[Incoming]) -> Facts:

@@ -91,6 +91,52 @@ GROUP BY workspace_id, slot, account_id, platform, agent_id
 ON CONFLICT ON CONSTRAINT traffic_key
 DO UPDATE SET messages_out = traffic.messages_out + excluded.messages_out
 
+-- name: find_uncounted
+-- Events whose message is not there, or that name a place of which the entry or its verdict is not there.
+SELECT h.event_id
+FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[]) AS h (event_id, message_id, account_id, channel_user_id)
+WHERE NOT EXISTS (SELECT FROM message AS m WHERE m.message_id = h.message_id)
+    OR h.channel_user_id IS NOT NULL
+    AND NOT EXISTS (
+        SELECT
+        FROM entry AS e
+        JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id
+        WHERE e.channel_user_id = h.channel_user_id AND e.account_id = h.account_id
+    )
+
+-- name: forget_messages
+-- Messages that are to be counted again are not counted.
+DELETE FROM message
+WHERE message_id = ANY ($1::uuid[])
+
+-- name: forget_traffic
+-- Quarters of an hour that hold some messages are to be rolled up again.
+WITH quarters AS (
+    SELECT DISTINCT workspace_id, date_bin('15 minutes', occurred_time, '1970-01-01 00:00:00+00') AS slot
+    FROM message
+    WHERE message_id = ANY ($1::uuid[])
+)
+DELETE FROM traffic AS t
+USING quarters AS q
+WHERE t.workspace_id = q.workspace_id AND t.slot = q.slot
+
+-- name: roll_up_traffic
+-- Quarters of an hour that hold some messages are as their messages say.
+WITH quarters AS (
+    SELECT DISTINCT workspace_id, date_bin('15 minutes', occurred_time, '1970-01-01 00:00:00+00') AS slot
+    FROM message
+    WHERE message_id = ANY ($1::uuid[])
+)
+INSERT INTO traffic (workspace_id, slot, account_id, platform, agent_id, messages_in, messages_out)
+SELECT
+    q.workspace_id, q.slot, m.account_id, m.platform, m.agent_id, count(*) FILTER (WHERE m.direction = 1),
+    count(*) FILTER (WHERE m.direction = 2)
+FROM quarters AS q
+JOIN message AS m
+    ON m.workspace_id = q.workspace_id AND m.occurred_time >= q.slot
+    AND m.occurred_time < q.slot + interval '15 minutes'
+GROUP BY q.workspace_id, q.slot, m.account_id, m.platform, m.agent_id
+
 -- name: load_people
 -- Every channel user and entry of every person to whom one of the channel users belongs, or who is named.
 WITH touched AS (

@@ -19,7 +19,7 @@ from lobby_counter.domain import (
     Reason,
     Verdict,
 )
-from lobby_counter.facts import Inbound, Language, Outbound
+from lobby_counter.facts import Facts, Inbound, Language, Outbound
 from lobby_counter.ledger import Ledger, Member
 
 QUERIES = sql.load("lobby_counter")
@@ -46,6 +46,31 @@ async def lock_workspaces(conn: Connection, workspace_ids: Iterable[str]) -> Non
     """Until the end of the transaction nobody else writes effects in these workspaces."""
     stripes = sorted({crc32(each.encode()) % _STRIPES for each in workspace_ids})
     await conn.execute(QUERIES["lock_workspaces"], _LOCK_CLASS, stripes)
+
+
+async def find_uncounted(conn: Connection, facts: Facts) -> set[str]:
+    """Returns the ids of events whose message, or the entry at whose place, is not there."""
+    inbound = [
+        (each.event_id, each.message_id, each.account_id, each.channel_user_id if each.greeting else None)
+        for each in facts.inbound
+    ]
+    outbound = [(each.event_id, each.message_id, each.account_id, None) for each in facts.outbound]
+    heard = inbound + outbound
+    if not heard:
+        return set()
+    rows = await conn.fetch(QUERIES["find_uncounted"], *map(list, zip(*heard, strict=True)))
+    return {row["event_id"] for row in rows}
+
+
+async def forget_messages(conn: Connection, message_ids: Sequence[str]) -> None:
+    """Messages that are to be counted again are not counted; the roll-ups still hold them (`roll_up_traffic`)."""
+    await conn.execute(QUERIES["forget_messages"], message_ids)
+
+
+async def roll_up_traffic(conn: Connection, message_ids: Sequence[str]) -> None:
+    """The roll-ups of the quarters of an hour that hold these messages are as all their messages say."""
+    await conn.execute(QUERIES["forget_traffic"], message_ids)
+    await conn.execute(QUERIES["roll_up_traffic"], message_ids)
 
 
 async def count_inbound(conn: Connection, messages: Sequence[Inbound]) -> list[str]:

@@ -7,11 +7,13 @@ from functools import partial
 import asyncpg
 
 from lobby.gateway.v1.message_view_service_pb2_grpc import add_MessageViewServiceServicer_to_server
+from lobby.gateway.v1.proof_service_pb2_grpc import add_ProofServiceServicer_to_server
 from lobby.gateway.v1.workspace_service_pb2_grpc import add_WorkspaceServiceServicer_to_server
 from lobby_common.errors import Unavailable
 from lobby_common.postgres import AWAY
 from lobby_common.service import Runtime, Service, run
 from lobby_gateway import admin, store
+from lobby_gateway.api.proof import ProofApi, RemoteStages
 from lobby_gateway.api.views import MessageViewApi, RemoteServices
 from lobby_gateway.api.workspaces import WorkspaceApi
 from lobby_gateway.clients import Connectors, Neighbours, Rpcs
@@ -49,6 +51,7 @@ async def build(runtime: Runtime) -> None:
         WorkspaceApi(runtime.log, neighbours.channel("routing"), config.master_key, revoked),
     )
     runtime.serve(add_MessageViewServiceServicer_to_server, MessageViewApi(RemoteServices(neighbours.channel)))
+    runtime.serve(add_ProofServiceServicer_to_server, ProofApi(RemoteStages(neighbours.channel)))
     connectors = Connectors(neighbours.channel("connectors"))
     batcher = Batcher(connectors.ingest, Limits(calls=config.ingest_calls, queue_count=config.ingest_queue))
     access = Access(keyring, Limiter(Rate(config.rate_per_second, config.rate_burst)))

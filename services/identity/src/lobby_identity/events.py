@@ -3,7 +3,7 @@
 Applying a batch twice is harmless: ids of people, links and events follow from the ids of the events heard.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import structlog
@@ -12,15 +12,18 @@ from google.protobuf.message import Message
 from lobby.connectors.v1 import events_pb2 as connectors
 from lobby.connectors.v1.message_pb2 import MESSAGE_KIND_UNSPECIFIED, MESSAGE_KIND_UNSUPPORTED
 from lobby.identity.v1 import events_pb2 as pb
-from lobby_common.events import Incoming, Tx
+from lobby_common.events import EventLog, Incoming, Tx
+from lobby_common.events.log import Connection
 from lobby_common.ids import derive_id
 from lobby_common.times import from_proto, utc_now
+from lobby_identity import store
 from lobby_identity.app import identify
 from lobby_identity.app.identify import Change, Heard, Identity, Merge, Refusal
 from lobby_identity.domain.graph import Record
 from lobby_identity.domain.identifiers import PHONE, Address, ContactId, WorkspaceId, address
 from lobby_identity.domain.profile import Hints
 from lobby_identity.domain.resolution import Sighting
+from lobby_identity.mending import restore
 
 _LOG = structlog.get_logger("identity")
 _TEXT_START = 200
@@ -39,6 +42,9 @@ class PeopleHandler:
         connectors.ReferralSeen,
     )
 
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
     async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
         """Every message is identified; people are what all events so far say."""
         now = utc_now()
@@ -53,6 +59,22 @@ class PeopleHandler:
             _log_refusal(events[refusal.place], refusal)
         for change in outcome.changes:
             _tell_changed(tx, events[change.place], change, heard[change.place].sighting.at, now)
+
+    async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
+        """Returns the messages whose writer is not known by each of the identifiers that they name."""
+        asked = [
+            (n, sought.key)
+            for n, each in enumerate(events)
+            if isinstance(each.payload, connectors.MessageReceived)
+            for sought in _addresses(WorkspaceId(each.event.workspace_id), each.payload.identifiers)
+        ]
+        return {events[n].event.id for n in await store.find_unknown(conn, asked)}
+
+    async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
+        """Lost identifiers lead to whom they led; what nobody was named for is heard."""
+        unheard = await restore(tx.conn, self._log, events)
+        if unheard:
+            await self.apply(tx, unheard)
 
 
 # Heard

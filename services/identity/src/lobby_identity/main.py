@@ -11,7 +11,7 @@ from lobby_identity.journey import Journey
 
 async def build(runtime: Runtime) -> None:
     """Identity hears who wrote, tells who that is, and answers for contacts."""
-    runtime.consume(PeopleHandler(), ("connectors",))
+    runtime.consume(PeopleHandler(runtime.log), ("connectors",))
     visibility = RoutingVisibility(runtime.channel("routing"))
     runtime.serve(add_ContactServiceServicer_to_server, ContactApi(runtime.log, visibility))
     runtime.journey(Journey(runtime.log).describe)

@@ -39,6 +39,30 @@ JOIN phone_claim AS p ON p.workspace_id = k.workspace_id AND p.match_key = k.mat
 JOIN channel_user AS u ON u.channel_user_id = p.channel_user_id
 JOIN contact AS c ON c.workspace_id = u.workspace_id AND c.contact_id = u.contact_id;
 
+-- name: find_unknown
+-- Which of the identifiers lead to nobody.
+SELECT r.n
+FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::text[]) AS r (n, workspace_id, match_key, kind, scope)
+WHERE NOT EXISTS (
+    SELECT
+    FROM identifier AS i
+    JOIN channel_user AS u USING (channel_user_id)
+    JOIN contact AS c ON c.workspace_id = u.workspace_id AND c.contact_id = u.contact_id
+    WHERE i.workspace_id = r.workspace_id AND i.match_key = r.match_key AND i.kind = r.kind AND i.scope = r.scope
+)
+
+-- name: restore_identifiers
+-- Identifiers that were lost lead to channel users who are there; what somebody holds stays his.
+INSERT INTO identifier (workspace_id, match_key, kind, scope, value, channel_user_id, platform, first_seen_time)
+SELECT DISTINCT ON (b.workspace_id, b.match_key, b.kind, b.scope)
+    b.workspace_id, b.match_key, b.kind, b.scope, b.value, b.channel_user_id, b.platform, b.first_seen_time
+FROM unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::smallint[], $8::timestamptz[]
+) AS b (workspace_id, match_key, kind, scope, value, channel_user_id, platform, first_seen_time)
+JOIN channel_user AS u ON u.channel_user_id = b.channel_user_id AND u.workspace_id = b.workspace_id
+ORDER BY b.workspace_id, b.match_key, b.kind, b.scope, b.first_seen_time
+ON CONFLICT DO NOTHING;
+
 -- name: retire_identifiers
 -- The addresses no longer match; those that another transaction retired stay as they are.
 WITH held AS (

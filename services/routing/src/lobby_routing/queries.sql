@@ -151,6 +151,42 @@ ON CONFLICT DO NOTHING;
 DELETE FROM waiting_event
 WHERE event_id = ANY($1::uuid[]);
 
+-- name: find_unplaced
+-- Events whose message stands in no conversation and that do not wait for one.
+SELECT h.event_id
+FROM unnest($1::text[], $2::uuid[]) AS h (event_id, message_id)
+WHERE NOT EXISTS (SELECT FROM conversation_message AS m WHERE m.message_id = h.message_id)
+    AND NOT EXISTS (SELECT FROM waiting_event AS w WHERE w.event_id = h.event_id::uuid);
+
+-- name: restore_messages
+-- Effective messages that are gone from conversations which count them are back, each at a number that is free.
+-- Returns those for which there was one.
+WITH asked AS (
+    SELECT
+        message_id, conversation_id, occurred_time, received_time,
+        row_number() OVER (PARTITION BY conversation_id ORDER BY occurred_time, message_id) AS place
+    FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
+        AS t (message_id, conversation_id, occurred_time, received_time)
+), free AS (
+    SELECT c.conversation_id, number.seq, row_number() OVER (PARTITION BY c.conversation_id ORDER BY number.seq) AS place
+    FROM conversation AS c
+    CROSS JOIN LATERAL generate_series(1, c.inbound_seq) AS number (seq)
+    WHERE c.conversation_id = ANY ($2::uuid[])
+        AND NOT EXISTS (
+            SELECT
+            FROM conversation_message AS m
+            WHERE m.conversation_id = c.conversation_id AND m.seq = number.seq AND m.inbound AND m.effective
+        )
+)
+INSERT INTO conversation_message (
+    message_id, conversation_id, seq, inbound, effective, echo, occurred_time, received_time, effects
+)
+SELECT message_id, conversation_id, seq, true, true, false, occurred_time, received_time, 'restored'
+FROM asked
+JOIN free USING (conversation_id, place)
+ON CONFLICT DO NOTHING
+RETURNING message_id::text;
+
 -- name: save_pointers
 -- Channel users belong to these contacts from now on, and so do their conversations; older news changes nothing.
 WITH moved AS (

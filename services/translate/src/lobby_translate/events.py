@@ -4,7 +4,7 @@ Running twice is harmless: a message is added once by its id, an assignment chan
 deletes nothing more; only an edit that is repeated tells its wording once more, under a higher version.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from lobby.connectors.v1.events_pb2 import MessageDeleted, MessageEdited, MessageReceived
 from lobby.routing.v1.events_pb2 import ConversationAssigned
 from lobby_common.events import Incoming, Tx
+from lobby_common.events.log import Connection
 from lobby_translate import store
 from lobby_translate.arrivals import (
     Arrival,
@@ -59,6 +60,16 @@ class TranslateEvents:
         await self._receive(tx, received(events))
         await self._reword(tx, {one.message_id: one for one in edited(events)})
         await self._forget(tx, [one for one in events if isinstance(one.payload, MessageDeleted)])
+
+    async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
+        """Messages with text whose language is not known."""
+        arrivals = received(events)
+        unknown = await store.find_unknown(conn, arrivals)
+        return {arrival.cause.event_id for message_id, arrival in arrivals.items() if message_id in unknown}
+
+    async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
+        """The events are heard again: what is there stays as it is."""
+        await self.apply(tx, events)
 
     async def _receive(self, tx: Tx, arrivals: Mapping[str, Arrival]) -> None:
         if not arrivals:

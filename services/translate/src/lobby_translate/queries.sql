@@ -13,6 +13,7 @@ AND expire_time > now();
 
 -- name: add_messages
 -- Messages that are new, with their texts, translations and jobs; and the chats' languages. Returns which were new.
+-- A message whose row alone was lost is new again, and finds the rest of it here.
 WITH known_chat AS (
     INSERT INTO chat (account_id, chat, workspace_id, language, candidate)
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[])
@@ -37,21 +38,30 @@ new_text AS (
     FROM unnest($6::uuid[], $8::uuid[], $9::text[], $17::timestamptz[], $18::text[])
          AS given (message_id, account_id, chat, occurred_time, text)
     JOIN new_message USING (message_id)
+    ON CONFLICT DO NOTHING
 ),
 new_translation AS (
     INSERT INTO translation (message_id, target, text, provider)
     SELECT given.*
     FROM unnest($19::uuid[], $20::text[], $21::text[], $22::text[]) AS given (message_id, target, text, provider)
     JOIN new_message USING (message_id)
+    ON CONFLICT DO NOTHING
 ),
 new_job AS (
     INSERT INTO translation_job (message_id, target, revision, expire_time, cause_id, traceparent)
     SELECT given.message_id, given.target, 1, now() + $27::interval, given.cause_id, given.traceparent
     FROM unnest($23::uuid[], $24::text[], $25::text[], $26::text[]) AS given (message_id, target, cause_id, traceparent)
     JOIN new_message USING (message_id)
+    ON CONFLICT DO NOTHING
 )
 SELECT message_id::text
 FROM new_message;
+
+-- name: find_unknown
+-- Which of the messages are not known.
+SELECT message_id::text
+FROM unnest($1::uuid[]) AS asked (message_id)
+WHERE NOT EXISTS (SELECT FROM message WHERE message.message_id = asked.message_id);
 
 -- name: lock_messages
 -- Messages that are known, with their languages, held until the end of the transaction.

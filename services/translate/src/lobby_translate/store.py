@@ -144,6 +144,11 @@ async def load_chats(conn: Connection, keys: Collection[ChatKey]) -> dict[ChatKe
     }
 
 
+async def find_unknown(conn: Connection, message_ids: Collection[str]) -> set[str]:
+    """Which of the messages are not known."""
+    return {row["message_id"] for row in await conn.fetch(QUERIES["find_unknown"], list(message_ids))}
+
+
 async def find_remembered(conn: Connection, keys: Collection[bytes]) -> dict[bytes, tuple[str, str]]:
     """Core and provider of what is remembered."""
     if not keys:

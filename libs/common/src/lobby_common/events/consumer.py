@@ -7,7 +7,7 @@ positions old to new, one range row per run. Dying anywhere leaves either all of
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,7 +21,7 @@ from lobby_common import metrics, tracing
 from lobby_common.errors import LobbyError
 from lobby_common.events.lanes import Gap, Seen, Span, judge
 from lobby_common.events.linger import Linger
-from lobby_common.events.log import QUERIES, EventLog, Tx
+from lobby_common.events.log import QUERIES, Connection, EventLog, Tx
 from lobby_common.events.stream import Received, StreamLost, reading, start_sequence
 from lobby_common.postgres import AWAY
 
@@ -68,6 +68,12 @@ class Handler(Protocol):
 
     async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
         """The effects of all events are in the transaction. May run again for the same events: keyed by event id."""
+
+    async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
+        """Returns the ids of those events, applied before, whose effects are not there."""
+
+    async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
+        """Effects of events that were applied before, and were lost since, are in the transaction, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +213,7 @@ class Consumer:
         self._client = client
         self._handler = handler
         self._producers = producers
-        self._types = {kind.DESCRIPTOR.full_name: kind for kind in handler.handles}
+        self._types = types_of(handler)
         self._linger = Linger(longest_linger)
         self.ready = False
 
@@ -312,18 +318,9 @@ class Consumer:
         metrics.EVENTS_QUARANTINED.labels(self._log.service).inc(len(bad))
 
     def _decode(self, runs: Sequence[Run]) -> list[Incoming]:
-        """Events of unknown types and payloads of the future only move the position (unknown fields are kept out)."""
         found: list[Incoming] = []
         for run in runs:
-            for offset, event in enumerate(run.events):
-                kind = self._types.get(event.type)
-                if kind is None:
-                    continue
-                try:
-                    payload = kind.FromString(event.payload)
-                except DecodeError:
-                    payload = kind()
-                found.append(Incoming(run.producer, run.lane, run.first + offset, event, payload, event.traceparent))
+            found += incoming(self._types, run.producer, run.lane, run.first, run.events)
         return found
 
     async def _move(self, tx: Tx, runs: Sequence[Run], applied: dict[str, dict[int, int]]) -> None:
@@ -349,6 +346,29 @@ class Consumer:
             list(cursors),
             list(cursors.values()),
         )
+
+
+def types_of(handler: Handler) -> dict[str, type[Message]]:
+    """Returns the payloads that a handler wants, by their full names."""
+    return {kind.DESCRIPTOR.full_name: kind for kind in handler.handles}
+
+
+def incoming(
+    types: Mapping[str, type[Message]], producer: str, lane: int, first: int, events: Iterable[Event]
+) -> Iterator[Incoming]:
+    """Returns those of contiguous events that are of some types.
+
+    Others, and payloads of the future, only move the position (unknown fields are kept out).
+    """
+    for position, event in enumerate(events, first):
+        kind = types.get(event.type)
+        if kind is None:
+            continue
+        try:
+            payload = kind.FromString(event.payload)
+        except DecodeError:
+            payload = kind()
+        yield Incoming(producer, lane, position, event, payload, event.traceparent)
 
 
 def _collect(first: Run, queue: "asyncio.Queue[Run]") -> list[Run]:

@@ -1,7 +1,7 @@
 """A service's own event log: what a transaction tells is written with its effects and leaves only after the commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,9 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 """A connection, from the pool or not."""
 
 QUERIES = sql.load("lobby_common.events")
+
+LARGEST_PAGE = 4 * 1024 * 1024
+"""Bytes of batches that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +136,20 @@ class EventLog:
 
         At most `limit` and `largest` bytes together, but at least one where there is one.
         """
-        rows = await self.pool.fetch(QUERIES["read_batches"], after, list(lanes), limit)
-        result: list[bytes] = []
-        total = 0
-        for row in rows:
-            total += len(row["data"])
-            if result and total > largest:
-                break
-            result.append(row["data"])
-        return result
+        return _fitting(await self.pool.fetch(QUERIES["read_batches"], after, list(lanes), limit), largest)
+
+    async def read_period(
+        self,
+        start: datetime,
+        end: datetime,
+        after: tuple[datetime, int],
+        *,
+        limit: int = 1000,
+        largest: int = LARGEST_PAGE,
+    ) -> list[bytes]:
+        """Returns batches written in the period after (time, id), in that order; sizes as in `read`."""
+        rows = await self.pool.fetch(QUERIES["read_period"], start, end, *after, limit)
+        return _fitting(rows, largest)
 
     async def find_applied(self, conn: Connection, ref: EventRef) -> datetime | None:
         """Returns when this service applied the event, None where it has not."""
@@ -168,7 +176,20 @@ class EventLog:
         while True:
             await self.pool.execute(QUERIES["maintain_partitions"], keep_days)
             await self.pool.execute(QUERIES["forget_answers"], keep_days)
+            await self.pool.execute(QUERIES["forget_reconciled"])
             await asyncio.sleep(3600)
+
+
+def _fitting(rows: Iterable[asyncpg.Record], largest: int) -> list[bytes]:
+    """The data of the first rows: at most `largest` bytes together, but at least one where there is one."""
+    result: list[bytes] = []
+    total = 0
+    for row in rows:
+        total += len(row["data"])
+        if result and total > largest:
+            break
+        result.append(row["data"])
+    return result
 
 
 def _stored(batch: Batch) -> StoredBatch:

@@ -114,3 +114,75 @@ WHERE workspace_id = $1 AND method = $2 AND request_id = $3;
 SELECT position
 FROM lane
 ORDER BY lane;
+
+-- name: read_period
+-- Batches of a period, oldest first, after a batch.
+SELECT data
+FROM event_batch
+WHERE create_time >= $1 AND create_time < $2 AND (create_time, batch_id) > ($3, $4)
+ORDER BY create_time, batch_id
+LIMIT $5;
+
+-- name: read_ranges
+-- Range rows that touch spans of a producer's lanes.
+SELECT DISTINCT r.lane, r.first, r.count
+FROM unnest($2::int[], $3::bigint[], $4::bigint[]) AS t (lane, lo, hi)
+JOIN applied_range AS r ON r.producer = $1 AND r.lane = t.lane AND r.first BETWEEN t.lo - $5 AND t.hi
+WHERE r.first + r.count > t.lo AND r.apply_time >= $6
+ORDER BY r.lane, r.first;
+
+-- name: find_quarantined
+-- Which events are in quarantine.
+SELECT event_id
+FROM event_quarantine
+WHERE event_id = ANY ($1::text[]);
+
+-- name: insert_ranges
+-- Range rows of positions that were applied again.
+INSERT INTO applied_range (producer, lane, first, count)
+SELECT $1, lane, position, 1
+FROM unnest($2::int[], $3::bigint[]) AS t (lane, position)
+ON CONFLICT DO NOTHING;
+
+-- name: insert_mended
+-- What was missing and is there again.
+INSERT INTO mended_effect (producer, event_id, workspace_id, reason)
+SELECT $1, event_id, workspace_id, reason
+FROM unnest($2::text[], $3::text[], $4::text[]) AS t (event_id, workspace_id, reason)
+ON CONFLICT DO NOTHING;
+
+-- name: write_reconciled
+-- What was found in a bucket, by workspace.
+INSERT INTO reconciled (producer, bucket_start, workspace_id, expected, applied, pending, quarantined, missing)
+SELECT $1, $2, workspace_id, expected, applied, pending, quarantined, string_to_array(missing, ',')
+FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[])
+    AS t (workspace_id, expected, applied, pending, quarantined, missing)
+ON CONFLICT (producer, bucket_start, workspace_id)
+DO UPDATE SET
+    expected = excluded.expected,
+    applied = excluded.applied,
+    pending = excluded.pending,
+    quarantined = excluded.quarantined,
+    missing = excluded.missing,
+    examine_time = now();
+
+-- name: find_birth
+-- When this schema was made: before, nothing was heard.
+SELECT min(run_time)
+FROM migration;
+
+-- name: find_settled
+-- Which buckets of a producer were examined, with nothing missing and nothing to come.
+SELECT r.bucket_start
+FROM reconciled AS r
+WHERE r.producer = $1 AND r.bucket_start >= $2 AND r.workspace_id = '' AND r.pending = 0 AND r.missing = '{}';
+
+-- name: read_reconciled
+-- What was found in a workspace's buckets of a period, and how many events the buckets had together.
+SELECT bucket_start, workspace_id, expected, applied, pending, quarantined, missing
+FROM reconciled
+WHERE producer = $1 AND bucket_start >= $2 AND bucket_start < $3 AND workspace_id IN ('', $4);
+
+-- name: forget_reconciled
+-- What was found is kept for a year: longer than what it was found in.
+DELETE FROM reconciled WHERE bucket_start < now() - interval '400 days';

@@ -2,15 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import grpc
 
 from lobby.events.v1 import event_log_service_pb2 as pb
 from lobby.events.v1.event_log_service_pb2_grpc import EventLogServiceServicer, EventLogServiceStub
-from lobby_common.events.log import QUERIES, Connection, EventLog
-from lobby_common.times import to_proto
+from lobby_common.events.log import LARGEST_PAGE, QUERIES, Connection, EventLog
+from lobby_common.times import from_proto, to_proto
 
-_LARGEST_ANSWER = 4 * 1024 * 1024
 _DEFAULT_LIMIT = 100
 
 
@@ -53,8 +53,15 @@ class EventLogApi(EventLogServiceServicer):
     async def ReadBatches(self, request: pb.ReadBatchesRequest, context: object) -> pb.ReadBatchesResponse:
         """Returns batches after an id."""
         limit = request.limit or _DEFAULT_LIMIT
-        batches = await self.log.read(request.after_batch_id, request.lanes, limit, largest=_LARGEST_ANSWER)
+        batches = await self.log.read(request.after_batch_id, request.lanes, limit, largest=LARGEST_PAGE)
         return pb.ReadBatchesResponse(batches=batches)
+
+    async def ReadPeriod(self, request: pb.ReadPeriodRequest, context: object) -> pb.ReadPeriodResponse:
+        """Returns batches of a period."""
+        start = from_proto(getattr(request, "from"))
+        after = (from_proto(request.after_time) if request.HasField("after_time") else start, request.after_batch_id)
+        batches = await self.log.read_period(start, from_proto(request.to), after)
+        return pb.ReadPeriodResponse(batches=batches)
 
     async def ListSteps(self, request: pb.ListStepsRequest, context: object) -> pb.ListStepsResponse:
         """Returns what was done with the events and what was told because of them."""
@@ -103,4 +110,11 @@ class RemoteLog:
         """Returns some batches, none at the end."""
         request = pb.ReadBatchesRequest(after_batch_id=after, lanes=lanes)
         answer: pb.ReadBatchesResponse = await self._stub.ReadBatches(request, timeout=20)
+        return answer.batches
+
+    async def read_period(self, start: datetime, end: datetime, after: tuple[datetime, int]) -> Sequence[bytes]:
+        """Returns some batches, none at the end."""
+        period = {"from": to_proto(start), "to": to_proto(end)}
+        request = pb.ReadPeriodRequest(after_time=to_proto(after[0]), after_batch_id=after[1], **period)
+        answer: pb.ReadPeriodResponse = await self._stub.ReadPeriod(request, timeout=20)
         return answer.batches

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'lobby/events/v1/event_log_service.proto\x12\x0flobby.events.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x11\n\x0fGetHeadsRequest\"%\n\x10GetHeadsResponse\x12\x11\n\tpositions\x18\x01 \x03(\x03\"i\n\x12ReadBatchesRequest\x12\x1f\n\x0e\x61\x66ter_batch_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x17\n\x05lanes\x18\x02 \x03(\rB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"&\n\x13ReadBatchesResponse\x12\x0f\n\x07\x62\x61tches\x18\x01 \x03(\x0c\"q\n\x08\x45ventRef\x12\x18\n\x07service\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x15\n\x04lane\x18\x02 \x01(\rB\x07\xbaH\x04*\x02\x18\x1f\x12\x19\n\x08position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x19\n\x08\x65vent_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"c\n\x10ListStepsRequest\x12\x1b\n\nmessage_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x32\n\x04refs\x18\x02 \x03(\x0b\x32\x19.lobby.events.v1.EventRefB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"\x82\x01\n\x11ListStepsResponse\x12+\n\x05steps\x18\x01 \x03(\x0b\x32\x1c.lobby.events.v1.JourneyStep\x12+\n\x08produced\x18\x02 \x03(\x0b\x32\x19.lobby.events.v1.EventRef\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"x\n\x0bJourneyStep\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65vent_id\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t2\x90\x02\n\x0f\x45ventLogService\x12O\n\x08GetHeads\x12 .lobby.events.v1.GetHeadsRequest\x1a!.lobby.events.v1.GetHeadsResponse\x12X\n\x0bReadBatches\x12#.lobby.events.v1.ReadBatchesRequest\x1a$.lobby.events.v1.ReadBatchesResponse\x12R\n\tListSteps\x12!.lobby.events.v1.ListStepsRequest\x1a\".lobby.events.v1.ListStepsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'lobby/events/v1/event_log_service.proto\x12\x0flobby.events.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x11\n\x0fGetHeadsRequest\"%\n\x10GetHeadsResponse\x12\x11\n\tpositions\x18\x01 \x03(\x03\"i\n\x12ReadBatchesRequest\x12\x1f\n\x0e\x61\x66ter_batch_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x17\n\x05lanes\x18\x02 \x03(\rB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"&\n\x13ReadBatchesResponse\x12\x0f\n\x07\x62\x61tches\x18\x01 \x03(\x0c\"\xc6\x01\n\x11ReadPeriodRequest\x12\x30\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\nafter_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x0e\x61\x66ter_batch_id\x18\x04 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"%\n\x12ReadPeriodResponse\x12\x0f\n\x07\x62\x61tches\x18\x01 \x03(\x0c\"q\n\x08\x45ventRef\x12\x18\n\x07service\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x15\n\x04lane\x18\x02 \x01(\rB\x07\xbaH\x04*\x02\x18\x1f\x12\x19\n\x08position\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x19\n\x08\x65vent_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"c\n\x10ListStepsRequest\x12\x1b\n\nmessage_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x32\n\x04refs\x18\x02 \x03(\x0b\x32\x19.lobby.events.v1.EventRefB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"\x82\x01\n\x11ListStepsResponse\x12+\n\x05steps\x18\x01 \x03(\x0b\x32\x1c.lobby.events.v1.JourneyStep\x12+\n\x08produced\x18\x02 \x03(\x0b\x32\x19.lobby.events.v1.EventRef\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"x\n\x0bJourneyStep\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65vent_id\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t2\xe7\x02\n\x0f\x45ventLogService\x12O\n\x08GetHeads\x12 .lobby.events.v1.GetHeadsRequest\x1a!.lobby.events.v1.GetHeadsResponse\x12X\n\x0bReadBatches\x12#.lobby.events.v1.ReadBatchesRequest\x1a$.lobby.events.v1.ReadBatchesResponse\x12U\n\nReadPeriod\x12\".lobby.events.v1.ReadPeriodRequest\x1a#.lobby.events.v1.ReadPeriodResponse\x12R\n\tListSteps\x12!.lobby.events.v1.ListStepsRequest\x1a\".lobby.events.v1.ListStepsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_READBATCHESREQUEST'].fields_by_name['lanes']._serialized_options = b'\272H\005\222\001\002\020 '
   _globals['_READBATCHESREQUEST'].fields_by_name['limit']._loaded_options = None
   _globals['_READBATCHESREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_READPERIODREQUEST'].fields_by_name['from']._loaded_options = None
+  _globals['_READPERIODREQUEST'].fields_by_name['from']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_READPERIODREQUEST'].fields_by_name['to']._loaded_options = None
+  _globals['_READPERIODREQUEST'].fields_by_name['to']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_READPERIODREQUEST'].fields_by_name['after_batch_id']._loaded_options = None
+  _globals['_READPERIODREQUEST'].fields_by_name['after_batch_id']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_EVENTREF'].fields_by_name['service']._loaded_options = None
   _globals['_EVENTREF'].fields_by_name['service']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_EVENTREF'].fields_by_name['lane']._loaded_options = None
@@ -59,14 +65,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_READBATCHESREQUEST']._serialized_end=285
   _globals['_READBATCHESRESPONSE']._serialized_start=287
   _globals['_READBATCHESRESPONSE']._serialized_end=325
-  _globals['_EVENTREF']._serialized_start=327
-  _globals['_EVENTREF']._serialized_end=440
-  _globals['_LISTSTEPSREQUEST']._serialized_start=442
-  _globals['_LISTSTEPSREQUEST']._serialized_end=541
-  _globals['_LISTSTEPSRESPONSE']._serialized_start=544
-  _globals['_LISTSTEPSRESPONSE']._serialized_end=674
-  _globals['_JOURNEYSTEP']._serialized_start=676
-  _globals['_JOURNEYSTEP']._serialized_end=796
-  _globals['_EVENTLOGSERVICE']._serialized_start=799
-  _globals['_EVENTLOGSERVICE']._serialized_end=1071
+  _globals['_READPERIODREQUEST']._serialized_start=328
+  _globals['_READPERIODREQUEST']._serialized_end=526
+  _globals['_READPERIODRESPONSE']._serialized_start=528
+  _globals['_READPERIODRESPONSE']._serialized_end=565
+  _globals['_EVENTREF']._serialized_start=567
+  _globals['_EVENTREF']._serialized_end=680
+  _globals['_LISTSTEPSREQUEST']._serialized_start=682
+  _globals['_LISTSTEPSREQUEST']._serialized_end=781
+  _globals['_LISTSTEPSRESPONSE']._serialized_start=784
+  _globals['_LISTSTEPSRESPONSE']._serialized_end=914
+  _globals['_JOURNEYSTEP']._serialized_start=916
+  _globals['_JOURNEYSTEP']._serialized_end=1036
+  _globals['_EVENTLOGSERVICE']._serialized_start=1039
+  _globals['_EVENTLOGSERVICE']._serialized_end=1398
 # @@protoc_insertion_point(module_scope)

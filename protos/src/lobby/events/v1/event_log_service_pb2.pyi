@@ -117,6 +117,65 @@ class ReadBatchesResponse(_message.Message):
 Global___ReadBatchesResponse: _TypeAlias = ReadBatchesResponse  # noqa: Y015
 
 @_typing.final
+class ReadPeriodRequest(_message.Message):
+    """Asks for the batches of a period."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    AFTER_TIME_FIELD_NUMBER: _builtins.int
+    AFTER_BATCH_ID_FIELD_NUMBER: _builtins.int
+    after_batch_id: _builtins.int
+    """Where the last page ended: the id of its last batch."""
+    @_builtins.property
+    def to(self) -> _timestamp_pb2.Timestamp:
+        """Before this time."""
+
+    @_builtins.property
+    def after_time(self) -> _timestamp_pb2.Timestamp:
+        """Where the last page ended: the time of its last batch; absent on the first page."""
+
+    def __init__(
+        self,
+        *,
+        to: _timestamp_pb2.Timestamp | None = ...,
+        after_time: _timestamp_pb2.Timestamp | None = ...,
+        after_batch_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after_time", b"after_time", "from", b"from", "to", b"to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_batch_id", b"after_batch_id", "after_time", b"after_time", "from", b"from", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadPeriodRequest: _TypeAlias = ReadPeriodRequest  # noqa: Y015
+
+@_typing.final
+class ReadPeriodResponse(_message.Message):
+    """Batches in order of time and id; none at the end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCHES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def batches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Each the very bytes of a lobby.events.v1.Batch. At most 4 MiB together."""
+
+    def __init__(
+        self,
+        *,
+        batches: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadPeriodResponse: _TypeAlias = ReadPeriodResponse  # noqa: Y015
+
+@_typing.final
 class EventRef(_message.Message):
     """Names an event by where it stands."""
 

@@ -45,6 +45,11 @@ class EventLogServiceStub:
                 request_serializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadBatchesRequest.SerializeToString,
                 response_deserializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadBatchesResponse.FromString,
                 _registered_method=True)
+        self.ReadPeriod = channel.unary_unary(
+                '/lobby.events.v1.EventLogService/ReadPeriod',
+                request_serializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadPeriodRequest.SerializeToString,
+                response_deserializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadPeriodResponse.FromString,
+                _registered_method=True)
         self.ListSteps = channel.unary_unary(
                 '/lobby.events.v1.EventLogService/ListSteps',
                 request_serializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.ListStepsRequest.SerializeToString,
@@ -70,6 +75,13 @@ class EventLogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadPeriod(self, request, context):
+        """Returns the batches of a period, oldest first. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSteps(self, request, context):
         """Returns what the service did with given events. May be repeated.
         """
@@ -89,6 +101,11 @@ def add_EventLogServiceServicer_to_server(servicer, server):
                     servicer.ReadBatches,
                     request_deserializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadBatchesRequest.FromString,
                     response_serializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadBatchesResponse.SerializeToString,
+            ),
+            'ReadPeriod': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadPeriod,
+                    request_deserializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadPeriodRequest.FromString,
+                    response_serializer=lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadPeriodResponse.SerializeToString,
             ),
             'ListSteps': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSteps,
@@ -151,6 +168,33 @@ class EventLogService:
             '/lobby.events.v1.EventLogService/ReadBatches',
             lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadBatchesRequest.SerializeToString,
             lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadBatchesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadPeriod(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.events.v1.EventLogService/ReadPeriod',
+            lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadPeriodRequest.SerializeToString,
+            lobby_dot_events_dot_v1_dot_event__log__service__pb2.ReadPeriodResponse.FromString,
             options,
             channel_credentials,
             insecure,

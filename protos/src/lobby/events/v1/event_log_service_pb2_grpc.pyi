@@ -37,6 +37,8 @@ class EventLogServiceStub:
     """Returns how far each lane of the service's log goes. May be repeated."""
     ReadBatches: _grpc.UnaryUnaryMultiCallable[_event_log_service_pb2.ReadBatchesRequest, _event_log_service_pb2.ReadBatchesResponse]
     """Returns batches of the service's log again, oldest first. May be repeated."""
+    ReadPeriod: _grpc.UnaryUnaryMultiCallable[_event_log_service_pb2.ReadPeriodRequest, _event_log_service_pb2.ReadPeriodResponse]
+    """Returns the batches of a period, oldest first. May be repeated."""
     ListSteps: _grpc.UnaryUnaryMultiCallable[_event_log_service_pb2.ListStepsRequest, _event_log_service_pb2.ListStepsResponse]
     """Returns what the service did with given events. May be repeated."""
 
@@ -49,6 +51,8 @@ class EventLogServiceAsyncStub(EventLogServiceStub):
     """Returns how far each lane of the service's log goes. May be repeated."""
     ReadBatches: _aio.UnaryUnaryMultiCallable[_event_log_service_pb2.ReadBatchesRequest, _event_log_service_pb2.ReadBatchesResponse]  # type: ignore[assignment]
     """Returns batches of the service's log again, oldest first. May be repeated."""
+    ReadPeriod: _aio.UnaryUnaryMultiCallable[_event_log_service_pb2.ReadPeriodRequest, _event_log_service_pb2.ReadPeriodResponse]  # type: ignore[assignment]
+    """Returns the batches of a period, oldest first. May be repeated."""
     ListSteps: _aio.UnaryUnaryMultiCallable[_event_log_service_pb2.ListStepsRequest, _event_log_service_pb2.ListStepsResponse]  # type: ignore[assignment]
     """Returns what the service did with given events. May be repeated."""
 
@@ -70,6 +74,14 @@ class EventLogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_event_log_service_pb2.ReadBatchesResponse, _abc.Awaitable[_event_log_service_pb2.ReadBatchesResponse]]:
         """Returns batches of the service's log again, oldest first. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def ReadPeriod(
+        self,
+        request: _event_log_service_pb2.ReadPeriodRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_event_log_service_pb2.ReadPeriodResponse, _abc.Awaitable[_event_log_service_pb2.ReadPeriodResponse]]:
+        """Returns the batches of a period, oldest first. May be repeated."""
 
     @_abc_1.abstractmethod
     def ListSteps(

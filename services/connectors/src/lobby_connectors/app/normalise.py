@@ -154,7 +154,9 @@ class Normaliser:
         account = self._directory.find(raw.account_id)
         if account is None:
             await store.write_verdict(
-                tx.conn, raw.webhook_id, Verdict(state="quarantined", reason="the account was disconnected", problems=1)
+                tx.conn,
+                raw.webhook_id,
+                Verdict(state="quarantined", reason="the account was disconnected", said=1, problems=1),
             )
             return []
         webhook = Webhook(raw.webhook_id, account, raw.body, raw.received_time, raw.traceparent)

@@ -10,6 +10,7 @@ from lobby_common.ids import derive_id
 from lobby_connectors.domain.accounts import Account
 from lobby_connectors.domain.items import (
     Arrival,
+    Callback,
     Deletion,
     Echo,
     Edit,
@@ -71,6 +72,8 @@ class SourcedFact(Struct, frozen=True):
 class Verdict(Struct):
     """What became of a webhook's items; together they are all it said."""
 
+    said: int = 0
+    """How many there are, counted as the webhook was read: that the others come to as much is what a proof shows."""
     new: int = 0
     duplicate: int = 0
     ignored: int = 0
@@ -88,6 +91,7 @@ class Verdict(Struct):
 
     def add(self, other: "Verdict") -> None:
         """What became of a further part is counted as well."""
+        self.said += other.said
         self.new += other.new
         self.duplicate += other.duplicate
         self.ignored += other.ignored
@@ -102,7 +106,8 @@ class Verdict(Struct):
 
 def begin(reading: Reading) -> Verdict:
     """Returns the verdict before anything is stored: what was not understood is in quarantine, our own faults wait."""
-    verdict = Verdict(problems=len(reading.problems), rules=Counter())
+    said = sum(not isinstance(each.item, Callback) for each in reading.said) + len(reading.problems)
+    verdict = Verdict(said=said, problems=len(reading.problems), rules=Counter())
     if reading.problems:
         verdict.state = "pending" if reading.fault else "quarantined"
         verdict.reason = "; ".join(reading.problems[:5]).replace("\x00", "\ufffd")[:1000]

@@ -24,9 +24,11 @@ from lobby_identity.store.people import (
 )
 from lobby_identity.store.sightings import (
     Found,
+    Lost,
     Met,
     Touch,
     Won,
+    find_unknown,
     insert_claims,
     insert_identifiers,
     insert_people,
@@ -34,6 +36,7 @@ from lobby_identity.store.sightings import (
     read_claims,
     read_holdings,
     rebind,
+    restore_identifiers,
     retire,
     update_profiles,
 )
@@ -43,6 +46,7 @@ __all__ = [
     "QUERIES",
     "Found",
     "IdentifierRow",
+    "Lost",
     "Met",
     "NewLink",
     "ProfileRow",
@@ -54,6 +58,7 @@ __all__ = [
     "find_link",
     "find_links",
     "find_roots_by_identifier",
+    "find_unknown",
     "insert_claims",
     "insert_identifiers",
     "insert_links",
@@ -69,6 +74,7 @@ __all__ = [
     "read_profiles",
     "read_records",
     "rebind",
+    "restore_identifiers",
     "retire",
     "update_profiles",
     "update_records",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from lobby_common.events.log import Connection
-from lobby_identity.domain.identifiers import ChannelUserId, ContactId, Holding, Key, WorkspaceId
+from lobby_identity.domain.identifiers import Address, ChannelUserId, ContactId, Holding, Key, WorkspaceId
 from lobby_identity.domain.profile import Profile, name_key
 from lobby_identity.domain.resolution import Binding, Claim, Known, Newcomer, Retirement
 from lobby_identity.store.statements import QUERIES, aware, bare
@@ -54,6 +54,37 @@ class Touch:
     at: datetime
     source: tuple[str, str, str, str, str]
     """Type and id of the source, click id, address, headline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An identifier whose row is gone, and to whom it led."""
+
+    address: Address
+    channel_user_id: ChannelUserId
+    platform: int
+    first_seen_time: datetime
+
+
+async def find_unknown(conn: Connection, asked: Sequence[tuple[int, Key]]) -> set[int]:
+    """Returns the numbers under which a key was given that leads to no channel user with a record."""
+    if not asked:
+        return set()
+    rows = await conn.fetch(QUERIES["find_unknown"], [n for n, _ in asked], *_key_columns([key for _, key in asked]))
+    return {row["n"] for row in rows}
+
+
+async def restore_identifiers(conn: Connection, lost: Sequence[Lost]) -> None:
+    """Identifiers lead again to channel users who are there."""
+    if lost:
+        await conn.execute(
+            QUERIES["restore_identifiers"],
+            *_key_columns([each.address.key for each in lost]),
+            [each.address.value for each in lost],
+            [each.channel_user_id for each in lost],
+            [each.platform for each in lost],
+            [each.first_seen_time for each in lost],
+        )
 
 
 def _key_columns(keys: Sequence[Key]) -> tuple[list[Any], list[Any], list[Any], list[Any]]:

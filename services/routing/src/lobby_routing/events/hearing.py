@@ -4,17 +4,18 @@ Running twice is harmless: inbound messages are known by id, answers only raise 
 and what waits is deleted in the transaction that applies it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from google.protobuf.message import Message
 
-from lobby.identity.v1.events_pb2 import ContactGroup, ContactMerged, ContactSplit
+from lobby.connectors.v1.events_pb2 import MessageSent
+from lobby.identity.v1.events_pb2 import ContactGroup, ContactMerged, ContactSplit, MessageIdentified
 from lobby.translate.v1.events_pb2 import MessageTranslated
 from lobby_common.events.consumer import Incoming
 from lobby_common.events.log import Connection, Tx
-from lobby_common.times import utc_now
+from lobby_common.times import from_proto, utc_now
 from lobby_routing.domain.languages import canonical
-from lobby_routing.events.messages import ABOUT, Heard, Messages
+from lobby_routing.events.messages import ABOUT, Heard, Messages, conversation_id_of
 from lobby_routing.store import floors
 from lobby_routing.store.statements import QUERIES
 
@@ -37,6 +38,39 @@ class Hearing:
         if heard:
             await Messages(tx.conn, utc_now()).apply(tx, heard)
         await _save_languages(tx.conn, events)
+
+    async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
+        """Returns those about messages that stand in no conversation and wait for none."""
+        sought = [each for each in events if isinstance(each.payload, MessageIdentified | MessageSent)]
+        rows = await conn.fetch(
+            QUERIES["find_unplaced"],
+            [each.event.id for each in sought],
+            [each.payload.message_id for each in sought if isinstance(each.payload, MessageIdentified | MessageSent)],
+        )
+        return {row["event_id"] for row in rows}
+
+    async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
+        """Messages that their conversations count get their numbers back, and nobody is owed anew; others are heard."""
+        await floors.lock(tx.conn, [event.event.workspace_id for event in events])
+        restored = await _restore(tx.conn, [event.payload for event in events])
+        await self.apply(tx, [event for event in events if _message_of(event.payload) not in restored])
+
+
+def _message_of(payload: Message) -> str:
+    return payload.message_id if isinstance(payload, MessageIdentified) else ""
+
+
+async def _restore(conn: Connection, payloads: Iterable[Message]) -> set[str]:
+    """Returns the messages that were restored."""
+    lost = [each for each in payloads if isinstance(each, MessageIdentified) and each.greeting]
+    rows = await conn.fetch(
+        QUERIES["restore_messages"],
+        [each.message_id for each in lost],
+        [conversation_id_of(each) for each in lost],
+        [from_proto(each.occurred_time) for each in lost],
+        [from_proto(each.received_time) for each in lost],
+    )
+    return {row["message_id"] for row in rows}
 
 
 async def _move_contacts(conn: Connection, groups: Sequence[Incoming]) -> None:

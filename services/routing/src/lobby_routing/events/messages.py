@@ -49,9 +49,14 @@ class Heard:
         return Cause(self.event.id, self.event.id, self.traceparent, self.payload.message_id)
 
 
+def conversation_id_of(payload: MessageIdentified) -> str:
+    """Returns the id of the conversation of a channel user at an account: one for ever."""
+    return derive_id(None, "conversation", payload.account_id, payload.channel_user_id)
+
+
 def _named_conversation(payload: About) -> str:
     if isinstance(payload, MessageIdentified):
-        return derive_id(None, "conversation", payload.account_id, payload.channel_user_id)
+        return conversation_id_of(payload)
     return payload.conversation_id if isinstance(payload, MessageSent) else ""
 
 

@@ -1,0 +1,131 @@
+"""The proof of a stage can be wrong, says what is missing, and mends it."""
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from lobby.events.v1 import proof_service_pb2 as pb
+from lobby.events.v1.proof_service_pb2_grpc import ProofServiceStub
+from lobby_common import caller
+from lobby_common.caller import Caller
+from lobby_common.errors import Invalid, Unavailable
+from lobby_common.events.proof import BUCKET, Auditor, Reconciler, bucket_of
+from lobby_common.events.service import RemoteLog
+from lobby_common.rpc.client import create_channel
+from lobby_common.service import start
+from lobby_common.times import to_proto, utc_now
+from tests.component.common.conftest import Recorder, heard, until
+from tests.component.common.test_event_flow import TELLER, both, heard_exactly, hearer, names, tell
+
+MINUTE = timedelta(minutes=1)
+
+
+async def stage(runtime, *, workspace_id: str = "w", start_at=None, end=None):
+    async with create_channel(runtime.grpc_address, "token") as channel:
+        with caller.use(Caller(workspace_id, "owner", "", "k")):
+            period = {"from": to_proto(start_at or utc_now() - MINUTE), "to": to_proto(end or utc_now() + MINUTE)}
+            return (await ProofServiceStub(channel).GetStage(pb.GetStageRequest(**period))).stage
+
+
+def figures(found) -> tuple[int, int, int, int, int]:
+    return found.expected, found.applied, found.pending, found.quarantined, found.missing
+
+
+async def test_a_stage_where_all_is_applied_is_whole_and_another_workspace_has_none_of_it(world):
+    async with both(world, Recorder()) as (teller, listener):
+        await tell(teller, *names(300))
+        await heard_exactly(world, names(300))
+        assert figures(await stage(listener)) == (300, 300, 0, 0, 0)
+        assert figures(await stage(listener, workspace_id="other")) == (0, 0, 0, 0, 0)
+        assert figures(await stage(listener, end=utc_now() - MINUTE / 2)) == (0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "lost", "reason"),
+    [
+        ("DELETE FROM heard WHERE event_id = 'k7-7'", {"k7-7"}, "no_effect"),
+        ("DELETE FROM applied_range", set(names(60)), "no_range"),
+    ],
+)
+async def test_what_was_lost_is_named_and_mended_once(world, loss, lost, reason):
+    async with both(world, Recorder()) as (teller, listener):
+        await tell(teller, *names(60))
+        await heard_exactly(world, names(60))
+        await listener.pool.execute(loss)
+        found = await stage(listener)
+        assert figures(found) == (60, 60 - len(lost), 0, 0, len(lost))
+        assert set(found.missing_event_ids) == lost
+
+        async def whole() -> bool:
+            return figures(await stage(listener)) == (60, 60, 0, 0, 0)
+
+        await until(whole)
+        assert sorted(row["event_id"] for row in await heard(world.admin_url)) == sorted(names(60))
+        mended = await listener.pool.fetch("SELECT DISTINCT event_id, reason FROM mended_effect")
+        assert {(row["event_id"], row["reason"]) for row in mended} == {(each, reason) for each in lost}
+
+
+async def test_what_is_in_quarantine_is_not_missing(world):
+    async with both(world, Recorder(poison={"k3-3"})) as (teller, listener):
+        await tell(teller, *names(50))
+        await heard_exactly(world, [name for name in names(50) if name != "k3-3"])
+        assert figures(await stage(listener)) == (50, 49, 0, 1, 0)
+
+
+@asynccontextmanager
+async def behind(world):
+    """The teller told fifty; the listener exists and has heard nothing."""
+    async with start(TELLER, world.config("connectors")) as teller:
+        config = world.config("identity", connectors_target=teller.grpc_address)
+        async with start(TELLER.__class__("identity", type(config), _nothing, ""), config) as listener:
+            await tell(teller, *names(50))
+            async with create_channel(teller.grpc_address, "token") as channel:
+                yield Auditor(listener.log, Recorder(), {"connectors": RemoteLog(channel)}), listener
+
+
+async def _nothing(runtime) -> None:
+    """A service that only has a log."""
+
+
+async def test_what_was_told_just_now_is_to_come_and_later_it_is_missing_and_not_mended(world, monkeypatch):
+    async with behind(world) as (auditor, _):
+        found = await auditor.examine("connectors", utc_now() - MINUTE, utc_now() + MINUTE)
+        assert (found.tallies["w"].pending, found.tallies["w"].missing) == (50, 0)
+        monkeypatch.setattr("lobby_common.events.proof.utc_now", lambda: utc_now() + 2 * MINUTE)
+        found = await auditor.examine("connectors", utc_now() - MINUTE, utc_now() + MINUTE)
+        assert (found.tallies["w"].pending, found.tallies["w"].missing) == (0, 50)
+        assert await auditor.mend(found.missing) == 0
+
+
+async def test_the_reconciler_mends_closed_buckets_and_keeps_what_it_found(world):
+    async with both(world, Recorder()) as (teller, listener):
+        await tell(teller, *names(40))
+        await heard_exactly(world, names(40))
+        await listener.pool.execute("DELETE FROM heard WHERE event_id = 'k5-5'")
+        async with create_channel(teller.grpc_address, "token") as channel:
+            auditor = Auditor(listener.log, Recorder(), {"connectors": RemoteLog(channel)})
+            reconciler = Reconciler(listener.log, auditor)
+            later = bucket_of(utc_now()) + 2 * BUCKET
+            for _ in range(2):
+                await reconciler.reconcile("connectors", later)
+            rows = await listener.pool.fetch(
+                "SELECT workspace_id, expected, applied, missing FROM reconciled WHERE expected > 0 ORDER BY 1"
+            )
+            assert [tuple(row.values()) for row in rows] == [("", 40, 40, []), ("w", 40, 40, [])]
+            assert len(await listener.pool.fetch("SELECT FROM mended_effect")) == 1
+        assert len(await heard(world.admin_url)) == 40
+
+
+async def test_without_its_producer_there_is_no_proof(world):
+    async with start(TELLER, world.config("connectors")) as teller:
+        address = teller.grpc_address
+    async with start(hearer(Recorder()), world.config("identity", connectors_target=address)) as listener:
+        with pytest.raises(Unavailable):
+            await stage(listener)
+
+
+async def test_a_period_that_ends_before_it_begins_is_refused(world):
+    async with both(world, Recorder()) as (_, listener):
+        with pytest.raises(Invalid, match="INVALID_PERIOD"):
+            await stage(listener, start_at=utc_now(), end=utc_now() - MINUTE)
