@@ -11,6 +11,8 @@ from uuid_utils import uuid7
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _LATEST_MS = (1 << 48) - 1
+_VARIANT = {f"{digit:x}": f"{digit & 0b11 | 0b1000:x}" for digit in range(16)}
+"""The hexadecimal digit that says the variant in its first two bits and keeps the last two of a digest's."""
 
 
 def new_id() -> str:
@@ -21,12 +23,9 @@ def new_id() -> str:
 def derive_id(at: datetime | None, *parts: str) -> str:
     """Returns the id that belongs to `parts`; its first 48 bits are the milliseconds of `at`, so ids sort by it."""
     millis = 0 if at is None else min(max(int(at.timestamp() * 1000), 0), _LATEST_MS)
-    digest = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=10).digest()
-    tail = int.from_bytes(digest, "big")
-    high = (tail >> 64) & 0x0FFF | 0x8000
-    low = tail & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
-    text = f"{millis:012x}{high:04x}{low:016x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    tail = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+    head = f"{millis:012x}"
+    return f"{head[:8]}-{head[8:]}-8{tail[1:4]}-{_VARIANT[tail[4]]}{tail[5:8]}-{tail[8:]}"
 
 
 def is_id(text: str) -> bool:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def utc_now() -> datetime:
@@ -15,9 +14,8 @@ def utc_now() -> datetime:
 
 def to_proto(at: datetime) -> Timestamp:
     """Returns the timestamp of an aware datetime, to the microsecond."""
-    micros = (at - _EPOCH) // _MICROSECOND
-    seconds, rest = divmod(micros, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1000)
+    since = at - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
 
 
 def from_proto(timestamp: Timestamp) -> datetime:

@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from lobby_translate import plurals, scripts
@@ -24,20 +25,27 @@ _EXCITED: Final = re.compile(r"[!?][!?\s]*(?<=[!?])")
 
 
 def normal_form(core: str, spans: Sequence[Span], source: str, target: str) -> str:
-    """The core without what does not change its translation: spacing, case of short texts, stretched letters.
+    """The core without what does not change its translation (`folded`).
 
-    A question mark stays (吗 and its like hang on it), and a mark says what kind of thing it stands for; of a number
-    it says the plural form that it asks for.
+    A mark says what kind of thing it stands for; of a number it says the plural form that it asks for.
+    """
+    text = folded(core)
+    return MARK.sub(lambda mark: _typed(spans[int(mark[1])], source, target), text) if spans else text
+
+
+@lru_cache(maxsize=256)  # one text is asked for several times in a row: as a phrase, and as the key of the memory
+def folded(core: str) -> str:
+    """The core with one spacing, short texts in one case, and no letter stretched.
+
+    A question mark stays: 吗 and its like hang on it.
     """
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", core)).replace("’", "'")
-    if not text.isascii() and not (_JOINING_SCRIPTS & scripts.count_scripts(text).keys()):
+    if _JOINERS.search(text) and not (_JOINING_SCRIPTS & scripts.count_scripts(text).keys()):
         text = _JOINERS.sub("", text)
     text = _LINE_ENDS.sub("\n", _BLANKS.sub(" ", text)).strip()
     text = _STRETCHED.sub(r"\1\1\1", text)
     text = _EXCITED.sub(lambda run: "?" if "?" in run[0] else "!", text)
-    if len(text) <= FOLDED_UP_TO:
-        text = text.casefold()
-    return MARK.sub(lambda mark: _typed(spans[int(mark[1])], source, target), text)
+    return text.casefold() if len(text) <= FOLDED_UP_TO else text
 
 
 def _typed(span: Span, source: str, target: str) -> str:

@@ -6,7 +6,7 @@ from importlib import resources
 from types import MappingProxyType
 
 from lobby_translate.languages import canonical
-from lobby_translate.normal_form import normal_form
+from lobby_translate.normal_form import folded
 
 
 @cache
@@ -44,7 +44,7 @@ def languages() -> frozenset[str]:
 
 def _key(text: str) -> str:
     """The normal form without the mark of a question, which hurried people leave out."""
-    return normal_form(text, (), "", "").rstrip("?.! ").lstrip("¿¡ ")
+    return folded(text).rstrip("?.! ").lstrip("¿¡ ")
 
 
 @cache

@@ -1,7 +1,7 @@
 """How a text is rendered for a reader: what is known at once, and what must be asked for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -88,17 +88,17 @@ def render(text: str, found: Detection, reader: Sequence[str], workspace_id: str
     `reader` is not empty; its first language is the one he gets.
     """
     target = target_of(reader)
-    nothing = Rendering(Status.NOTHING_TO_TRANSLATE, target, found.language)
     # The commonest case first: it needs no look at the text.
     if not found.wordless and reads(reader, found.language):
-        return replace(nothing, status=Status.SAME_LANGUAGE, reason="same_language")
+        return Rendering(Status.SAME_LANGUAGE, target, found.language, reason="same_language")
     if len(text) > TRANSLATED_UP_TO:
-        return replace(nothing, status=Status.UNTRANSLATED, reason="too_long")
+        return Rendering(Status.UNTRANSLATED, target, found.language, reason="too_long")
     whole = protect(text)
     if not whole.has_words or found.wordless:
-        return (_neutral(whole, found, reader, target) or nothing) if whole.has_words else nothing
+        said = _neutral(whole, found, reader, target) if whole.has_words else None
+        return said or Rendering(Status.NOTHING_TO_TRANSLATE, target, found.language)
     if found.language == UNDETERMINED:
-        return replace(nothing, status=Status.UNTRANSLATED, reason="undetermined")
+        return Rendering(Status.UNTRANSLATED, target, found.language, reason="undetermined")
     return _phrase(whole, found.language, target) or _wish(whole, found.language, target, workspace_id)
 
 

@@ -1,6 +1,7 @@
 """Languages that their script gives away: counted letter by letter, no model asked."""
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
@@ -56,10 +57,8 @@ def script_of(character: str) -> str:
 
 def count_scripts(text: str) -> dict[str, int]:
     """How many letters each script has in the text."""
-    counts: dict[str, int] = {}
-    for character in text:
-        if script := script_of(character):
-            counts[script] = counts.get(script, 0) + 1
+    counts = Counter(map(script_of, text))
+    counts.pop("", None)
     return counts
 
 
@@ -105,7 +104,6 @@ def _chinese(text: str, hint: str) -> str:
     return "zh-Hant" if hint == "zh-Hant" else "zh-Hans"
 
 
-@lru_cache(maxsize=16_384)
 def _encodes(character: str, codec: str) -> bool:
     try:
         character.encode(codec)
@@ -114,14 +112,17 @@ def _encodes(character: str, codec: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=16_384)
 def _simplified(character: str) -> bool:
     return script_of(character) == "Hani" and _encodes(character, "gb2312") and not _encodes(character, "big5")
 
 
+@lru_cache(maxsize=16_384)
 def _traditional(character: str) -> bool:
     return script_of(character) == "Hani" and _encodes(character, "big5") and not _encodes(character, "gb2312")
 
 
+@lru_cache(maxsize=16_384)
 def _japanese(character: str) -> bool:
     """Kanji as only Japan writes them (発, 対, 込)."""
     return _encodes(character, "shift_jis") and not _encodes(character, "gb2312") and not _encodes(character, "big5")

@@ -90,40 +90,62 @@ def events_of(batch: Batch) -> Iterator[tuple[int, Event]]:
             yield segment.first + offset, event
 
 
-def item_of(version: int, event: Event) -> Item | None:
-    """Returns the item that tells of the event; None for an event that this gateway does not know."""
-    kind = kinds().get(event.type)
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What every event of one kind has in common: looked up once, because events come by the thousand."""
+
+    kind: type[Message]
+    type: str
+    inner: str
+    """The field of what it is about, "" where it has none."""
+    own: tuple[str, ...]
+    """Ids among the event's own fields."""
+    inside: tuple[str, ...]
+    """Ids that only what it is about has."""
+    has_chat: bool
+    """The chat is a field of its own; else of what it is about, if that has one."""
+    inner_has_chat: bool
+    is_assignment: bool
+
+
+@cache
+def shape_of(name: str) -> Shape | None:
+    """Returns the shape of events of a type, None for one that this gateway does not know."""
+    kind = kinds().get(name)
     if kind is None:
         return None
-    try:
-        payload = kind.FromString(event.payload)
-    except DecodeError:
-        return None
-    inner = next((getattr(payload, name) for name in _INSIDE if _has(payload, name)), None)
-    return Item(
-        workspace_id=event.workspace_id,
+    fields = kind.DESCRIPTOR.fields_by_name
+    inside = {name: fields[name].message_type for name in _INSIDE if name in fields and not fields[name].is_repeated}
+    inner, about = next(((name, about) for name, about in inside.items() if about is not None), ("", None))
+    below = {} if about is None else about.fields_by_name
+    return Shape(
+        kind=kind,
         type=type_of(kind.DESCRIPTOR.name),
-        ids={name: _text(payload, inner, name) for name in _IDS},
-        chat=_text(payload, inner, "chat"),
-        version=version,
-        time=event.time,
-        is_assignment=_is_assignment(kind.DESCRIPTOR.name),
+        inner=inner,
+        own=tuple(name for name in _IDS if name in fields),
+        inside=tuple(name for name in _IDS if name in below and name not in fields),
+        has_chat="chat" in fields,
+        inner_has_chat="chat" in below and "chat" not in fields,
+        is_assignment=kind.DESCRIPTOR.name in ("ConversationAssigned", "ConversationOwed"),
     )
 
 
-def _is_assignment(name: str) -> bool:
-    return name in ("ConversationAssigned", "ConversationOwed")
-
-
-def _has(message: Message, name: str) -> bool:
-    field = message.DESCRIPTOR.fields_by_name.get(name)
-    return field is not None and field.message_type is not None and not field.is_repeated
-
-
-def _text(payload: Message, inner: Message | None, name: str) -> str:
-    """The event's own field, else that of what it is about."""
-    for message in (payload, inner):
-        if message is not None and name in message.DESCRIPTOR.fields_by_name:
-            value: str = getattr(message, name)
-            return value
-    return ""
+def item_of(version: int, event: Event) -> Item | None:
+    """Returns the item that tells of the event; None for an event that this gateway does not know."""
+    shape = shape_of(event.type)
+    if shape is None:
+        return None
+    try:
+        payload = shape.kind.FromString(event.payload)
+    except DecodeError:
+        return None
+    ids = dict.fromkeys(_IDS, "")
+    for name in shape.own:
+        ids[name] = getattr(payload, name)
+    chat = payload.chat if shape.has_chat else ""  # type: ignore[attr-defined]  # the shape says so
+    if shape.inner:
+        inner = getattr(payload, shape.inner)
+        for name in shape.inside:
+            ids[name] = getattr(inner, name)
+        chat = inner.chat if shape.inner_has_chat else chat
+    return Item(event.workspace_id, shape.type, ids, chat, version, event.time, shape.is_assignment)
