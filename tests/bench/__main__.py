@@ -61,7 +61,11 @@ class Bench:
         return load
 
     async def pipeline(self, seconds: float, *, connections: int = 128, rate: float | None = None) -> dict[str, Any]:
-        """A run of everything: messages are admitted while few enough are on their way."""
+        """A run of everything: messages are admitted while few enough are on their way.
+
+        A screen looks on where there is a `rate`: no screen follows as much as the machine can do, and when it is cut
+        off for being too slow is a matter of chance.
+        """
         how_many = int(seconds * (rate or MOST_RPS)) + 1000
         path = f"/webhooks/whatsapp/{self.account_id}"
         run, prepared = messages.requests(path, SECRET, PHONE_NUMBER_ID, how_many)
@@ -70,7 +74,7 @@ class Bench:
         backlog, screen = Backlog(ready.database_url), Screen(ready.gateway_url, ready.api_key)
         load = Load(port, prepared)
         await load.open(connections)
-        async with background(backlog.follow(), screen.follow()):
+        async with background(backlog.follow(), *([screen.follow()] if rate else [])):
             await asyncio.sleep(1)
             before, counted = cost(ready.processes), backlog.counted
 
