@@ -18,7 +18,7 @@ ifdef LOBBY_PORT
 export LOBBY_PORT
 endif
 
-.PHONY: help setup pins up down test check format lint types imports contracts generated fuzz bench protos docs
+.PHONY: help setup pins up down test check format lint types imports contracts generated chaos fuzz bench protos docs
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## ?/\1\t/' | expand -t 10
@@ -36,7 +36,7 @@ down: setup ## stops a detached stack, keeps the data
 	@exec $(BIN)/python -m lobby_local down
 
 test: setup ## every kind of test, in a home and on ports of its own
-	@$(BIN)/python -m pytest -m "not fuzz" -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -m "not fuzz" -n $(WORKERS) $(ARGS)
 
 check: format lint types imports contracts generated ## format, lint, types, import rules, protos, generated code
 
@@ -69,6 +69,9 @@ generated: setup
 		$(BIN)/python scripts/document_configuration.py "$$fresh/configuration.md"; \
 		diff "$$fresh/configuration.md" docs/configuration.md \
 		|| { echo 'docs/configuration.md is not current: make docs'; exit 1; }
+
+chaos: setup ## faults under traffic, with what was lost or doubled
+	@$(BIN)/python -m pytest -m chaos -s tests/chaos $(ARGS)
 
 fuzz: setup ## fuzzes at length
 	@$(BIN)/python -m pytest -m fuzz $(ARGS)
