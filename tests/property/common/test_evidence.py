@@ -95,7 +95,7 @@ def test_the_newest_events_of_a_period_are_examined_anew_and_each_moment_is_acco
     by_bucket = {origin + n * BUCKET: size for n, size in enumerate(sizes)}
     start = origin + timedelta(minutes=begin)
     end = start + timedelta(minutes=long)
-    known = stored_before(by_bucket, start, end, most)
+    known = stored_before(by_bucket, start, end, most, origin - timedelta(days=1))
     pieces = pieces_without(known, start, end)
     whole = sorted([*pieces, *((bucket, bucket + BUCKET) for bucket in known)])
     assert whole[0][0] == start
@@ -104,3 +104,10 @@ def test_the_newest_events_of_a_period_are_examined_anew_and_each_moment_is_acco
     anew = sum(size for bucket, size in by_bucket.items() if bucket not in known and bucket >= start + BUCKET)
     edges = [size for bucket, size in by_bucket.items() if bucket + BUCKET > end or bucket < start]
     assert anew <= most + sum(edges)
+
+
+def test_of_buckets_older_than_the_logs_what_was_found_then_is_taken():
+    origin = datetime(2026, 11, 26, tzinfo=UTC)
+    by_bucket = {origin + n * BUCKET: 1 for n in range(4)}
+    known = stored_before(by_bucket, origin, origin + 4 * BUCKET, 1000, origin + 2 * BUCKET)
+    assert known == {origin, origin + BUCKET}

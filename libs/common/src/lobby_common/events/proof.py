@@ -35,6 +35,8 @@ _LOOK_BACK = timedelta(days=1)
 _EVERY_SECONDS = 60.0
 _MOST_AT_ONCE = 50_000
 """Events that a question examines anew, newest first; older buckets are as the reconciler found them."""
+_KEPT = timedelta(days=29)
+"""How long logs can be read again for certain: their partitions are dropped after thirty days."""
 _MOST_MENDED = 500
 """Events mended in one transaction."""
 _LONGEST_RANGE = 10_000
@@ -283,7 +285,7 @@ class Reconciler:
         """Returns what is known of old buckets, and the pieces of the period that are to be examined anew."""
         rows = await self._log.pool.fetch(QUERIES["read_reconciled"], producer, bucket_of(start), end, workspace_id)
         sizes = {row["bucket_start"]: row["expected"] for row in rows if row["workspace_id"] == _ALL}
-        known = stored_before(sizes, start, end, _MOST_AT_ONCE)
+        known = stored_before(sizes, start, end, _MOST_AT_ONCE, utc_now() - _KEPT)
         stored = Tally()
         for row in rows:
             if row["workspace_id"] == workspace_id and row["bucket_start"] in known:
@@ -314,13 +316,15 @@ def closed_before(now: datetime) -> datetime:
     return bucket_of(now - _CLOSED_AFTER)
 
 
-def stored_before(sizes: Mapping[datetime, int], start: datetime, end: datetime, most: int) -> set[datetime]:
-    """Returns which examined buckets inside the period are older than its newest `most` events."""
+def stored_before(
+    sizes: Mapping[datetime, int], start: datetime, end: datetime, most: int, kept_since: datetime
+) -> set[datetime]:
+    """Returns which examined buckets inside the period are older than its newest `most` events, or than the logs."""
     known: set[datetime] = set()
     seen = 0
     for bucket in sorted(sizes, reverse=True):
         seen += sizes[bucket]
-        if seen > most and start <= bucket and bucket + BUCKET <= end:
+        if (seen > most or bucket < kept_since) and start <= bucket and bucket + BUCKET <= end:
             known.add(bucket)
     return known
 
