@@ -25,6 +25,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 
 QUERIES = sql.load("lobby_common.events")
 
+_SMALL_PAGE = 512 * 1024
 LARGEST_PAGE = 4 * 1024 * 1024
 """Bytes of batches that are read at once."""
 
@@ -144,10 +145,13 @@ class EventLog:
         end: datetime,
         after: tuple[datetime, int],
         *,
-        limit: int = 1000,
-        largest: int = LARGEST_PAGE,
+        limit: int = 100,
+        largest: int = _SMALL_PAGE,
     ) -> list[bytes]:
-        """Returns batches written in the period after (time, id), in that order; sizes as in `read`."""
+        """Returns batches written in the period after (time, id), in that order; sizes as in `read`.
+
+        Pages are small: who examines one is to keep nothing else in his process waiting.
+        """
         rows = await self.pool.fetch(QUERIES["read_period"], start, end, *after, limit)
         return _fitting(rows, largest)
 

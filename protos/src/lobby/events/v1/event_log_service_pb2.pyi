@@ -160,7 +160,7 @@ class ReadPeriodResponse(_message.Message):
     BATCHES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def batches(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """Each the very bytes of a lobby.events.v1.Batch. At most 4 MiB together."""
+        """Each the very bytes of a lobby.events.v1.Batch. At most 512 KiB together, or one larger batch."""
 
     def __init__(
         self,
