@@ -34,8 +34,8 @@ _CLOSED_AFTER = timedelta(seconds=60)
 _LOOK_BACK = timedelta(days=1)
 """How far back buckets are examined by a service that was away, or is new to this."""
 _EVERY_SECONDS = 60.0
-_LONG_REST, _SHORT_REST = 20.0, 2.0
-"""Rest per second of the reconciler's work: a twentieth of one core is enough for some hundred messages a second."""
+_LONG_REST, _SHORT_REST = 60.0, 12.0
+"""Rest per second of the reconciler's work: all services together take a twelfth of a core, or two fifths of one."""
 _LATE_AFTER = timedelta(minutes=15)
 """Buckets that closed longer ago are examined with the short rest."""
 _MOST_AT_ONCE = 50_000
