@@ -129,3 +129,18 @@ async def test_a_period_that_ends_before_it_begins_is_refused(world):
     async with both(world, Recorder()) as (_, listener):
         with pytest.raises(Invalid, match="INVALID_PERIOD"):
             await stage(listener, start_at=utc_now(), end=utc_now() - MINUTE)
+
+
+async def test_of_old_buckets_all_that_was_missing_counts_though_only_the_first_were_named(world):
+    async with both(world, Recorder()) as (_, listener):
+        old = bucket_of(utc_now()) - timedelta(days=40)
+        for workspace_id in ("", "w"):
+            await listener.pool.execute(
+                "INSERT INTO reconciled (producer, bucket_start, workspace_id, expected, applied, pending, quarantined,"
+                " missing) VALUES ('connectors', $1, $2, 5, 2, 0, 0, '{a}')",
+                old,
+                workspace_id,
+            )
+        found = await stage(listener, start_at=old, end=old + BUCKET)
+        assert figures(found) == (5, 2, 0, 0, 3)
+        assert found.missing_event_ids == ["a"]

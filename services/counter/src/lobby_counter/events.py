@@ -72,10 +72,12 @@ class CounterEvents:
         return await store.find_uncounted(conn, read(events))
 
     async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
-        """Messages are counted anew and their roll-ups made of them, because a lost row leaves its roll-up behind."""
+        """Lost messages are counted anew, and their roll-ups made of them: a lost row leaves its roll-up behind."""
         facts = read(events)
-        messages = [each.message_id for each in facts.inbound] + [each.message_id for each in facts.outbound]
         await store.lock_workspaces(tx.conn, facts.origins)
+        lost = await store.find_uncounted(tx.conn, facts)
+        messages = [each.message_id for each in facts.inbound if each.event_id in lost]
+        messages += [each.message_id for each in facts.outbound if each.event_id in lost]
         await store.forget_messages(tx.conn, messages)
         await self.apply(tx, events)
         await store.roll_up_traffic(tx.conn, messages)

@@ -167,6 +167,7 @@ WITH asked AS (
         row_number() OVER (PARTITION BY conversation_id ORDER BY occurred_time, message_id) AS place
     FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
         AS t (message_id, conversation_id, occurred_time, received_time)
+    WHERE NOT EXISTS (SELECT FROM conversation_message AS m WHERE m.message_id = t.message_id)
 ), free AS (
     SELECT c.conversation_id, number.seq, row_number() OVER (PARTITION BY c.conversation_id ORDER BY number.seq) AS place
     FROM conversation AS c

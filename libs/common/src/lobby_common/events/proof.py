@@ -96,11 +96,11 @@ class Auditor:
         self.producers = producers
 
     async def examine(
-        self, producer: str, start: datetime, end: datetime, workspace_id: str | None = None, *, rest: float = 0.0
+        self, producer: str, start: datetime, end: datetime, workspace_id: str | None = None, *, resting: bool = False
     ) -> Examination:
         """Returns what became of what the producer told in the period. Raises LobbyError while it is away.
 
-        After each page it rests for so many times as long as the page took: messages go first.
+        `resting`: messages go first, so after each page it rests many times as long as the page took.
         """
         found = Examination({}, [])
         after = (start, 0)
@@ -113,7 +113,9 @@ class Auditor:
                 told += self._told(producer, batch, after[0], workspace_id)
             if told:
                 found.add(await self._judge(producer, told))
-            await asyncio.sleep((time.monotonic() - began) * rest)
+            if resting:
+                is_late = utc_now() - end > _LATE_AFTER
+                await asyncio.sleep((time.monotonic() - began) * (_SHORT_REST if is_late else _LONG_REST))
             began = time.monotonic()
         return found
 
@@ -250,15 +252,14 @@ class Reconciler:
         mismatch = 0
         while start < end:
             if start not in settled:
-                is_late = end - start > _LATE_AFTER
-                mismatch += await self._settle(producer, start, rest=_SHORT_REST if is_late else _LONG_REST)
+                mismatch += await self._settle(producer, start)
             start += BUCKET
         metrics.LEDGER_MISMATCH.labels(self._log.service, producer).set(mismatch)
 
-    async def _settle(self, producer: str, start: datetime, *, rest: float) -> int:
-        found = await self._auditor.examine(producer, start, start + BUCKET, rest=rest)
+    async def _settle(self, producer: str, start: datetime) -> int:
+        found = await self._auditor.examine(producer, start, start + BUCKET, resting=True)
         if found.missing and await self._auditor.mend(found.missing):
-            found = await self._auditor.examine(producer, start, start + BUCKET, rest=rest)
+            found = await self._auditor.examine(producer, start, start + BUCKET, resting=True)
         total = Tally()
         for tally in found.tallies.values():
             total.add(tally)
@@ -301,9 +302,9 @@ class Reconciler:
         stored = Tally()
         for row in rows:
             if row["workspace_id"] == workspace_id and row["bucket_start"] in known:
-                stored.add(
-                    Tally(row["applied"], row["pending"], row["quarantined"], len(row["missing"]), row["missing"])
-                )
+                accounted = row["applied"] + row["pending"] + row["quarantined"]
+                missing = row["expected"] - accounted  # only the first of them were named
+                stored.add(Tally(row["applied"], row["pending"], row["quarantined"], missing, row["missing"]))
         return stored, pieces_without(known, start, end)
 
     def _mend_soon(self, missing: Sequence[Missing]) -> None:
