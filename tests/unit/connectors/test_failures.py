@@ -75,6 +75,34 @@ def test_without_its_own_words_a_whatsapp_5xx_may_have_let_the_message_through(s
     assert type(whatsapp.failure_of_answer(answer(status, b"<html>"))) is failure
 
 
+DATE = {"Date": "Thu, 26 Nov 2026 10:00:00 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "99999999999999999999"}, 86_400.0),
+        ({"Retry-After": "Thu, 26 Nov 2026 10:00:30 GMT"} | DATE, 30.0),
+        ({"Retry-After": "Thu, 26 Nov 2026 09:00:00 GMT"} | DATE, 0.0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-3"}, None),
+        ({}, None),
+    ],
+)
+def test_a_wait_is_a_number_or_a_date_by_the_platforms_own_clock(headers, seconds):
+    assert answer(429, **headers).retry_after() == seconds
+
+
+def test_waits_are_told_whoever_has_to_wait():
+    assert whatsapp.failure_of(131056, "").chat
+    assert not whatsapp.failure_of(130429, "").chat
+    assert whatsapp.failure_of(80007, "").wait == 60.0
+    assert telegram.failure_of_answer(answer(503, b"", **{"Retry-After": "5"})).wait == 5.0
+    assert line.failure_of_answer(answer(503, b"", **{"Retry-After": "5"})).wait == 5.0
+    assert whatsapp.failure_of_answer(answer(503, b"", **{"Retry-After": "5"})).wait == 5.0
+
+
 def bot(status: int, description: str, **parameters: int) -> Answer:
     return answer(status, {"ok": False, "error_code": status, "description": description, "parameters": parameters})
 
@@ -115,7 +143,8 @@ def test_telegram_errors(given, failure):
         (answer(400, {"message": "Failed to send messages"}), Blocked),
         (answer(400, {"message": "The request body has 1 error(s)"}), Rejected),
         (answer(413, b""), Rejected),
-        (answer(500, b""), Unavailable),
+        (answer(503, b""), Unavailable),
+        (answer(500, b""), UnknownOutcome),
     ],
 )
 def test_line_errors(given, failure):

@@ -95,42 +95,86 @@ def test_acceptance_of_the_last_part_is_the_acceptance():
     assert (last.delivery, last.accept_time) == (S, AT)
 
 
-def test_an_answer_that_comes_after_its_receipt_takes_nothing_back():
-    standing = Standing(D, parts_done=1, accept_time=AT)
-    assert sending.accepted(standing, AT).delivery is D
-    refusal = Refusal("REJECTED")
-    assert sending.refused(standing, refusal) == standing
-    assert sending.unknown(standing, refusal) == standing
-    assert sending.held_back(standing, refusal, 1.0, AT) == standing
-    assert sending.not_sent(standing, refusal, AT, 5, random.Random(1)) == standing
+def hear_late(standing: Standing, refusal: Refusal | None = None, part: int = 0, *, same: bool = True) -> Standing:
+    return sending.late(standing, part, refusal, AT, same=same)
 
 
-def test_a_wait_is_kept_and_a_long_one_is_a_failure():
+@pytest.mark.parametrize(
+    ("now", "then"), [(D, D), (R, R), (U, S), (Q, S), (G, S), (F, S)], ids=lambda delivery: delivery.name
+)
+def test_an_acceptance_is_a_fact_whenever_it_is_heard(now, then):
+    after = hear_late(Standing(now, error=Refusal("UNKNOWN_OUTCOME"), generation=1), same=now in (D, R, U))
+    assert (after.delivery, after.accept_time, after.parts_done) == (then, AT, 1)
+
+
+def test_an_acceptance_after_the_platforms_own_word_of_failure_only_says_that_it_was_accepted_first():
+    after = hear_late(Standing(F, error=Refusal("WINDOW_CLOSED")))
+    assert (after.delivery, after.accept_time) == (F, AT)
+
+
+@given(st.sampled_from([Q, G, S, D, R, F]), st.booleans())
+def test_a_late_refusal_changes_nothing_that_was_decided(now, same):
+    assert hear_late(Standing(now), Refusal("REJECTED"), same=same) == Standing(now)
+
+
+@pytest.mark.parametrize(
+    ("reason", "same", "then"), [("REJECTED", True, F), ("UNKNOWN_OUTCOME", True, U), ("REJECTED", False, U)]
+)
+def test_a_late_refusal_settles_what_is_unknown_of_its_own_call(reason, same, then):
+    assert hear_late(Standing(U), Refusal(reason), same=same).delivery is then
+
+
+def test_a_late_acceptance_of_a_part_lets_the_next_one_go():
+    after = hear_late(Standing(U, parts=2))
+    assert (after.delivery, after.parts_done, after.accept_time) == (Q, 1, None)
+
+
+def test_a_wait_is_kept_and_one_that_outlasts_the_message_is_a_failure():
     refusal = Refusal("RATE_LIMITED")
-    held = sending.held_back(Standing(G, attempts=1), refusal, 30.0, AT)
+    held = sending.held_back(Standing(G, attempts=1), refusal, 30.0, AT, AT + timedelta(seconds=31))
     assert (held.delivery, held.due_time) == (Q, AT + timedelta(seconds=30))
     assert held.error == Refusal("RATE_LIMITED", "", 30)
-    assert sending.held_back(Standing(G), refusal, 60.1, AT).delivery is F
+    assert sending.held_back(Standing(G), refusal, 30.0, AT, AT + timedelta(seconds=30)).delivery is F
 
 
-def test_without_a_told_wait_the_pauses_double_and_end():
-    waits = []
-    standing = Standing(G)
-    for attempts in range(1, sending.RATE_ATTEMPTS + 1):
-        standing = sending.held_back(Standing(G, attempts=attempts), Refusal("RATE_LIMITED"), None, AT)
-        waits.append((standing.due_time - AT).total_seconds() if standing.due_time else None)
-    assert waits[:4] == [2.0, 4.0, 8.0, 16.0]
-    assert max(filter(None, waits)) == sending.LONGEST_WAIT
-    assert standing.delivery is F
+def test_pauses_double_up_to_five_minutes():
+    pauses = [sending.back_off(attempts) for attempts in range(1, 12)]
+    assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
 
 
-def test_what_surely_did_not_arrive_is_tried_again_a_few_times():
-    refusal, chance = Refusal("UNAVAILABLE"), random.Random(1)
-    again = sending.not_sent(Standing(G, attempts=1), refusal, AT, 5, chance)
+@given(st.integers(1, 40), st.randoms())
+def test_what_surely_did_not_arrive_is_tried_again_with_full_jitter(attempts, chance):
+    again = sending.not_sent(Standing(G, attempts=attempts), Refusal("UNAVAILABLE"), AT, 0, chance)
     assert again.delivery is Q
     assert again.due_time is not None
-    assert timedelta(seconds=0.5) <= again.due_time - AT <= timedelta(seconds=1)
+    assert 0 <= (again.due_time - AT).total_seconds() <= sending.back_off(attempts)
+
+
+def test_it_fails_after_so_many_tries_where_somebody_says_so():
+    refusal, chance = Refusal("UNAVAILABLE"), random.Random(1)
+    assert sending.not_sent(Standing(G, attempts=4), refusal, AT, 5, chance).delivery is Q
     assert sending.not_sent(Standing(G, attempts=5), refusal, AT, 5, chance).delivery is F
+
+
+@given(st.integers(1, 40), st.randoms())
+def test_refused_credentials_use_up_no_try_and_wait_for_ten_seconds_at_least(attempts, chance):
+    held = sending.not_let_in(Standing(G, attempts=attempts), Refusal("BAD_CREDENTIALS"), AT, chance)
+    assert held.delivery is Q
+    assert held.due_time is not None
+    assert held.due_time - AT >= timedelta(seconds=10)
+
+
+def test_what_waited_too_long_says_for_what():
+    assert sending.expired(Standing(Q, error=Refusal("RATE_LIMITED"))).error == Refusal(
+        "EXPIRED", "it waited too long: RATE_LIMITED"
+    )
+    assert sending.expired(Standing(Q)).delivery is F
+
+
+def test_that_a_try_may_have_arrived_is_not_forgotten_over_a_later_one():
+    standing = Standing(G, attempts=2, error=Refusal("UNKNOWN_OUTCOME", "no answer"))
+    after = sending.held_back(standing, Refusal("RATE_LIMITED"), 1.0, AT)
+    assert sending.expired(after) == Standing(U, attempts=2, error=Refusal("UNKNOWN_OUTCOME", "no answer"))
 
 
 def test_a_retry_begins_where_the_platform_had_refused():

@@ -32,5 +32,7 @@ class Config(ServiceConfig):
     send_concurrency: int = setting(32, env="LOBBY_SEND_CONCURRENCY", doc="Most calls of platforms at once")
     send_timeout: float = setting(20.0, env="LOBBY_SEND_TIMEOUT", doc="Seconds that a call of a platform may take")
     send_attempts: int = setting(
-        5, env="LOBBY_SEND_ATTEMPTS", doc="Tries of a send that surely did not arrive, before it counts as failed"
+        0,
+        env="LOBBY_SEND_ATTEMPTS",
+        doc="Tries of a send that surely did not arrive, before it counts as failed; 0: until the reply window closes",
     )

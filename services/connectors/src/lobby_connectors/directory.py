@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lobby_connectors.domain.accounts import Account
+from lobby_connectors.domain.pacing import Pace, own_pace
+from lobby_connectors.platforms.registry import PLATFORMS
 from lobby_connectors.sealing import Sealer
 from lobby_connectors.store import accounts
 
@@ -28,6 +30,8 @@ class Directory:
         self._by_address: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         self._by_owner: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         self._numbers: dict[str, frozenset[str]] = {}
+        self.paces: dict[str, Pace] = {}
+        """How fast accounts may be called whose settings say it."""
         self._seen: datetime | None = None
         self._refreshing = asyncio.Lock()
 
@@ -88,9 +92,19 @@ class Directory:
             self._by_address[account.workspace_id, account.platform, account.address].add(account.account_id)
             self._by_owner[account.workspace_id, account.platform, account.owner].add(account.account_id)
             self._numbers[account.workspace_id] = self.numbers(account.workspace_id) | set(account.numbers)
+            self._pace(account)
+
+    def _pace(self, account: Account) -> None:
+        try:
+            pace = own_pace(account.settings, PLATFORMS[account.platform].limits.fastest)
+        except ValueError:  # written before settings were checked
+            pace = None
+        if pace is not None:
+            self.paces[account.account_id] = pace
 
     def _forget(self, account: Account) -> None:
         del self._accounts[account.account_id]
+        self.paces.pop(account.account_id, None)
         self._by_address[account.workspace_id, account.platform, account.address].discard(account.account_id)
         self._by_owner[account.workspace_id, account.platform, account.owner].discard(account.account_id)
 

@@ -39,7 +39,14 @@ async def build(runtime: Runtime) -> None:
     ingest = Ingest(log, directory, afterwards, config.ingest_transactions)
     normaliser = Normaliser(log, directory, afterwards)
     setup = WebhookSetup(log, session, directory, config.public_url)
-    sender = Sender(log, session, directory, concurrency=config.send_concurrency, attempts=config.send_attempts)
+    sender = Sender(
+        log,
+        session,
+        directory,
+        concurrency=config.send_concurrency,
+        attempts=config.send_attempts,
+        timeout=config.send_timeout,
+    )
     routing = Routing(lambda: runtime.channel("routing"))
     sends = Sends(log, directory, addresses, routing.may_see, sender.wake)
 

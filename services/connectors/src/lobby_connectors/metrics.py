@@ -20,6 +20,9 @@ IGNORED = Counter(
     "lobby_webhook_ignored", "Items left out, by the rule that did it.", ["platform", "rule"], registry=REGISTRY
 )
 SENDS = Counter("lobby_sends", "Calls of platforms by outcome.", ["platform", "outcome"], registry=REGISTRY)
+BREAKERS = Counter(
+    "lobby_breakers", "Breakers of accounts that opened or closed.", ["platform", "move"], registry=REGISTRY
+)
 
 
 def count_webhooks(answers: Iterable[tuple[str, str]]) -> None:

@@ -397,65 +397,298 @@ UPDATE account SET webhook_due_time = NULL WHERE account_id = $1;
 SELECT EXISTS (SELECT FROM message WHERE account_id = $1 AND chat = $2);
 
 -- name: insert_send
--- A message to send; nothing where it is there already.
+-- A message to send; nothing where it is there already. It waits until the customer's window of $16 hours closes; a day
+-- where there is none, or where it is closed as far as we know: then the platform has the word.
 INSERT INTO message (
     message_id, workspace_id, account_id, chat, platform_message_id, direction, kind, text, attachments, author_kind,
     author_id, occurred_time, received_time, traceparent, delivery, conversation_id, seen_seq, source_text, language,
-    send_order, parts, parts_done, generation, attempts, due_time
+    send_order, parts, parts_done, generation, attempts, due_time, expire_time
 )
 VALUES (
     $1, $2, $3, $4, '', 2, $5, $6, $7, 'agent', $8, $9, $9, $10, 1, $11, $12, $13, $14, nextval('send_order'), $15, 0, 0, 0,
-    $9
+    now(),
+    coalesce(
+        (
+            SELECT q.occurred_time + make_interval(hours => $16)
+            FROM message AS q
+            WHERE q.account_id = $3 AND q.chat = $4 AND q.direction = 1
+                AND q.occurred_time > now() - make_interval(hours => $16)
+            ORDER BY q.occurred_time DESC
+            LIMIT 1
+        ),
+        now() + interval '24 hours'
+    )
 )
 ON CONFLICT (message_id) DO NOTHING
 RETURNING true;
 
+-- name: extend_send
+-- A message waits anew, by the rule of insert_send.
+UPDATE message AS m
+SET expire_time = coalesce(
+    (
+        SELECT q.occurred_time + make_interval(hours => $2)
+        FROM message AS q
+        WHERE q.account_id = m.account_id AND q.chat = m.chat AND q.direction = 1
+            AND q.occurred_time > now() - make_interval(hours => $2)
+        ORDER BY q.occurred_time DESC
+        LIMIT 1
+    ),
+    now() + interval '24 hours'
+)
+WHERE m.message_id = $1;
+
+-- name: find_window
+-- When the window of $3 hours that the customer's last message opened closes; nothing where it is closed.
+SELECT occurred_time + make_interval(hours => $3)
+FROM message
+WHERE account_id = $1 AND chat = $2 AND direction = 1 AND occurred_time > now() - make_interval(hours => $3)
+ORDER BY occurred_time DESC
+LIMIT 1;
+
+-- name: keep_waiting
+-- A message may wait longer.
+UPDATE message SET expire_time = $2 WHERE message_id = $1;
+
+-- name: find_expired
+-- Queued messages that waited as long as they may.
+SELECT message_id::text FROM message WHERE delivery = 1 AND expire_time <= now() LIMIT 500;
+
 -- name: claim_sends
--- The head of every chat's queue that is due, if nothing of the chat is under way: committed as `sending` before the call.
+-- The heads of chats' queues that may go now are committed as `sending` before the call, and paid for at their gates.
+--
+-- GCRA without a counter: free_time is when the next call may go, and never lies further back than `burst - 1` steps, so
+-- the time since then in steps is how many may go at once. The clock is the database's. A gate whose row another process
+-- holds is passed over, and so is one that was claimed at since this statement began (`claims` moved): its heads are not
+-- what they seem. A message of several requests goes whole and is paid for whole.
+WITH RECURSIVE queued AS (
+    (SELECT account_id FROM message WHERE delivery = 1 ORDER BY account_id LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT m.account_id
+        FROM message AS m
+        WHERE m.delivery = 1 AND m.account_id > queued.account_id
+        ORDER BY m.account_id
+        LIMIT 1
+    )
+    FROM queued
+    WHERE queued.account_id IS NOT NULL
+), paced AS (
+    SELECT
+        a.account_id, coalesce(own.step, p.step) * interval '1 second' AS step, coalesce(own.burst, p.burst) AS burst,
+        p.chat_step * interval '1 second' AS chat_step, p.chat_burst, $13::int - coalesce(busy.calls, 0) AS room
+    FROM queued
+    JOIN account AS a USING (account_id)
+    JOIN unnest($3::text[], $4::float8[], $5::int[], $6::float8[], $7::int[])
+        AS p (platform, step, burst, chat_step, chat_burst) USING (platform)
+    LEFT JOIN unnest($8::uuid[], $9::float8[], $10::int[]) AS own (account_id, step, burst) USING (account_id)
+    LEFT JOIN unnest($11::uuid[], $12::int[]) AS busy (account_id, calls) USING (account_id)
+    WHERE $13::int > coalesce(busy.calls, 0)
+), opened AS (
+    INSERT INTO account_gate (account_id)
+    SELECT account_id
+    FROM paced
+    WHERE NOT EXISTS (SELECT FROM account_gate AS g WHERE g.account_id = paced.account_id)
+    ORDER BY account_id
+    ON CONFLICT DO NOTHING
+), held AS (
+    SELECT account_id, claims, free_time, shut, (shut OR refusals > 0 OR window_time IS NOT NULL) AS watched
+    FROM account_gate
+    WHERE account_id IN (SELECT account_id FROM paced) AND free_time <= statement_timestamp()
+    FOR NO KEY UPDATE SKIP LOCKED
+), gate AS (
+    SELECT
+        held.account_id, held.shut, held.watched, p.step, p.burst, p.chat_step, p.chat_burst, p.room, since.free_time,
+        CASE
+            WHEN held.shut THEN 1
+            ELSE 1 + floor(extract(epoch FROM statement_timestamp() - since.free_time) / extract(epoch FROM p.step))::int
+        END AS tokens
+    FROM held
+    JOIN account_gate AS seen USING (account_id, claims)
+    JOIN paced AS p USING (account_id)
+    CROSS JOIN LATERAL (
+        SELECT greatest(held.free_time, statement_timestamp() - (p.burst - 1) * p.step) AS free_time
+    ) AS since
+), head AS (
+    SELECT
+        gate.account_id, h.message_id, h.chat, h.send_order, h.requests,
+        greatest(h.free_time, statement_timestamp() - (gate.chat_burst - 1) * gate.chat_step)
+            + h.requests * gate.chat_step AS chat_free_time,
+        gate.tokens - sum(h.requests) OVER sooner + h.requests AS tokens,
+        row_number() OVER sooner AS turn
+    FROM gate
+    CROSS JOIN LATERAL (
+        SELECT m.message_id, m.chat, m.send_order, m.parts - m.parts_done AS requests, c.free_time
+        FROM message AS m
+        LEFT JOIN chat_gate AS c USING (account_id, chat)
+        WHERE m.account_id = gate.account_id
+            AND m.delivery = 1
+            AND m.due_time <= statement_timestamp()
+            AND coalesce(c.free_time <= statement_timestamp(), true)
+            AND m.message_id = (
+                SELECT first.message_id
+                FROM message AS first
+                WHERE first.account_id = m.account_id AND first.chat = m.chat AND first.delivery IN (1, 2)
+                ORDER BY first.delivery DESC, first.send_order
+                LIMIT 1
+            )
+        ORDER BY m.send_order
+        LIMIT least(gate.tokens, gate.room)
+        FOR NO KEY UPDATE OF m SKIP LOCKED
+    ) AS h
+    WINDOW sooner AS (PARTITION BY gate.account_id ORDER BY h.send_order)
+), chosen AS (
+    SELECT account_id, message_id, chat, requests, chat_free_time
+    FROM head
+    WHERE tokens > 0
+    ORDER BY turn, send_order
+    LIMIT $2
+), paid AS (
+    UPDATE account_gate AS g
+    SET claims = g.claims + 1,
+        free_time = CASE
+            WHEN g.shut THEN statement_timestamp() + interval '10 seconds'
+            ELSE gate.free_time + c.requests * gate.step
+        END
+    FROM (SELECT account_id, sum(requests) AS requests FROM chosen GROUP BY account_id) AS c
+    JOIN gate USING (account_id)
+    WHERE g.account_id = c.account_id
+    RETURNING g.account_id, g.claims, gate.shut, gate.watched
+), paid_chats AS (
+    INSERT INTO chat_gate (account_id, chat, free_time)
+    SELECT account_id, chat, chat_free_time
+    FROM chosen
+    WHERE chat_free_time IS NOT NULL
+    ON CONFLICT (account_id, chat) DO UPDATE
+    SET free_time = greatest(chat_gate.free_time, EXCLUDED.free_time)
+)
 UPDATE message AS m
 SET delivery = 2,
     attempts = m.attempts + 1,
     sender = $1,
+    claim = paid.claims,
+    claim_time = statement_timestamp(),
     due_time = NULL,
     told_times = CASE WHEN cardinality(m.told_times) < 100 THEN m.told_times || now() ELSE m.told_times END
-FROM (
-    SELECT o.message_id
-    FROM message AS o
-    JOIN (
-        SELECT DISTINCT ON (account_id, chat) message_id
-        FROM message
-        WHERE delivery IN (1, 2)
-        ORDER BY account_id, chat, send_order
-    ) AS head USING (message_id)
-    WHERE o.delivery = 1 AND o.due_time <= $2
-    ORDER BY o.send_order
-    LIMIT $3
-    FOR NO KEY UPDATE OF o SKIP LOCKED
-) AS c
-WHERE m.message_id = c.message_id
+FROM chosen
+JOIN paid USING (account_id)
+WHERE m.message_id = chosen.message_id
 RETURNING
     m.message_id::text, m.workspace_id::text, m.account_id::text, m.chat, m.kind, m.text, m.attachments, m.author_id,
     m.conversation_id, m.seen_seq, m.delivery, m.error, m.accept_time, m.parts, m.parts_done, m.generation, m.attempts,
-    m.due_time, m.traceparent, m.platform_message_id;
+    m.due_time, m.traceparent, m.platform_message_id, m.claim, paid.shut, paid.watched;
 
 -- name: next_due
--- When the next queued message may go.
-SELECT min(due_time) FROM message WHERE delivery = 1;
+-- Seconds until a queued message may go, apart from accounts that have no room; none or less: now, but for whoever holds
+-- its gate. Those whose chat is under way go when that ends.
+WITH RECURSIVE queued AS (
+    (SELECT account_id FROM message WHERE delivery = 1 ORDER BY account_id LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT m.account_id
+        FROM message AS m
+        WHERE m.delivery = 1 AND m.account_id > queued.account_id
+        ORDER BY m.account_id
+        LIMIT 1
+    )
+    FROM queued
+    WHERE queued.account_id IS NOT NULL
+)
+SELECT extract(epoch FROM min(next.free_time) - statement_timestamp())::float8
+FROM queued
+LEFT JOIN account_gate AS g USING (account_id)
+CROSS JOIN LATERAL (
+    SELECT CASE
+        WHEN g.free_time > statement_timestamp() THEN g.free_time
+        ELSE (
+            SELECT min(greatest(first.due_time, c.free_time))
+            FROM (
+                SELECT DISTINCT ON (m.chat) m.account_id, m.chat, m.delivery, m.due_time
+                FROM message AS m
+                WHERE m.account_id = queued.account_id AND m.delivery IN (1, 2)
+                ORDER BY m.chat, m.delivery DESC, m.send_order
+            ) AS first
+            LEFT JOIN chat_gate AS c USING (account_id, chat)
+            WHERE first.delivery = 1
+        )
+    END AS free_time
+) AS next
+WHERE queued.account_id <> ALL ($1::uuid[]);
+
+-- name: lock_gate
+-- An account's breaker, to be changed.
+SELECT shut, window_time, calls, failures, refusals, statement_timestamp() AS at
+FROM account_gate
+WHERE account_id = $1
+FOR NO KEY UPDATE;
+
+-- name: write_gate
+-- An account's breaker; it opens for ten seconds, and closes at once.
+UPDATE account_gate
+SET free_time = CASE
+        WHEN $2 AND NOT shut THEN greatest(free_time, statement_timestamp() + interval '10 seconds')
+        WHEN shut AND NOT $2 THEN statement_timestamp()
+        ELSE free_time
+    END,
+    shut = $2,
+    window_time = $3,
+    calls = $4,
+    failures = $5,
+    refusals = $6
+WHERE account_id = $1;
+
+-- name: pause_account
+-- No process calls the account for so many seconds, and after them it begins with one call.
+UPDATE account_gate
+SET free_time = greatest(free_time, statement_timestamp() + make_interval(secs => $2))
+WHERE account_id = $1;
+
+-- name: pause_chat
+-- No process writes to the chat for so many seconds.
+INSERT INTO chat_gate AS g (account_id, chat, free_time)
+VALUES ($1, $2, statement_timestamp() + make_interval(secs => $3))
+ON CONFLICT (account_id, chat) DO UPDATE
+SET free_time = greatest(g.free_time, EXCLUDED.free_time);
+
+-- name: free_account
+-- An account begins anew: its gate is open, and what waited for another try goes now.
+WITH gate AS (
+    UPDATE account_gate
+    SET free_time = statement_timestamp(), shut = false, window_time = NULL, calls = 0, failures = 0, refusals = 0
+    WHERE account_id = $1
+)
+UPDATE message
+SET due_time = now()
+WHERE account_id = $1 AND delivery = 1 AND due_time > now();
+
+-- name: forget_gates
+-- Gates of chats that say nothing any more.
+DELETE FROM chat_gate WHERE free_time < now() - interval '1 hour';
 
 -- name: find_orphans
--- Messages that a process was sending when it died: its advisory lock is free.
-SELECT m.message_id::text, m.account_id::text
+-- Messages whose process died during the call, for its advisory lock is free; and those under way for so long that it
+-- must stand still.
+SELECT m.message_id::text, m.account_id::text, m.claim
 FROM message AS m
 WHERE m.delivery = 2
-    AND (m.sender IS NULL OR NOT EXISTS (
-        SELECT FROM pg_locks AS l
-        WHERE l.locktype = 'advisory'
-            AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            AND l.classid::bigint = $1
-            AND l.objid::bigint = m.sender
-            AND l.objsubid = 2
-    ))
+    AND (
+        m.sender IS NULL
+        OR m.claim_time < statement_timestamp() - make_interval(secs => $2)
+        OR NOT EXISTS (
+            SELECT
+            FROM pg_locks AS l
+            WHERE l.locktype = 'advisory'
+                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                AND l.classid::bigint = $1
+                AND l.objid::bigint = m.sender
+                AND l.objsubid = 2
+        )
+    )
 LIMIT 500;
+
+-- name: go_on
+-- A claim begins anew with the message's next request.
+UPDATE message SET claim_time = statement_timestamp() WHERE message_id = $1;
 
 -- name: lock_message
 -- One message of a workspace, to be changed.
@@ -463,7 +696,8 @@ SELECT
     m.message_id::text, m.workspace_id::text, m.account_id::text, m.chat, m.platform_message_id, m.direction, m.kind,
     m.text, m.author_kind, m.author_id, m.edit_time, m.delete_time, m.reactions, m.reaction_time, m.delivery,
     m.conversation_id, m.seen_seq, m.error, m.accept_time, m.parts, m.parts_done, m.generation, m.attempts, m.due_time,
-    m.traceparent, NULL::int AS part, NULL::smallint AS part_generation, m.sender
+    m.traceparent, NULL::int AS part, NULL::smallint AS part_generation, m.claim, m.expire_time,
+    clock_timestamp() AS lock_time
 FROM message AS m
 WHERE m.message_id = $1 AND ($2::uuid IS NULL OR m.workspace_id = $2)
 FOR NO KEY UPDATE;

@@ -171,7 +171,9 @@ class Account(_message.Message):
 
     @_builtins.property
     def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Settings of the platform, such as provider_id (line) or portfolio_id (whatsapp): the scope of its user ids."""
+        """Settings of the platform, such as provider_id (line) or portfolio_id (whatsapp): the scope of its user ids; and
+        messages_per_second, the rate of its tier where it is not the usual one.
+        """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

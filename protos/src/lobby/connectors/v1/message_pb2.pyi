@@ -126,7 +126,7 @@ class _DeliveryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Delivery.Val
     DELIVERY_UNSPECIFIED: _Delivery.ValueType  # 0
     """Never set; inbound messages have none."""
     DELIVERY_QUEUED: _Delivery.ValueType  # 1
-    """Committed, not yet tried, or waiting to be tried again."""
+    """Committed, not yet tried, or waiting to be tried again; `error` says what for."""
     DELIVERY_SENDING: _Delivery.ValueType  # 2
     """The platform is being called."""
     DELIVERY_SENT: _Delivery.ValueType  # 3
@@ -146,7 +146,7 @@ class Delivery(_Delivery, metaclass=_DeliveryEnumTypeWrapper):
 DELIVERY_UNSPECIFIED: Delivery.ValueType  # 0
 """Never set; inbound messages have none."""
 DELIVERY_QUEUED: Delivery.ValueType  # 1
-"""Committed, not yet tried, or waiting to be tried again."""
+"""Committed, not yet tried, or waiting to be tried again; `error` says what for."""
 DELIVERY_SENDING: Delivery.ValueType  # 2
 """The platform is being called."""
 DELIVERY_SENT: Delivery.ValueType  # 3
@@ -251,7 +251,9 @@ class SendError(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """RATE_LIMITED, BAD_CREDENTIALS, WINDOW_CLOSED, BLOCKED, REJECTED, UNAVAILABLE, UNKNOWN_OUTCOME."""
+    """RATE_LIMITED, BAD_CREDENTIALS, WINDOW_CLOSED, BLOCKED, REJECTED, UNAVAILABLE, UNKNOWN_OUTCOME, EXPIRED: it waited
+    until the reply window closed, or for a day.
+    """
     detail: _builtins.str
     """The platform's own words or code, without personal data."""
     retry_after: _builtins.int

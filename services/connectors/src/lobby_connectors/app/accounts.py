@@ -16,10 +16,12 @@ from lobby_connectors.addresses import AddressRules
 from lobby_connectors.directory import Directory
 from lobby_connectors.domain.accounts import Account
 from lobby_connectors.domain.kinds import State
+from lobby_connectors.domain.pacing import own_pace
 from lobby_connectors.platforms.interface import Platform, SetsWebhook
 from lobby_connectors.platforms.registry import PLATFORMS
 from lobby_connectors.sealing import Sealer
 from lobby_connectors.store import accounts as store
+from lobby_connectors.store import gates
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +56,13 @@ class Accounts:
     ) -> Account:
         """The account is connected.
 
-        Raises Invalid PLATFORM_NOT_SUPPORTED, MISSING_CREDENTIAL, BAD_CREDENTIAL, API_BASE_URL_REFUSED.
+        Raises Invalid PLATFORM_NOT_SUPPORTED, MISSING_CREDENTIAL, BAD_CREDENTIAL, BAD_SETTING, API_BASE_URL_REFUSED.
         """
         known = PLATFORMS.get(platform)
         if known is None:
             raise Invalid("PLATFORM_NOT_SUPPORTED", f"{platform or 'this platform'} cannot be connected yet")
         given = _checked(known, credentials)
+        _check_pace(known, settings)
         now = utc_now()
         account = Account(
             account_id=new_id(),
@@ -115,6 +118,10 @@ class Accounts:
                     reason=after.state_reason,
                     at=after.state_time,
                 )
+        if fresh or after.state is not before.state:
+            # Not above: whoever settles a call locks the account after its gate.
+            async with self._log.pool.acquire() as conn:
+                await gates.free_account(conn, account_id)
         await self._directory.refresh()
         return await self.get(account_id)
 
@@ -138,6 +145,7 @@ class Accounts:
         credentials = account.credentials
         if changes.credentials:
             credentials = _checked(platform, {**account.credentials, **changes.credentials})
+        _check_pace(platform, changes.settings)
         state, reason = _state(account, changes)
         moved = (state, reason) != (account.state, account.state_reason)
         return dataclasses.replace(
@@ -177,6 +185,13 @@ def _checked(platform: Platform, credentials: Mapping[str, str]) -> dict[str, st
     if isinstance(platform, SetsWebhook):
         given = platform.complete(given, secrets.token_urlsafe(32))
     return given
+
+
+def _check_pace(platform: Platform, settings: Mapping[str, str]) -> None:
+    try:
+        own_pace(settings, platform.limits.fastest)
+    except ValueError as error:
+        raise Invalid("BAD_SETTING", str(error)) from None
 
 
 def _clean(text: str) -> str:

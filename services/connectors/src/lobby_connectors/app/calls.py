@@ -1,6 +1,11 @@
 """Calls of platforms, set up so that they can only go where they may."""
 
-from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from aiohttp import ClientSession, ClientTimeout, ConnectionTimeoutError, DummyCookieJar, TCPConnector
+from aiohttp.connector import Connection
 
 from lobby_connectors.addresses import GuardedResolver
 from lobby_connectors.domain.accounts import Account
@@ -10,13 +15,32 @@ from lobby_connectors.platforms.registry import PLATFORMS
 _CONNECT_SECONDS = 5.0
 
 
+def _always() -> bool:
+    return True
+
+
+MAY_BEGIN: ContextVar[Callable[[], bool]] = ContextVar("MAY_BEGIN", default=_always)
+"""Asked when the line stands and nothing has left yet: after it says no, the call does not begin."""
+
+
+class _Connector(TCPConnector):
+    """A process that stood still while it connected must not go on as if nothing had happened."""
+
+    async def connect(self, *arguments: Any, **named: Any) -> Connection:
+        connection = await super().connect(*arguments, **named)
+        if not MAY_BEGIN.get()():
+            connection.close()
+            raise ConnectionTimeoutError("too late to begin")
+        return connection
+
+
 def open_session(*, timeout: float, allow_private: bool) -> ClientSession:
     """Returns a session for all platforms. The caller closes it.
 
     Each call has a connection of its own: on one that the platform closes just then a send would end in
     "nobody knows", and staff would be asked for nothing.
     """
-    connector = TCPConnector(
+    connector = _Connector(
         resolver=GuardedResolver(allow_private=allow_private), force_close=True, limit=0, use_dns_cache=True
     )
     return ClientSession(

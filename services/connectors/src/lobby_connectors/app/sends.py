@@ -1,6 +1,7 @@
 """Messages out, the commands: committed here, called by the sender afterwards."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
@@ -20,7 +21,7 @@ from lobby_connectors.domain.items import Attachment
 from lobby_connectors.domain.kinds import Delivery, Kind, State
 from lobby_connectors.platforms.interface import Limits, Outgoing
 from lobby_connectors.platforms.registry import PLATFORMS
-from lobby_connectors.store import QUERIES, messages
+from lobby_connectors.store import QUERIES, messages, queue
 from lobby_connectors.store.messages import Target
 
 Visible = Callable[[str], Awaitable[bool]]
@@ -73,7 +74,8 @@ class Sends:
         async with self._log.transaction() as tx:
             if not await tx.conn.fetchval(QUERIES["has_chat"], account.account_id, draft.chat):
                 raise NotFound("CHAT_NOT_FOUND", "nobody ever wrote from this chat to this account")
-            await tx.conn.fetchval(QUERIES["insert_send"], *_columns(draft, account, message_id, parts))
+            columns = _columns(draft, account, message_id, parts)
+            await tx.conn.fetchval(QUERIES["insert_send"], *columns, PLATFORMS[account.platform].limits.window_hours)
             row = await tx.conn.fetchrow(QUERIES["find_messages"], workspace_id, [message_id])
         self._wake()
         return row
@@ -83,14 +85,16 @@ class Sends:
         target = await self._lock(tx, message_id)
         if target.standing is None or target.standing.delivery is not Delivery.FAILED:
             raise Conflict("NOT_FAILED", "only a failed message can be tried again")
-        await self._move(tx, target, sending.retried(target.standing, utc_now()))
+        await self._move(tx, target, sending.retried(target.standing, _at(target)))
+        account = self._directory.find(target.account_id)
+        await queue.extend(tx.conn, message_id, PLATFORMS[account.platform].limits.window_hours if account else None)
 
     async def resolve(self, tx: Tx, message_id: str, *, sent: bool) -> None:
         """An unknown outcome is what a person found. Raises NotFound MESSAGE_NOT_FOUND, Conflict NOT_UNKNOWN."""
         target = await self._lock(tx, message_id)
         if target.standing is None or target.standing.delivery is not Delivery.UNKNOWN:
             raise Conflict("NOT_UNKNOWN", "what became of this message is known")
-        await self._move(tx, target, sending.resolved(target.standing, sent=sent, at=utc_now()))
+        await self._move(tx, target, sending.resolved(target.standing, sent=sent, at=_at(target)))
 
     async def check_visible(self, message_id: str) -> None:
         """The caller may act on the message. Raises NotFound: an agent does not learn of others' messages."""
@@ -145,6 +149,12 @@ class Sends:
             if each.kind not in limits.media:
                 raise Invalid("ATTACHMENT_UNSUPPORTED", f"{platform} takes no {each.kind}")
             self._addresses.attachment(each.url, https_only=limits.https_only)
+
+
+def _at(target: Target) -> datetime:
+    """Returns the database's time: what is due is due by its clock."""
+    assert target.lock_time is not None
+    return target.lock_time
 
 
 def _columns(draft: Draft, account: Account, message_id: str, parts: int) -> Sequence[Any]:

@@ -9,10 +9,12 @@ from msgspec.structs import replace
 from lobby_connectors.domain.items import Refusal
 from lobby_connectors.domain.kinds import Delivery
 
-LONGEST_WAIT = 60.0
-"""Seconds: a platform that wants a longer pause gets none, the message fails and says so."""
-RATE_ATTEMPTS = 20
-"""Tries of a message that the platform's rate holds back, before it fails."""
+LONGEST_BACK_OFF = 300.0
+"""Seconds between two tries at most, where the platform does not say."""
+REFUSED_PAUSE = 10.0
+"""Seconds before refused credentials are tried again at the earliest: somebody has to mend them."""
+_UNKNOWN = "UNKNOWN_OUTCOME"
+_EXPIRED = "EXPIRED"
 _ARRIVED = (Delivery.SENT, Delivery.DELIVERED, Delivery.READ)
 
 
@@ -80,10 +82,8 @@ def _forward(standing: Standing, told: Delivery) -> Delivery | None:
 
 
 def accepted(standing: Standing, at: datetime) -> Standing:
-    """Returns where it stands after the platform took its next part; a receipt may have been faster."""
+    """Returns where it stands after the platform took its next part."""
     done = min(standing.parts_done + 1, standing.parts)
-    if standing.delivery in _ARRIVED:
-        return replace(standing, parts_done=done, accept_time=standing.accept_time or at)
     if done < standing.parts:
         if standing.delivery is Delivery.SENDING:  # the same process goes on with the next part
             return replace(standing, parts_done=done, error=None)
@@ -100,33 +100,81 @@ def accepted(standing: Standing, at: datetime) -> Standing:
 
 def refused(standing: Standing, refusal: Refusal) -> Standing:
     """Returns where it stands after the platform refused it for good."""
-    return standing if standing.delivery in _ARRIVED else _end(standing, Delivery.FAILED, refusal)
+    return _end(standing, Delivery.FAILED, refusal)
 
 
 def unknown(standing: Standing, refusal: Refusal) -> Standing:
     """Returns where it stands when nobody knows whether the platform has it."""
-    return standing if standing.delivery in _ARRIVED else _end(standing, Delivery.UNKNOWN, refusal)
+    return _end(standing, Delivery.UNKNOWN, refusal)
 
 
-def held_back(standing: Standing, refusal: Refusal, wait: float | None, at: datetime) -> Standing:
-    """Returns where it stands after the platform asked for a pause: queued for then, or failed where it is too long."""
-    seconds = wait if wait is not None else min(float(2 ** min(standing.attempts, 6)), LONGEST_WAIT)
-    if standing.delivery in _ARRIVED:
-        return standing
-    if seconds > LONGEST_WAIT or standing.attempts >= RATE_ATTEMPTS:
-        return _end(standing, Delivery.FAILED, refusal)
+def late(standing: Standing, part: int, refusal: Refusal | None, at: datetime, *, same: bool) -> Standing:
+    """Returns where it stands after an answer that nobody waits for any more; no refusal: the platform took the part.
+
+    Others have decided meanwhile: a receipt was faster, or the process stood still and its message was taken from it.
+    An acceptance is a fact whenever it is heard, and counts like a receipt: it also ends a retry that has not begun.
+    A refusal speaks of its own call alone: it settles what is still unknown of that call (`same`) and changes nothing
+    that was decided. Even what may be tried again fails then: later messages of the chat may have gone, so a person
+    tries it again.
+    """
+    if refusal is not None:
+        settles = same and standing.delivery is Delivery.UNKNOWN and refusal.reason != _UNKNOWN
+        return _end(standing, Delivery.FAILED, refusal) if settles else standing
+    if same and standing.delivery is Delivery.FAILED and (standing.error is None or standing.error.reason != _UNKNOWN):
+        # The platform's word that it failed was faster than its answer: it was accepted before.
+        last = part == standing.parts - 1
+        return replace(standing, accept_time=standing.accept_time or at) if last else standing
+    after = by_receipt(standing, part, standing.generation, Delivery.SENT, refusal=None, at=at) or standing
+    if after.delivery not in _ARRIVED:
+        return after
+    return replace(after, parts_done=max(after.parts_done, part + 1), accept_time=after.accept_time or at)
+
+
+def held_back(
+    standing: Standing, refusal: Refusal, seconds: float, at: datetime, until: datetime | None = None
+) -> Standing:
+    """Returns where it stands after the platform asked for a pause: queued, or failed where it expires before."""
     told = replace(refusal, retry_after=max(1, round(seconds)))
-    return replace(standing, delivery=Delivery.QUEUED, error=told, due_time=at + timedelta(seconds=seconds))
+    due_time = at + timedelta(seconds=seconds)
+    if until is not None and due_time >= until:
+        return _end(standing, Delivery.FAILED, told)
+    return _queued(standing, told, due_time)
 
 
 def not_sent(standing: Standing, refusal: Refusal, at: datetime, most: int, chance: random.Random) -> Standing:
-    """Returns where it stands after a try that surely did not arrive: queued with back-off, or failed after `most`."""
-    if standing.delivery in _ARRIVED:
-        return standing
-    if standing.attempts >= most:
+    """Returns where it stands after a try that surely did not arrive, or may be repeated: queued with back-off.
+
+    It fails after `most` tries, where that is not 0.
+    """
+    if most and standing.attempts >= most:
         return _end(standing, Delivery.FAILED, refusal)
-    seconds = chance.uniform(0.5, 1.0) * min(2.0 ** (standing.attempts - 1), 30.0)
-    return replace(standing, delivery=Delivery.QUEUED, error=refusal, due_time=at + timedelta(seconds=seconds))
+    return _queued(standing, refusal, at + timedelta(seconds=chance.uniform(0, back_off(standing.attempts))))
+
+
+def not_let_in(standing: Standing, refusal: Refusal, at: datetime, chance: random.Random) -> Standing:
+    """Returns where it stands after the platform refused the account's credentials: queued, no try is used up."""
+    seconds = max(REFUSED_PAUSE, chance.uniform(0, back_off(standing.attempts)))
+    return _queued(standing, refusal, at + timedelta(seconds=seconds))
+
+
+def back_off(attempts: int) -> float:
+    """Returns the seconds before the next try at most: 1, 2, 4, … after one try, two, three."""
+    return min(2.0 ** min(attempts - 1, 16), LONGEST_BACK_OFF) if attempts > 0 else 1.0
+
+
+def expired(standing: Standing) -> Standing:
+    """Returns where a queued message stands that waited as long as it may, with what it waited for."""
+    if standing.error is not None and standing.error.reason == _UNKNOWN:
+        return _end(standing, Delivery.UNKNOWN, standing.error)
+    waited_for = f": {standing.error.reason}" if standing.error else ""
+    return _end(standing, Delivery.FAILED, Refusal(_EXPIRED, f"it waited too long{waited_for}"))
+
+
+def _queued(standing: Standing, refusal: Refusal, due_time: datetime) -> Standing:
+    """That an earlier try may have arrived is never forgotten over why a later one did not."""
+    uncertain = standing.error is not None and standing.error.reason == _UNKNOWN
+    error = standing.error if uncertain else refusal
+    return replace(standing, delivery=Delivery.QUEUED, error=error, due_time=due_time)
 
 
 def retried(standing: Standing, at: datetime) -> Standing:
@@ -142,17 +190,16 @@ def retried(standing: Standing, at: datetime) -> Standing:
 
 
 def resumed(standing: Standing, at: datetime, *, safe: bool) -> Standing:
-    """Returns where a message stands that was under way when its process died; `safe`: it may be sent again."""
-    if safe:
-        return replace(standing, delivery=Delivery.QUEUED, due_time=at)
-    return _end(standing, Delivery.UNKNOWN, Refusal("UNKNOWN_OUTCOME", "the process died during the call"))
+    """Returns where a message stands whose process died or stands still; `safe`: it may be sent again."""
+    refusal = Refusal(_UNKNOWN, "the process died during the call")
+    return _queued(standing, refusal, at) if safe else _end(standing, Delivery.UNKNOWN, refusal)
 
 
 def resolved(standing: Standing, *, sent: bool, at: datetime) -> Standing:
     """Returns where a message of unknown outcome stands after a person found out."""
     if sent:
         return accepted(standing, at)
-    return _end(standing, Delivery.FAILED, Refusal("UNKNOWN_OUTCOME", "found not to be sent"))
+    return _end(standing, Delivery.FAILED, Refusal(_UNKNOWN, "found not to be sent"))
 
 
 def _end(standing: Standing, delivery: Delivery, refusal: Refusal) -> Standing:

@@ -1,7 +1,7 @@
 """What can become of a send: the only errors that leave a platform folder.
 
 SendFailure
-├── RateLimited      wait and try again; `wait` in seconds where it is known
+├── RateLimited      the account, or one chat of it, has to wait
 ├── BadCredentials   the platform refuses the account's credentials
 ├── WindowClosed     the free reply window is over
 ├── Blocked          this customer cannot be reached
@@ -19,14 +19,19 @@ _LONGEST_DETAIL = 200
 
 
 class SendFailure(Exception):
-    """A send did not end in an acceptance. `account` is the state it shows the account to be in, where it does."""
+    """A send did not end in an acceptance.
+
+    `account` is the state it shows the account to be in, where it does; `wait` the seconds that the platform asks the
+    account to wait, where it says so.
+    """
 
     reason: ClassVar[str] = ""
 
-    def __init__(self, detail: str, *, account: tuple[State, str] | None = None) -> None:
+    def __init__(self, detail: str, *, account: tuple[State, str] | None = None, wait: float | None = None) -> None:
         super().__init__(detail)
         self.detail = detail.replace("\x00", "")[:_LONGEST_DETAIL]
         self.account = account
+        self.wait = wait
 
     def refusal(self) -> Refusal:
         """Returns it as it is stored and told."""
@@ -34,13 +39,13 @@ class SendFailure(Exception):
 
 
 class RateLimited(SendFailure):
-    """Too much at once."""
+    """Too much at once: for the account, or only for the `chat`. Without `wait` the pauses double."""
 
     reason = "RATE_LIMITED"
 
-    def __init__(self, detail: str, wait: float | None = None) -> None:
-        super().__init__(detail)
-        self.wait = wait
+    def __init__(self, detail: str, wait: float | None = None, *, chat: bool = False) -> None:
+        super().__init__(detail, wait=wait)
+        self.chat = chat
 
     def refusal(self) -> Refusal:
         """Returns it with the wait in whole seconds."""

@@ -1,14 +1,19 @@
 """One HTTP request to a platform; a broken line becomes a typed failure."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 from aiohttp import ClientSession
 from msgspec import Struct
 
+from lobby_common.times import utc_now
 from lobby_connectors.platforms.failures import Unavailable, UnknownOutcome
 from lobby_connectors.platforms.interface import Request
 
+LONGEST_PAUSE = 86_400.0
+"""Seconds: a platform that names more is asked again after a day."""
 _LARGEST_ANSWER = 1024 * 1024
 
 
@@ -25,9 +30,24 @@ class Answer(Struct, frozen=True):
         return 200 <= self.status < 300  # noqa: PLR2004  # HTTP
 
     def retry_after(self) -> float | None:
-        """Returns the seconds of the header; None where it is absent or a date."""
-        value = self.headers.get("Retry-After", "")
-        return float(value) if value.isascii() and value.isdigit() and len(value) < 8 else None  # noqa: PLR2004  # 100 days
+        """Returns the seconds that the header names, also by a date; None where it is absent or neither."""
+        value = self.headers.get("Retry-After", "").strip()
+        if value.isascii() and value.isdigit():
+            return min(float(value), LONGEST_PAUSE)
+        until = _date(value)
+        if until is None:
+            return None
+        # Seen from the platform's own clock: ours may be wrong.
+        now = _date(self.headers.get("Date", "")) or utc_now()
+        return min(max((until - now).total_seconds(), 0.0), LONGEST_PAUSE)
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 async def call(session: ClientSession, base_url: str, request: Request) -> Answer:

@@ -10,6 +10,7 @@ from aiohttp import ClientSession
 from msgspec import Struct
 
 from lobby_connectors.domain.items import Attachment, Identifier, Parsed
+from lobby_connectors.domain.pacing import Pace
 
 
 class Limits(Struct, frozen=True):
@@ -17,6 +18,12 @@ class Limits(Struct, frozen=True):
 
     text_units: int
     """Most units of one text."""
+    pace: Pace
+    """How fast an account may be called where its settings name no other rate."""
+    fastest: int
+    """Calls a second of the platform's highest tier: a setting cannot name more."""
+    chat_pace: Pace | None = None
+    """How fast one chat may be written to; None where the platform sets no limit."""
     utf16: bool = False
     """Units are UTF-16 code units, else characters."""
     media: frozenset[str] = frozenset()

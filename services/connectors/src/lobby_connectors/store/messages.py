@@ -47,6 +47,11 @@ class Target(Struct, kw_only=True):
     """Where it stands, if it is ours."""
     traceparent: str
     delivery_time: datetime | None = None
+    claim: int = 0
+    """The number under which it is or was sent."""
+    expire_time: datetime | None = None
+    lock_time: datetime | None = None
+    """The database's time when it was locked alone: what is due later is due by that clock."""
 
 
 class Hit(Struct):
@@ -116,7 +121,11 @@ async def find_targets(conn: Connection, asked: Sequence[tuple[int, str, str, st
 async def lock(conn: Connection, message_id: str, workspace_id: str | None) -> Target | None:
     """Returns a message to be changed."""
     row = await conn.fetchrow(QUERIES["lock_message"], message_id, workspace_id)
-    return None if row is None else target_of(row)
+    if row is None:
+        return None
+    target = target_of(row)
+    target.claim, target.expire_time, target.lock_time = row["claim"] or 0, row["expire_time"], row["lock_time"]
+    return target
 
 
 def target_of(row: Any) -> Target:

@@ -10,6 +10,7 @@ from lobby_connectors.platforms.failures import (
     Rejected,
     SendFailure,
     Unavailable,
+    UnknownOutcome,
 )
 from lobby_connectors.platforms.http import Answer
 from lobby_connectors.platforms.reading import ParseError, decode
@@ -22,8 +23,8 @@ class _Problem(Struct):
 _PROBLEM = msgspec.json.Decoder(_Problem)
 
 
-def failure_of_answer(answer: Answer) -> SendFailure:
-    """Returns what an answer that is no acceptance means. Every 5xx may be sent again under the same retry key."""
+def failure_of_answer(answer: Answer) -> SendFailure:  # noqa: PLR0911  # a table, one line per kind
+    """Returns what an answer that is no acceptance means. What is unknown is sent again under the same retry key."""
     try:
         said = decode(_PROBLEM, answer.body).message
     except ParseError:
@@ -38,6 +39,8 @@ def failure_of_answer(answer: Answer) -> SendFailure:
             return BadCredentials(text)
         case 400 if "failed to send messages" in said.lower():
             return Blocked(text)
+        case 503:
+            return Unavailable(text, wait=answer.retry_after())
         case status if status >= 500:  # noqa: PLR2004  # HTTP
-            return Unavailable(text)
+            return UnknownOutcome(text)
     return Rejected(text)

@@ -6,17 +6,21 @@ from typing import Any
 import msgspec
 
 from lobby_connectors.domain.items import Attachment
+from lobby_connectors.domain.pacing import Pace
 from lobby_connectors.platforms.interface import Account, Limits, Outgoing, Request
 
 API_BASE = "https://api.line.me"
 
 LIMITS = Limits(
     text_units=5000,
+    pace=Pace.within(2000, 1.0, burst=100),
+    fastest=2000,
     utf16=True,
     media=frozenset(("image", "video", "audio")),
     attachments=4,  # five objects in a push, one of them the text
     https_only=True,
 )
+"""2,000 pushes a second and channel, none per user (developers.line.biz/en/reference/messaging-api/#rate-limits)."""
 
 _AUDIO_MS = 60_000
 """LINE wants a duration that a link does not tell; it only shows in the player."""

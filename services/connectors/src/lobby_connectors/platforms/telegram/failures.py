@@ -12,7 +12,7 @@ from lobby_connectors.platforms.failures import (
     Unavailable,
     UnknownOutcome,
 )
-from lobby_connectors.platforms.http import Answer
+from lobby_connectors.platforms.http import LONGEST_PAUSE, Answer
 from lobby_connectors.platforms.reading import ParseError, decode
 
 _GONE = ("chat not found", "user is deactivated", "group chat was upgraded", "user not found", "peer_id_invalid")
@@ -42,7 +42,7 @@ def failure_of_answer(answer: Answer) -> SendFailure:  # noqa: PLR0911  # a tabl
     match answer.status:
         case 429:
             told = problem.parameters.retry_after if problem and problem.parameters else None
-            return RateLimited(text, float(told) if told is not None else answer.retry_after())
+            return RateLimited(text, min(float(told), LONGEST_PAUSE) if told is not None else answer.retry_after())
         case 401 | 404 | 421:
             return BadCredentials(text)
         case 403:
@@ -59,4 +59,5 @@ def failure_of_answer(answer: Answer) -> SendFailure:  # noqa: PLR0911  # a tabl
 def _broken(answer: Answer, problem: _Problem | None, text: str) -> SendFailure:
     """The Bot API's own words say that it did nothing; a proxy's 5xx says nothing about what it passed on."""
     said = problem is not None and problem.error_code == answer.status
-    return Unavailable(text) if said or answer.status == 503 else UnknownOutcome(text)  # noqa: PLR2004  # HTTP
+    sure = said or answer.status == 503  # noqa: PLR2004  # HTTP
+    return Unavailable(text, wait=answer.retry_after()) if sure else UnknownOutcome(text)

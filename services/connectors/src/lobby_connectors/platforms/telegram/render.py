@@ -7,15 +7,22 @@ from urllib.parse import quote
 import msgspec
 
 from lobby_connectors.domain.items import Attachment
+from lobby_connectors.domain.pacing import Pace
 from lobby_connectors.platforms.interface import Account, Limits, Outgoing, Request
 
 API_BASE = "https://api.telegram.org"
 
 LIMITS = Limits(
     text_units=4096,
+    pace=Pace.within(30, 1.0, burst=5),
+    fastest=30,
+    chat_pace=Pace(1.0, burst=3),
     media=frozenset(("image", "video", "audio", "document")),
     https_only=False,
 )
+"""About 30 messages a second and bot, one a second and chat with short bursts (core.telegram.org/bots/faq, "My bot is
+hitting limits"; groups, with 20 a minute, are not written to). The real figures change: `retry_after` has the last
+word. The thousand a second of paid broadcasts needs a flag that we do not set."""
 
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "message_reaction", "my_chat_member")
 """What the webhook brings; the platform's default leaves reactions out."""

@@ -34,12 +34,13 @@ _ACCOUNT = {
     131044: (State.UNKNOWN_ERROR, "payment"),
     130497: (State.UNKNOWN_ERROR, "country_restriction"),
 }
+_PAIR = 131056
 # Seconds to wait where Meta says no number: None doubles from try to try.
 _RATES: dict[int, float | None] = {
     4: 60.0,  # the app's hour
     80007: 60.0,  # the WABA's hour
     130429: None,  # the number's throughput, a matter of seconds
-    131056: None,  # the pair's 1 message in 6 s; Meta suggests 4^n
+    _PAIR: None,  # 1 message in 6 s to the same user; Meta suggests 4^n
     131048: 3600.0,  # quality: waiting a minute changes nothing
     131064: 3600.0,
     133016: 3600.0,
@@ -62,7 +63,7 @@ def failure_of(code: int, detail: str) -> SendFailure:
     if code in _CREDENTIALS:
         return BadCredentials(text)
     if code in _RATES:
-        return RateLimited(text, _RATES[code])
+        return RateLimited(text, _RATES[code], chat=code == _PAIR)
     if code == _WINDOW:
         return WindowClosed(text)
     if code in _BLOCKED:
@@ -88,8 +89,8 @@ def failure_of_answer(answer: Answer) -> SendFailure:
     failure = failure_of(_code(error), _detail(error))
     if isinstance(failure, Rejected) and answer.status in (401, 403):
         return BadCredentials(failure.detail)
-    if isinstance(failure, RateLimited) and (wait := answer.retry_after()) is not None:
-        return RateLimited(failure.detail, wait)
+    if (wait := answer.retry_after()) is not None:
+        failure.wait = wait
     return failure
 
 
@@ -102,7 +103,7 @@ def _by_status(answer: Answer) -> SendFailure:
         case 429:
             return RateLimited(text, answer.retry_after())
         case 503:
-            return Unavailable(text)
+            return Unavailable(text, wait=answer.retry_after())
         case status if status >= 500:  # noqa: PLR2004  # HTTP
             return UnknownOutcome(text)
     return Rejected(text)

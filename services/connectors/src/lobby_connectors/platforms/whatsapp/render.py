@@ -7,6 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from lobby_connectors.domain.items import Attachment
+from lobby_connectors.domain.pacing import Pace
 from lobby_connectors.platforms.interface import Account, Limits, Outgoing, Request
 from lobby_connectors.platforms.whatsapp.people import is_user_id
 
@@ -15,10 +16,17 @@ API_VERSION = "v25.0"
 
 LIMITS = Limits(
     text_units=4096,
+    pace=Pace.within(80, 1.0, burst=8),
+    fastest=1000,
+    chat_pace=Pace(6.0, burst=45),
     media=frozenset(("image", "video", "audio", "document")),
     https_only=True,
     window_hours=24,
 )
+"""80 messages a second and number, 1,000 after an upgrade, 20 for numbers that staff also use in the app (to be named
+in the account's settings); one message to a user in 6 s, with up to 45 at once that are borrowed from the future
+(developers.facebook.com/documentation/business-messaging/whatsapp/throughput). What comes in counts too, and has the
+room that the burst leaves."""
 
 _CAPTION_UNITS = 1024
 _CAPTIONED = frozenset(("image", "video", "document"))
