@@ -29,8 +29,8 @@ setup: ## .venv with the pinned versions; at once when nothing changed
 pins: setup ## renews constraints.txt (UPGRADE=1: latest releases)
 	@$(BIN)/python scripts/pin.py $(if $(UPGRADE),--upgrade)
 
-up: setup ## starts everything (DETACH=1, DEMO=0, LOBBY_HOME=dir, LOBBY_PORT=8080)
-	@exec $(BIN)/python -m lobby_local up $(if $(filter 1,$(DETACH)),--detach) $(if $(filter 0,$(DEMO)),--no-demo)
+up: setup ## starts everything (DETACH=1, DEMO=0, REPLICAS=2, LOBBY_HOME=dir, LOBBY_PORT=8080)
+	@exec $(BIN)/python -m lobby_local up $(if $(filter 1,$(DETACH)),--detach) $(if $(filter 0,$(DEMO)),--no-demo) $(if $(REPLICAS),--replicas=$(REPLICAS))
 
 down: setup ## stops a detached stack, keeps the data
 	@exec $(BIN)/python -m lobby_local down

@@ -156,9 +156,7 @@ async def test_a_second_owner_with_old_positions_cannot_apply(world):
         await tell(teller, *names(50))
         await heard_exactly(world, names(50))
         with pytest.raises(asyncpg.PostgresError, match="position_moved"):
-            await listener.pool.execute(
-                "SELECT move_positions(0, '{connectors}', '{0}', '{77}', '{99}', '{1}', '{}', '{}')"
-            )
+            await listener.pool.execute("SELECT move_positions('{connectors}', '{0}', '{1}', '{77}', '{99}', '{1}')")
 
 
 async def test_a_role_reaches_nothing_but_its_own_schema(world):

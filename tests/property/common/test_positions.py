@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from lobby.events.v1.batch_pb2 import Batch, Event
 from lobby_common.events import packing
-from lobby_common.events.consumer import Heads
 from lobby_common.events.lanes import LANES, Gap, Seen, Span, Take, judge, lane_of
+from lobby_common.events.source import Early, Heads
 from lobby_common.times import utc_now
 
 KEYS = st.sampled_from([f"key{number}" for number in range(12)])
@@ -31,6 +31,11 @@ def log_of(transactions: list[list[str]]) -> list[Batch]:
     return batches
 
 
+def beginning(lanes=range(LANES)) -> Heads:
+    """Nothing was taken of these lanes, and others are not ours."""
+    return Heads(dict.fromkeys(lanes, 0))
+
+
 def catch_up(heads: Heads, log: list[Batch]) -> list[str]:
     """What `Source._catch_up` does: batches that touch a lane that is behind, after that lane's last batch."""
     ends: dict[int, int] = {}
@@ -42,7 +47,7 @@ def catch_up(heads: Heads, log: list[Batch]) -> list[str]:
     found = []
     for batch in log:
         if batch.batch_id > after and any(segment.lane in behind for segment in batch.segments):
-            found += ids_of(heads.take(batch, None)[0])
+            found += ids_of(heads.take(batch)[0])
     return found
 
 
@@ -53,14 +58,14 @@ def ids_of(runs) -> list[str]:
 @given(TRANSACTIONS, st.data())
 def test_repeated_lost_and_disordered_batches_are_taken_once_and_in_order(transactions, data):
     log = log_of(transactions)
-    heads, taken = Heads(), []
+    heads, taken = beginning(), []
     deliveries = data.draw(st.lists(st.sampled_from(range(len(log))), max_size=3 * len(log)))
     for index in deliveries:
-        runs, gaps = heads.take(log[index], 1)
+        runs, gaps = heads.take(log[index])
         taken += ids_of(runs)
         if gaps:
             taken += catch_up(heads, log[: index + 1])
-            runs, gaps = heads.take(log[index], 1)
+            runs, gaps = heads.take(log[index])
             taken += ids_of(runs)
             assert not gaps
     taken += catch_up(heads, log)
@@ -75,19 +80,64 @@ def test_repeated_lost_and_disordered_batches_are_taken_once_and_in_order(transa
 def test_a_crash_between_taking_and_applying_loses_and_doubles_nothing(transactions, data):
     """What was taken and not committed is taken again from the stored positions."""
     log = log_of(transactions)
-    stored, applied = Heads(), []
+    stored, applied = beginning(), []
     for batch in log:
         while True:
             heads = Heads(dict(stored.positions), dict(stored.batch_ids))
-            runs, gaps = heads.take(batch, 1)
+            runs, gaps = heads.take(batch)
             assert not gaps
             if data.draw(st.booleans(), label="dies before the commit"):
                 continue
             stored, applied = heads, applied + ids_of(runs)
             break
         if data.draw(st.booleans(), label="delivered again"):
-            assert ids_of(stored.take(batch, 1)[0]) == []
+            assert ids_of(stored.take(batch)[0]) == []
     assert len(applied) == len(set(applied)) == sum(map(len, transactions))
+
+
+@given(TRANSACTIONS, st.data())
+def test_batches_that_replicas_publish_side_by_side_need_no_second_reading(transactions, data):
+    log = log_of(transactions)
+    arrival = data.draw(st.permutations(log), label="arrival")
+    ours = data.draw(st.sets(st.integers(0, LANES - 1)), label="ours") | {lane_of("key0")}
+    heads, early, taken, passed = beginning(ours), Early(), [], []
+    for sequence, batch in enumerate(arrival, 1):
+        early.add(batch, sequence)
+        runs, _ = early.settle(heads)
+        taken += ids_of(runs)
+        passed += [run.sequence for run in runs if run.sequence is not None]
+    assert not early.batches
+    assert passed == list(range(1, len(log) + 1))
+    keys = {event.id: event.key for batch in log for segment in batch.segments for event in segment.events}
+    assert sorted(taken) == sorted(event_id for event_id, key in keys.items() if lane_of(key) in ours)
+    for lane in ours:
+        numbers = [int(event_id[1:]) for event_id in taken if lane_of(keys[event_id]) == lane]
+        assert numbers == sorted(numbers)
+
+
+@given(TRANSACTIONS, st.data())
+def test_nothing_behind_a_gap_is_taken_and_no_sequence_passes_it(transactions, data):
+    log = log_of(transactions)
+    lost = data.draw(st.sampled_from(range(len(log))), label="lost")
+    heads, early = beginning(), Early()
+    taken, passed = [], []
+    for sequence, batch in enumerate(log):
+        if sequence == lost:
+            continue
+        early.add(batch, sequence)
+        runs, missing = early.settle(heads)
+        taken += ids_of(runs)
+        passed += [run.sequence for run in runs if run.sequence is not None]
+        assert missing <= {segment.lane for segment in log[lost].segments}
+    blocked = {segment.lane: segment.first for segment in log[lost].segments}
+    for batch in log:
+        for segment in batch.segments:
+            for offset, event in enumerate(segment.events):
+                behind = segment.first + offset >= blocked.get(segment.lane, 10**9)
+                assert (event.id in taken) is not behind
+    waiting = [sequence for _, sequence in early.batches]
+    assert not waiting or all(sequence < waiting[0] for sequence in passed)
+    assert sorted(passed + waiting) == [sequence for sequence in range(len(log)) if sequence != lost]
 
 
 @given(st.integers(0, 50), st.integers(1, 60), st.integers(1, 20))

@@ -71,12 +71,17 @@ class ServiceConfig:
         env="LOBBY_HTTP_PORT",
         doc="Port for /healthz, /readyz and /metrics (gateway: its public port); 0 takes a free one",
     )
-    gateway_target: str = setting("", env="LOBBY_GATEWAY_TARGET", doc="host:port of gateway's gRPC")
+    replica: str = setting(
+        "",
+        env="LOBBY_REPLICA",
+        doc="Name of this replica among its service's, the same after a restart; empty takes the host's name",
+    )
+    gateway_target: str = setting("", env="LOBBY_GATEWAY_TARGET", doc="host:port of gateway's gRPC, or several")
     connectors_target: str = setting("", env="LOBBY_CONNECTORS_TARGET", doc="host:port of connectors' gRPC")
-    identity_target: str = setting("", env="LOBBY_IDENTITY_TARGET", doc="host:port of identity's gRPC")
-    routing_target: str = setting("", env="LOBBY_ROUTING_TARGET", doc="host:port of routing's gRPC")
-    counter_target: str = setting("", env="LOBBY_COUNTER_TARGET", doc="host:port of counter's gRPC")
-    translate_target: str = setting("", env="LOBBY_TRANSLATE_TARGET", doc="host:port of translate's gRPC")
+    identity_target: str = setting("", env="LOBBY_IDENTITY_TARGET", doc="host:port of identity's gRPC, or several")
+    routing_target: str = setting("", env="LOBBY_ROUTING_TARGET", doc="host:port of routing's gRPC, or several")
+    counter_target: str = setting("", env="LOBBY_COUNTER_TARGET", doc="host:port of counter's gRPC, or several")
+    translate_target: str = setting("", env="LOBBY_TRANSLATE_TARGET", doc="host:port of translate's gRPC, or several")
     log_level: str = setting("info", env="LOBBY_LOG_LEVEL", doc="debug, info, warning or error")
     trace_ratio: float = setting(
         0.01, env="LOBBY_TRACE_RATIO", doc="Share of webhooks and API calls whose trace is recorded, 0 to 1"
@@ -92,11 +97,14 @@ class ServiceConfig:
     )
 
     def target(self, service: str) -> str:
-        """Returns host:port of a neighbour; ConfigError when its variable is empty."""
+        """Returns where gRPC finds a neighbour: host:port, a name that gRPC resolves, or several addresses with commas.
+
+        ConfigError when its variable is empty.
+        """
         target: str = getattr(self, f"{service}_target")
         if not target:
             raise ConfigError(f"LOBBY_{service.upper()}_TARGET is not set: this service calls {service}")
-        return target
+        return f"ipv4:{target}" if "," in target and not target.startswith("ipv") else target
 
 
 def read(cls: type[T], environ: Mapping[str, str] = os.environ) -> T:

@@ -17,6 +17,9 @@ EVENTS_QUARANTINED = Counter(
     "lobby_events_quarantined", "Events that could not be applied.", ["service"], registry=REGISTRY
 )
 RETRIES = Counter("lobby_transactions_retried", "Batches repeated after a deadlock.", ["service"], registry=REGISTRY)
+FENCED = Counter(
+    "lobby_writes_fenced", "Batches refused because another replica holds the lane.", ["service"], registry=REGISTRY
+)
 GAPS = Counter("lobby_gaps", "Gaps found in a producer's lanes.", ["producer"], registry=REGISTRY)
 LEDGER_MISMATCH = Gauge(
     "ledger_mismatch",

@@ -16,11 +16,18 @@ AWAY = (
     asyncpg.OperatorInterventionError,  # class 57: going down, coming up
     asyncpg.PostgresSystemError,  # class 58
     asyncpg.InterfaceError,
+    asyncpg.IdleInTransactionSessionTimeoutError,  # this process stood still for longer than a transaction may
     asyncpg.InternalClientError,  # what a connection says that was killed while it was idle
     OSError,
     TimeoutError,
 )
 """What tells that the database is away or full: the same statement may work later."""
+
+COLLIDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""What tells that two transactions were in each other's way: the same one works when it is repeated."""
+
+_IDLE_SECONDS = 5
+"""A transaction may wait this long for its next statement: one that stands still holds its locks no longer."""
 
 _STEP = re.compile(r"(\d{4})_\w+\.sql")
 
@@ -41,6 +48,7 @@ async def create_pool(url: str, *, schema: str, size: int) -> asyncpg.Pool:
             "application_name": f"lobby-{schema}",
             "search_path": schema,
             "synchronous_commit": "on",
+            "idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s",
             "jit": "off",
         },
     )

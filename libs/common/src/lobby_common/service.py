@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from lobby_common.events.proof import Auditor, PeriodLog, ProofApi, Reconciler
 from lobby_common.events.publisher import Publisher
 from lobby_common.events.service import Begin, Describe, EventLogApi, Journey, RemoteLog
 from lobby_common.health import Check, Readiness, application
+from lobby_common.leases import Leases, end
 from lobby_common.rpc.client import create_channel
 from lobby_common.rpc.server import create_server
 
@@ -60,6 +62,7 @@ class Runtime:
         self.pool = pool
         self.nats = nats_client
         self.log = EventLog(name, pool)
+        self.leases = Leases(pool, config.replica or socket.gethostname())
         self.health = Readiness()
         self.grpc_address = ""
         self.http_address = ""
@@ -99,6 +102,7 @@ class Runtime:
             self.nats,
             handler,
             logs_of,  # type: ignore[arg-type]  # RemoteLog has ProducerLog's methods
+            self.leases,
             longest_linger=self.config.linger_max_ms / 1000,
         )
         self._consumers.append(consumer)
@@ -109,11 +113,20 @@ class Runtime:
         """What the producers told is held against the handler's effects: for `/v1/proof`, and to mend what is lost."""
         reconciler = Reconciler(self.log, Auditor(self.log, handler, producers))
         self.serve(add_ProofServiceServicer_to_server, ProofApi(self.name, reconciler))
-        self.background("reconciler", reconciler.run)
+        self.alone("reconciler", reconciler.run)
 
     def background(self, name: str, work: Work) -> None:
         """The work runs from start to stop; when it fails it is started again, with growing pauses."""
         self._works.append((name, work))
+
+    def alone(self, name: str, work: Work) -> None:
+        """The work runs in the background of one replica at a time, and may be cancelled at any await."""
+
+        async def do(_: Mapping[str, int]) -> None:
+            await work()
+
+        self.leases.share([name])
+        self.background(name, lambda: self.leases.during([name], do))
 
     def on_stop(self, close: Work) -> None:
         """`close` runs at stop, the last registered first."""
@@ -135,6 +148,11 @@ class Runtime:
         Afterwards: not ready, no more events taken, calls drained, batches published, connections closed.
         """
         self._add_checks()
+        self.alone("left_batches", self.publisher.find_left)
+        for consumer in self._consumers:
+            await consumer.prepare()
+        await self.leases.prepare()
+        self.background("leases", self.leases.run)
         servicer = await self._serve_grpc()
         runner = await self._serve_http()
         tasks = [asyncio.create_task(_keep_up(name, work), name=name) for name, work in self._works]
@@ -144,9 +162,10 @@ class Runtime:
         finally:
             self.health.stopping = True
             await servicer.enter_graceful_shutdown()
-            await _cancel(tasks)
+            await end(tasks)
+            await self.leases.give_up()
             await self._server.stop(_GRACE)
-            await _cancel([publishing])
+            await end([publishing])
             await self.publisher.flush()
             for close in reversed(self._closers):
                 await close()
@@ -215,15 +234,6 @@ async def _keep_up(name: str, work: Work) -> None:
             return
         await asyncio.sleep(pause)
         pause = min(pause * 2, 5.0)
-
-
-async def _cancel(tasks: list["asyncio.Task[None]"]) -> None:
-    """The tasks have ended. A library that loses a cancellation (bpo-37658) is asked again."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=1)
 
 
 @dataclass(frozen=True, slots=True)

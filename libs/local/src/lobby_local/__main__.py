@@ -30,6 +30,7 @@ def main() -> None:
     up = commands.add_parser("up", help="start everything and stay until Ctrl-C")
     up.add_argument("--detach", action="store_true", help="return when ready; `down` stops it")
     up.add_argument("--no-demo", action="store_true", help="one empty workspace and its owner key")
+    up.add_argument("--replicas", type=int, default=1, choices=range(1, 9), help="how many processes of each service")
     up.add_argument("--unseen", action="store_true", help=argparse.SUPPRESS)
     commands.add_parser("down", help="stop a detached stack, keep the data")
     options = parser.parse_args()
@@ -40,9 +41,9 @@ def main() -> None:
     port = wanted_port()
     refuse_if_pointless(home, port)
     if options.detach:
-        detach.start(home, demo=not options.no_demo)
+        detach.start(home, demo=not options.no_demo, replicas=options.replicas)
     else:
-        asyncio.run(stay_up(home, port, demo=not options.no_demo, unseen=options.unseen))
+        asyncio.run(stay_up(home, port, demo=not options.no_demo, unseen=options.unseen, replicas=options.replicas))
 
 
 def wanted_port() -> int:
@@ -62,7 +63,7 @@ def refuse_if_pointless(home: Home, port: int) -> None:
         sys.exit(str(PortTakenError(port)))
 
 
-async def stay_up(home: Home, port: int, *, demo: bool, unseen: bool) -> None:
+async def stay_up(home: Home, port: int, *, demo: bool, unseen: bool, replicas: int) -> None:
     """The stack runs until Ctrl-C or SIGTERM, then has stopped in order.
 
     `unseen` keeps the key out of the output, which is a log then.
@@ -72,7 +73,7 @@ async def stay_up(home: Home, port: int, *, demo: bool, unseen: bool) -> None:
     def report(line: str) -> None:
         print(f"[{time.monotonic() - begun:5.1f} s] {line}", flush=True)
 
-    stack = Stack(home.path, port=port, demo=demo, report=report)
+    stack = Stack(home.path, port=port, demo=demo, replicas=replicas, report=report)
     enough = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

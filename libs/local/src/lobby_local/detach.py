@@ -15,11 +15,12 @@ STOP_WITHIN_SECONDS = 90
 LOOK_EVERY_SECONDS = 0.05
 
 
-def start(home: Home, *, demo: bool) -> None:
+def start(home: Home, *, demo: bool, replicas: int = 1) -> None:
     """The stack is ready and runs on its own; its progress was shown. Exits with 1 if it could not start."""
     home.make()
     log = home.log("supervisor")
-    command = [sys.executable, "-m", "lobby_local", "up", "--unseen", *([] if demo else ["--no-demo"])]
+    command = [sys.executable, "-m", "lobby_local", "up", "--unseen", f"--replicas={replicas}"]
+    command += [] if demo else ["--no-demo"]
     environment = os.environ | {"LOBBY_HOME": str(home.path)}
     with open_log(log) as output:
         begin = output.tell()

@@ -11,7 +11,17 @@ from lobby_local.keyring import Keyring
 from lobby_local.nats import Nats
 from lobby_local.ports import Ports, is_free
 from lobby_local.postgres import Postgres
-from lobby_local.services import GATEWAY, SANDBOX, Address, Service, Surroundings, environment, names
+from lobby_local.services import (
+    GATEWAY,
+    SANDBOX,
+    Address,
+    Service,
+    Surroundings,
+    environment,
+    names,
+    replicas_of,
+    service_of,
+)
 
 
 class PortTakenError(Exception):
@@ -29,12 +39,16 @@ class Plan:
     nats: Nats
     keyring: Keyring
     addresses: Mapping[str, Address]
+    """By replica."""
     gateway_port: int
     sandbox_port: int
 
     @classmethod
-    def make(cls, home: Home, services: Sequence[Service], *, port: int) -> Self:
-        """A plan for this home, whose lock we hold; `port` 0 is any. Raises PortTakenError for another."""
+    def make(cls, home: Home, services: Sequence[Service], *, port: int, replicas: int = 1) -> Self:
+        """A plan for this home, whose lock we hold; `port` 0 is any. Raises PortTakenError for another.
+
+        The first gateway has the port; each service has so many replicas.
+        """
         ports = Ports(home.ports)
         gateway_port = port or ports.choose(f"{GATEWAY}.http")
         if not is_free(gateway_port):
@@ -48,7 +62,8 @@ class Plan:
                     grpc=ports.choose(f"{name}.grpc"),
                     http=gateway_port if name == GATEWAY else ports.choose(f"{name}.http"),
                 )
-                for name in names(services)
+                for service in names(services)
+                for name in replicas_of(service, replicas)
             },
             gateway_port=gateway_port,
             sandbox_port=ports.choose(SANDBOX),
@@ -69,8 +84,9 @@ class Plan:
         """The database, as its administrator."""
         return self.postgres.url(roles.DATABASE)
 
-    def environment(self, service: str) -> dict[str, str]:
-        """The whole environment of a service."""
+    def environment(self, replica: str) -> dict[str, str]:
+        """The whole environment of a replica."""
+        service = service_of(replica)
         around = Surroundings(
             addresses=self.addresses,
             master_key=self.keyring.master_key(),
@@ -78,7 +94,7 @@ class Plan:
             public_url=os.environ.get("LOBBY_PUBLIC_URL") or self.gateway_url,
         )
         return environment(
-            service,
+            replica,
             around,
             database_url=self.postgres.url(roles.DATABASE, roles.role_of(service)),
             nats_url=self.nats.url(service),

@@ -25,7 +25,7 @@ STATUS_LINE = 7
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "max_connections": "100",
+    "max_connections": "200",
     "shared_buffers": "256MB",
     "synchronous_commit": "on",
     "max_wal_size": "2GB",

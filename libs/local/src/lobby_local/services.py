@@ -34,6 +34,16 @@ SERVICES = tuple(lobby_service(name) for name in ("connectors", "identity", "rou
 SANDBOX_COMMAND = python_module("lobby_sandbox")
 
 
+def replicas_of(name: str, count: int) -> tuple[str, ...]:
+    """The names of a service's replicas: the first is called as the service itself."""
+    return (name, *(f"{name}-{number}" for number in range(2, count + 1)))
+
+
+def service_of(replica: str) -> str:
+    """The service of a replica."""
+    return replica.partition("-")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where a service listens."""
@@ -47,6 +57,7 @@ class Surroundings:
     """What every service of one stack is told alike."""
 
     addresses: Mapping[str, Address]
+    """By replica."""
     master_key: str
     internal_token: str
     public_url: str
@@ -69,13 +80,16 @@ def base_environment() -> dict[str, str]:
     return {"MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1"} | kept
 
 
-def environment(name: str, around: Surroundings, *, database_url: str, nats_url: str) -> dict[str, str]:
-    """The whole environment of one service."""
-    own = around.addresses[name]
-    targets = {f"LOBBY_{other.upper()}_TARGET": f"127.0.0.1:{at.grpc}" for other, at in around.addresses.items()}
+def environment(replica: str, around: Surroundings, *, database_url: str, nats_url: str) -> dict[str, str]:
+    """The whole environment of one replica."""
+    own = around.addresses[replica]
+    targets: dict[str, list[str]] = {}
+    for other, at in around.addresses.items():
+        targets.setdefault(f"LOBBY_{service_of(other).upper()}_TARGET", []).append(f"127.0.0.1:{at.grpc}")
     return {
         **base_environment(),
-        **targets,
+        **{name: ",".join(addresses) for name, addresses in targets.items()},
+        "LOBBY_REPLICA": replica,
         "LOBBY_BIND_HOST": "127.0.0.1",
         "LOBBY_GRPC_PORT": str(own.grpc),
         "LOBBY_HTTP_PORT": str(own.http),

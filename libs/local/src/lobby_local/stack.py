@@ -14,7 +14,17 @@ from lobby_local.home import Home
 from lobby_local.plan import Plan
 from lobby_local.program import Program
 from lobby_local.ready import Ready, ServiceAt
-from lobby_local.services import GATEWAY, SANDBOX, SANDBOX_COMMAND, SERVICES, Service, base_environment, names
+from lobby_local.services import (
+    GATEWAY,
+    SANDBOX,
+    SANDBOX_COMMAND,
+    SERVICES,
+    Service,
+    base_environment,
+    names,
+    replicas_of,
+    service_of,
+)
 from lobby_local.supervisor import Server, Supervisor
 from lobby_local.tool import run_tool
 
@@ -24,7 +34,8 @@ NO_OWNER = Owner(workspace_id="", api_key="")
 class Stack:
     """`async with Stack(home) as stack`: everything serves inside and has stopped after; the data stay.
 
-    `port=0` takes any free port for the gateway. `services` and `sandbox` are parameters for tests.
+    `port=0` takes any free port for the gateway, `replicas` are those of each service.
+    `services` and `sandbox` are parameters for tests.
     """
 
     def __init__(
@@ -33,6 +44,7 @@ class Stack:
         *,
         port: int = 0,
         demo: bool = False,
+        replicas: int = 1,
         services: Sequence[Service] = SERVICES,
         sandbox: Sequence[str] = SANDBOX_COMMAND,
         report: Callable[[str], None] = lambda _: None,
@@ -40,6 +52,7 @@ class Stack:
         self.home = Home(home)
         self._port = port
         self._wants_demo = demo
+        self._replicas = replicas
         self._services = tuple(services)
         self._sandbox = tuple(sandbox)
         self._report = report
@@ -59,7 +72,7 @@ class Stack:
         """Everything serves and ready.json says where; or it raises why not, and nothing of it is left."""
         self.home.acquire()
         try:
-            self._plan = Plan.make(self.home, self._services, port=self._port)
+            self._plan = Plan.make(self.home, self._services, port=self._port, replicas=self._replicas)
             await self._start_servers()
             await self._migrate()
             await self._start_programs()
@@ -133,17 +146,18 @@ class Stack:
 
     async def _start_programs(self) -> None:
         """The services and the sandbox serve."""
-        self._report(f"starting {len(self._services)} services and the sandbox")
+        times = f", {self._replicas} times each," if self._replicas > 1 else ""
+        self._report(f"starting {len(self._services)} services{times} and the sandbox")
         for service in self._services:
-            env = self.plan.environment(service.name)
-            at = self.plan.addresses[service.name]
-            self._add_program(service.name, service.command, env, page=f"127.0.0.1:{at.http}/readyz")
+            for replica in replicas_of(service.name, self._replicas):
+                page = f"127.0.0.1:{self.plan.addresses[replica].http}/readyz"
+                self._add_program(replica, service.command, self.plan.environment(replica), page=page)
         port = self.plan.sandbox_port
         env = base_environment() | {"LOBBY_SANDBOX_PORT": str(port), "LOBBY_BIND_HOST": "127.0.0.1"}
         # It depends on nothing: alive is ready.
         self._add_program(SANDBOX, self._sandbox, env, page=f"127.0.0.1:{port}/healthz")
-        door = [program for program in self._programs.values() if program.name == GATEWAY]
-        behind = [program for program in self._programs.values() if program.name != GATEWAY]
+        door = [program for program in self._programs.values() if service_of(program.name) == GATEWAY]
+        behind = [program for program in self._programs.values() if service_of(program.name) != GATEWAY]
         # The door closes first, so that nothing is accepted that nobody will handle.
         await self._supervisor.start(behind, door)
 

@@ -60,7 +60,7 @@ async def build(runtime: Runtime) -> None:
     runtime.prove(OwnMessages(), {runtime.name: log})
 
     runtime.background("directory", directory.watch)
-    runtime.background("normaliser", normaliser.run)
+    runtime.alone("normaliser", normaliser.run)
     runtime.background("sender", sender.run)
     runtime.background("webhook_setup", setup.run)
     runtime.background("callbacks", afterwards.answer_callbacks)

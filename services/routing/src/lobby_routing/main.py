@@ -32,7 +32,7 @@ async def build(runtime: Runtime) -> None:
     runtime.consume(Hearing(), PRODUCERS)
     runtime.serve(add_ConversationServiceServicer_to_server, ConversationApi(runtime.log, runtime.pool, sender))
     runtime.serve(add_AgentServiceServicer_to_server, AgentApi(runtime.log, runtime.pool))
-    runtime.background("forget", forget)
+    runtime.alone("forget", forget)
     runtime.journey(describe)
 
 

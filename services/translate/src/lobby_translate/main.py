@@ -35,7 +35,7 @@ async def build(runtime: Runtime) -> None:
     worker = Worker(runtime.log, translator)
     runtime.consume(TranslateEvents(chain, worker.ring), PRODUCERS)
     runtime.background("worker", worker.run)
-    runtime.background("cleaning", lambda: _clean(runtime, config.text_days))
+    runtime.alone("cleaning", lambda: _clean(runtime, config.text_days))
     runtime.serve(add_TranslateServiceServicer_to_server, TranslateApi(runtime.pool, translator))
     runtime.journey(Journey(runtime.log).describe)
 

@@ -36,6 +36,7 @@ class StoredBatch:
 
     batch_id: int
     lanes: tuple[int, ...]
+    firsts: tuple[int, ...]
     lasts: tuple[int, ...]
     data: bytes
 
@@ -200,6 +201,7 @@ def _stored(batch: Batch) -> StoredBatch:
     return StoredBatch(
         batch.batch_id,
         tuple(segment.lane for segment in batch.segments),
+        tuple(segment.first for segment in batch.segments),
         tuple(segment.first + segment.count - 1 for segment in batch.segments),
         batch.SerializeToString(),
     )

@@ -149,7 +149,7 @@ class Auditor:
     async def _positions(self, conn: Connection, producer: str) -> dict[int, int]:
         if producer == self._log.service:
             return {lane: row["position"] for lane, row in enumerate(await conn.fetch(QUERIES["read_heads"]))}
-        rows = await conn.fetch(QUERIES["read_positions"], producer)
+        rows = await conn.fetch(QUERIES["read_positions"], producer, range(LANES))
         return {row["lane"]: row["position"] for row in rows}
 
     async def _ranges(

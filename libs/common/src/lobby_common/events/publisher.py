@@ -1,9 +1,12 @@
-"""Publishes committed batches in order: from memory after the commit, from the table at start and after errors."""
+"""Publishes committed batches: from memory after the commit; from the table what a process left that is gone."""
 
 import asyncio
+import contextlib
+import itertools
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -24,7 +27,7 @@ _QUEUE = 1_000
 _WINDOW = 16
 """Batches on their way to the broker at once."""
 _CHECK_SECONDS = 2.0
-"""How often an idle publisher looks for what was committed and not offered."""
+"""How often it is looked for what was committed and not published."""
 _SAVE_SECONDS = 1.0
 """How often the published marks are saved: what was published since is published again after a crash."""
 _ACK_SECONDS = 10.0
@@ -49,7 +52,10 @@ def subject_of(service: str) -> str:
 
 
 class Publisher:
-    """Publishes the batches of one service. Its stream can be wiped at any time: the table is the truth."""
+    """Publishes the batches of one service. Its stream can be wiped at any time: the table is the truth.
+
+    Each replica publishes what it committed itself; one of them looks for what was committed and never published.
+    """
 
     def __init__(self, service: str, client: Client, pool: asyncpg.Pool, *, stream_bytes: int) -> None:
         self._service = service
@@ -59,7 +65,7 @@ class Publisher:
         self._queue: deque[StoredBatch] = deque()
         self._overflowed = False
         self._wake = asyncio.Event()
-        self._marks: dict[int, tuple[int, int]] = {}
+        self._marks = Marks()
         self.ready = False
 
     def offer(self, batches: Sequence[StoredBatch]) -> None:
@@ -71,13 +77,16 @@ class Publisher:
         self._wake.set()
 
     async def run(self) -> None:
-        """Publishes until cancelled; what the broker or the database refuses is tried again."""
+        """Publishes what is offered until cancelled; what the broker or the database refuses is tried again."""
         pause = 0.1
         while True:
             try:
                 await self._ensure_stream()
-                await self._refill()
                 self.ready = True
+                if self._overflowed:
+                    self._queue.clear()
+                    self._overflowed = False
+                    await self._refill(await self._lanes_behind())
                 pause = 0.1
                 await self._publish_offered()
             except _TRANSIENT as error:
@@ -86,11 +95,29 @@ class Publisher:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
 
+    async def find_left(self) -> None:
+        """Publishes what was committed before and by processes that are gone, until cancelled; one replica does.
+
+        What is behind at the beginning is published at once, later only what was behind a check before: others are
+        about to publish the rest.
+        """
+        drawn: dict[int, int] | None = None
+        while True:
+            try:
+                behind = await self._lanes_behind()
+                await self._refill(
+                    [row for row in behind if drawn is None or row["position"] < drawn.get(row["lane"], 0)]
+                )
+                drawn = {row["lane"]: row["drawn"] for row in behind}
+            except _TRANSIENT as error:
+                _LOG.warning("publish_failed", error=type(error).__name__, retry_in=_CHECK_SECONDS)
+            await asyncio.sleep(_CHECK_SECONDS)
+
     async def flush(self) -> None:
-        """What was offered is published and marked; used once, at stop. Errors leave it to the next start."""
+        """What was offered is published and marked; used once, at stop. Errors leave it to others."""
         try:
             while self._queue:
-                await self._publish(self._take())
+                await self._publish_next()
             await self._save_marks()
         except _TRANSIENT as error:
             _LOG.warning("flush_failed", error=type(error).__name__)
@@ -122,24 +149,24 @@ class Publisher:
                 await self._save_marks()
                 saved = time.monotonic()
             if self._queue:
-                await self._publish(self._take())
-            elif not await self._wait_for_work() and await self._lanes_behind():
-                return
-        self._overflowed = False
+                await self._publish_next()
+            else:
+                await self._wait_for_work()
 
-    async def _wait_for_work(self) -> bool:
+    async def _wait_for_work(self) -> None:
         self._wake.clear()
         if self._queue or self._overflowed:
-            return True
-        try:
-            async with asyncio.timeout(_CHECK_SECONDS):
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SAVE_SECONDS if self._marks.spans else None):
                 await self._wake.wait()
-        except TimeoutError:
-            return False
-        return True
 
-    def _take(self) -> list[StoredBatch]:
-        return [self._queue.popleft() for _ in range(min(len(self._queue), _WINDOW))]
+    async def _publish_next(self) -> None:
+        """What could not be published stays first in the queue: it is published again, and dropped where it was."""
+        batches = list(itertools.islice(self._queue, _WINDOW))
+        await self._publish(batches)
+        for _ in batches:
+            self._queue.popleft()
 
     async def _publish(self, batches: Sequence[StoredBatch]) -> None:
         """Several at once keep their order: they leave on one connection."""
@@ -151,29 +178,28 @@ class Publisher:
         async with asyncio.timeout(_ACK_SECONDS):
             await asyncio.gather(*acks)
         for batch in batches:
-            for lane, last in zip(batch.lanes, batch.lasts, strict=True):
-                self._marks[lane] = (last, batch.batch_id)
+            self._marks.add(batch)
         metrics.BATCHES_PUBLISHED.inc(len(batches))
 
     async def _save_marks(self) -> None:
-        if not self._marks:
+        if not self._marks.spans:
             return
-        marks, self._marks = self._marks, {}
-        lasts = [last for last, _ in marks.values()]
-        ids = [batch_id for _, batch_id in marks.values()]
-        await self._pool.execute(QUERIES["mark_published"], list(marks), lasts, ids)
+        marks, self._marks = self._marks, Marks()
+        try:
+            await self._pool.execute(QUERIES["mark_published"], *marks.columns())
+        except _TRANSIENT:
+            self._marks.merge(marks)
+            raise
 
     async def _lanes_behind(self) -> list[asyncpg.Record]:
         await self._save_marks()
         return await self._pool.fetch(QUERIES["read_lanes_behind"])
 
-    async def _refill(self) -> None:
-        """Everything committed before now is published: repeats are dropped by the broker or by positions."""
-        self._queue.clear()
-        self._overflowed = False
-        behind = await self._lanes_behind()
+    async def _refill(self, behind: Sequence[asyncpg.Record]) -> None:
+        """Everything committed before now in these lanes is published; repeats are dropped by broker or positions."""
         if not behind:
             return
+        await self._ensure_stream()
         after = min(row["batch_id"] for row in behind)
         while rows := await self._pool.fetch(QUERIES["read_unpublished"], after, _PAGE):
             for start in range(0, len(rows), _WINDOW):
@@ -183,6 +209,37 @@ class Publisher:
         _LOG.info("log_refilled", lanes=len(behind), up_to=after)
 
 
+@dataclass(slots=True)
+class Marks:
+    """What was published and is not marked in the table yet, by lane."""
+
+    spans: dict[int, list[str]] = field(default_factory=dict)
+    lasts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Last position and its batch."""
+
+    def add(self, batch: StoredBatch) -> None:
+        """The batch was published."""
+        for lane, first, last in zip(batch.lanes, batch.firsts, batch.lasts, strict=True):
+            self.spans.setdefault(lane, []).append(f"[{first},{last}]")
+            self.lasts[lane] = max(self.lasts.get(lane, (0, 0)), (last, batch.batch_id))
+
+    def merge(self, other: "Marks") -> None:
+        """What the other knows is known."""
+        for lane, spans in other.spans.items():
+            self.spans.setdefault(lane, []).extend(spans)
+            self.lasts[lane] = max(self.lasts.get(lane, (0, 0)), other.lasts[lane])
+
+    def columns(self) -> tuple[list[int], list[str], list[int], list[int]]:
+        """Returns lanes, multiranges, last positions and their batches."""
+        return (
+            list(self.spans),
+            ["{" + ",".join(spans) + "}" for spans in self.spans.values()],
+            [self.lasts[lane][0] for lane in self.spans],
+            [self.lasts[lane][1] for lane in self.spans],
+        )
+
+
 def _from_row(row: asyncpg.Record) -> StoredBatch:
-    lasts = tuple(first + count - 1 for first, count in zip(row["firsts"], row["counts"], strict=True))
-    return StoredBatch(row["batch_id"], tuple(row["lanes"]), lasts, row["data"])
+    firsts = tuple(row["firsts"])
+    lasts = tuple(first + count - 1 for first, count in zip(firsts, row["counts"], strict=True))
+    return StoredBatch(row["batch_id"], tuple(row["lanes"]), firsts, lasts, row["data"])

@@ -27,17 +27,14 @@ LIMIT $2;
 
 -- name: read_lanes_behind
 -- Lanes whose published mark is behind their last position.
-SELECT l.lane, p.position, p.batch_id
+SELECT l.lane, l.position AS drawn, p.position, p.batch_id
 FROM lane AS l
 JOIN lane_published AS p USING (lane)
 WHERE p.position < l.position;
 
 -- name: mark_published
--- How far each lane was published; never moves back.
-UPDATE lane_published AS p
-SET position = t.position, batch_id = t.batch_id
-FROM unnest($1::int[], $2::bigint[], $3::bigint[]) AS t (lane, position, batch_id)
-WHERE p.lane = t.lane AND p.position < t.position;
+-- What was published of some lanes, with the last position and its batch; a mark rises only where nothing is missing.
+SELECT mark_published($1::int[], $2::text[], $3::bigint[], $4::bigint[]);
 
 -- name: find_batches_at
 -- Batches of the transactions that began at a time.
@@ -64,7 +61,7 @@ ON CONFLICT DO NOTHING;
 -- How far each lane of a producer was applied.
 SELECT lane, position, batch_id
 FROM consumer_position
-WHERE producer = $1;
+WHERE producer = $1 AND lane = ANY ($2::int[]);
 
 -- name: read_cursor
 -- Where to go on reading a producer's stream.
@@ -72,9 +69,17 @@ SELECT stream_sequence
 FROM stream_cursor
 WHERE producer = $1;
 
+-- name: save_cursors
+-- Where to go on reading streams.
+INSERT INTO stream_cursor AS s (producer, stream_sequence)
+SELECT producer, stream_sequence
+FROM unnest($1::text[], $2::bigint[]) AS t (producer, stream_sequence)
+ORDER BY producer
+ON CONFLICT (producer) DO UPDATE SET stream_sequence = excluded.stream_sequence;
+
 -- name: move_positions
--- Positions old to new, range rows, cursors; raises LB001 where another owner moved them.
-SELECT move_positions($1, $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[]);
+-- Positions old to new, and range rows; raises LB001 where another owner moved them or holds them.
+SELECT move_positions($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]);
 
 -- name: insert_quarantine
 -- An event that could not be applied.

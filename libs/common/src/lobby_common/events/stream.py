@@ -87,16 +87,18 @@ class Reading:
         self._came = came
         self._asked = 0
 
-    async def receive(self) -> Received | None:
-        """Returns the next message, None where there was none for about two seconds. Raises StreamLost."""
+    async def receive(self, within: float | None = None) -> Received | None:
+        """Returns the next message, None where there was none for `within` or about two seconds. Raises StreamLost."""
         if self._asked <= 0:
             await self._ask()
         while True:
             try:
                 # Not asyncio.wait_for: in Python 3.11 it loses a cancellation that comes together with an answer.
-                async with asyncio.timeout(_SILENCE):
+                async with asyncio.timeout(within or _SILENCE):
                     message = await self._came.get()
             except TimeoutError as error:
+                if within is not None:
+                    return None
                 raise StreamLost("the broker is silent") from error
             status = (message.headers or {}).get("Status", "")
             if not status:

@@ -68,11 +68,12 @@ def _name(method: Any) -> str:
 
 
 def create_channel(target: str, internal_token: str) -> grpc.aio.Channel:
-    """Returns a channel that finds a restarted neighbour within a second."""
+    """Returns a channel to all replicas that the target names; it finds a restarted one within a second."""
     return grpc.aio.insecure_channel(
         target,
         interceptors=[Edge(internal_token)],
         options=[
+            ("grpc.lb_policy_name", "round_robin"),
             ("grpc.max_receive_message_length", LARGEST_MESSAGE),
             ("grpc.max_send_message_length", LARGEST_MESSAGE),
             ("grpc.initial_reconnect_backoff_ms", 100),

@@ -1,0 +1,214 @@
+"""A producer's stream made into runs without gaps: what the broker lost or mixed up is read from the producer's log."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+from google.protobuf.message import DecodeError
+from nats.aio.client import Client
+
+from lobby.events.v1.batch_pb2 import Batch, Event
+from lobby_common import metrics
+from lobby_common.errors import LobbyError
+from lobby_common.events.lanes import Gap, Seen, Span, judge
+from lobby_common.events.stream import Received, StreamLost, reading, start_sequence
+
+_LOG = structlog.get_logger("source")
+
+_IDLE_CHECK = 10.0
+"""Seconds of silence after which a source asks the producer whether it missed something."""
+_PATIENCE = 0.2
+"""Seconds that a batch waits for those before it: replicas of a producer publish side by side. Then the log is read."""
+_MOST_EARLY = 256
+"""Batches that wait for earlier ones at most."""
+
+
+class ProducerLog(Protocol):
+    """A producer's own log, read over gRPC. Raises LobbyError while the producer is away."""
+
+    async def heads(self) -> Sequence[int]:
+        """Returns the last position of each lane."""
+
+    async def read(self, after: int, lanes: Sequence[int]) -> Sequence[bytes]:
+        """Returns some batches with a greater id than `after` that touch the lanes, oldest first; none at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Contiguous events of one lane, next after everything taken before."""
+
+    producer: str
+    lane: int
+    first: int
+    batch_id: int
+    events: tuple[Event, ...]
+    sequence: int | None = None
+    """Only in a run without events: everything up to this sequence of the stream stands in the runs before it."""
+
+
+@dataclass(slots=True)
+class Heads:
+    """How far each lane of a producer that is ours was taken: position, and the producer's batch that held it."""
+
+    positions: dict[int, int] = field(default_factory=dict)
+    batch_ids: dict[int, int] = field(default_factory=dict)
+
+    def take(self, batch: Batch) -> tuple[list[Run], dict[int, Gap]]:
+        """Returns the runs that are next, and where something is missing before the rest.
+
+        What was seen, and the lanes of others, are dropped.
+        """
+        runs: list[Run] = []
+        gaps: dict[int, Gap] = {}
+        for segment in batch.segments:
+            if (position := self.positions.get(segment.lane)) is None:
+                continue
+            verdict = judge(position, Span(segment.first, segment.count))
+            if isinstance(verdict, Seen):
+                continue
+            if isinstance(verdict, Gap):
+                gaps[segment.lane] = verdict
+                continue
+            events = tuple(segment.events[verdict.skip :])
+            first = segment.first + verdict.skip
+            runs.append(Run(batch.service, segment.lane, first, batch.batch_id, events))
+            self.positions[segment.lane] = first + len(events) - 1
+            self.batch_ids[segment.lane] = batch.batch_id
+        return runs, gaps
+
+
+@dataclass(slots=True)
+class Early:
+    """Messages in the order in which they came, as long as something is missing in one of them or before it."""
+
+    batches: deque[tuple[Batch, int]] = field(default_factory=deque)
+    since: float = 0.0
+
+    def add(self, batch: Batch, sequence: int) -> None:
+        """The message waits behind the others."""
+        if not self.batches:
+            self.since = time.monotonic()
+        self.batches.append((batch, sequence))
+
+    def settle(self, heads: Heads) -> tuple[list[Run], set[int]]:
+        """Returns the runs that are next, and the lanes where something is missing; what is complete waits no more."""
+        runs: list[Run] = []
+        while True:
+            waiting: deque[tuple[Batch, int]] = deque()
+            missing: set[int] = set()
+            fills_gap = False
+            for batch, sequence in self.batches:
+                found, gaps = heads.take(batch)
+                runs += found
+                fills_gap = fills_gap or bool(found and waiting)
+                missing.update(gaps)
+                if gaps or waiting:
+                    waiting.append((batch, sequence))
+                else:
+                    runs.append(Run(batch.service, -1, 0, batch.batch_id, (), sequence))
+            if len(waiting) < len(self.batches):
+                self.since = time.monotonic()
+            self.batches = waiting
+            if not fills_gap:
+                return runs, missing
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether what is missing will not come by itself."""
+        return bool(self.batches) and (len(self.batches) > _MOST_EARLY or time.monotonic() - self.since > _PATIENCE)
+
+
+class Source:
+    """Runs of one producer, in order, without gaps."""
+
+    def __init__(self, producer: str, client: Client, log: ProducerLog, out: "asyncio.Queue[Run]") -> None:
+        self.producer = producer
+        self._client = client
+        self._log = log
+        self._out = out
+
+    async def run(self, heads: Heads, cursor: int) -> None:
+        """Puts runs into the queue until cancelled; what is away is tried again."""
+        pause = 0.1
+        while True:
+            try:
+                start = await start_sequence(self._client, self.producer, cursor)
+                async with reading(self._client, self.producer, start) as stream:
+                    pause = 0.1
+                    await self._check(heads)
+                    early = Early()
+                    quiet_since = time.monotonic()
+                    while True:
+                        received = await stream.receive(_PATIENCE if early.batches else None)
+                        if received is not None:
+                            cursor = await self._take(heads, early, received, cursor)
+                            quiet_since = time.monotonic()
+                        elif early.batches:
+                            cursor = await self._settle(heads, early, cursor)
+                        elif time.monotonic() - quiet_since > _IDLE_CHECK:
+                            await self._check(heads)
+                            quiet_since = time.monotonic()
+            except (StreamLost, LobbyError) as error:
+                _LOG.info("source_waits", producer=self.producer, reason=str(error), retry_in=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+
+    async def _check(self, heads: Heads) -> None:
+        """What the broker lost is read from the producer; where he is away the stream must do for now."""
+        try:
+            await self._catch_up(heads)
+        except LobbyError as error:
+            _LOG.info("producer_away", producer=self.producer, reason=error.reason)
+
+    async def _take(self, heads: Heads, early: Early, received: Received, cursor: int) -> int:
+        """Returns the sequence up to which everything was taken."""
+        try:
+            batch = Batch.FromString(received.data)
+        except DecodeError:
+            # Not a batch: the log itself is read instead, so nothing it stood for is lost.
+            metrics.STREAM_GARBAGE.labels(self.producer).inc()
+            await self._catch_up(heads)
+            return cursor
+        early.add(batch, received.sequence)
+        return await self._settle(heads, early, cursor)
+
+    async def _settle(self, heads: Heads, early: Early, cursor: int) -> int:
+        """What is next is queued; what has been missing for too long is read from the producer's log."""
+        runs, missing = early.settle(heads)
+        if missing and early.is_overdue:
+            metrics.GAPS.labels(self.producer).inc(len(missing))
+            _LOG.warning("gap_found", producer=self.producer, lanes=sorted(missing))
+            cursor = await self._put(runs, cursor)
+            if not await self._catch_up(heads):
+                # The producer's own log does not hold them: its old partitions are gone, or it was restored.
+                raise StreamLost(f"{self.producer}'s log does not hold the missing positions")
+            runs, _ = early.settle(heads)
+        return await self._put(runs, cursor)
+
+    async def _put(self, runs: Sequence[Run], cursor: int) -> int:
+        for run in runs:
+            cursor = cursor if run.sequence is None else run.sequence
+            await self._out.put(run)
+        return cursor
+
+    async def _catch_up(self, heads: Heads) -> int:
+        """Returns how many runs the producer's log held beyond the heads; all of them are queued."""
+        ends = await self._log.heads()
+        behind = [lane for lane, position in heads.positions.items() if ends[lane] > position]
+        if not behind:
+            return 0
+        found = 0
+        after = min(heads.batch_ids.get(lane, 0) for lane in behind)
+        while batches := await self._log.read(after, behind):
+            for data in batches:
+                batch = Batch.FromString(data)
+                # Lanes that are not behind may show gaps here: their other batches were not asked for.
+                runs, _ = heads.take(batch)
+                await self._put(runs, 0)
+                found += len(runs)
+                after = batch.batch_id
+        return found

@@ -1,0 +1,196 @@
+"""Two replicas of a service: they share the lanes, one takes over from the other, and who was too slow cannot write."""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from lobby_common import leases as module
+from lobby_common import metrics
+from lobby_common.leases import LANE_LEASES
+from lobby_common.service import Runtime, start
+from tests.component.common.conftest import Recorder, until
+from tests.component.common.test_event_flow import TELLER, heard_exactly, hearer, names, tell
+
+
+@pytest.fixture(autouse=True)
+def short_lives(monkeypatch):
+    """A tenth of the real times, so that nobody waits for them."""
+    monkeypatch.setattr(module, "LIFE", timedelta(seconds=0.6))
+    monkeypatch.setattr(module, "_BEAT_SECONDS", 0.15)
+
+
+def lanes_of(runtime: Runtime) -> dict[str, int]:
+    return runtime.leases.held(LANE_LEASES)
+
+
+async def _shares(*replicas: Runtime) -> bool:
+    held = [set(lanes_of(each)) for each in replicas]
+    whole = set().union(*held) == set(LANE_LEASES) and sum(map(len, held)) == len(LANE_LEASES)
+    return whole and max(map(len, held)) - min(map(len, held)) <= 4
+
+
+@contextlib.asynccontextmanager
+async def two(world, recorder):
+    config = world.config
+    async with start(TELLER, config("connectors", replica="a")) as teller, contextlib.AsyncExitStack() as others:
+        target = teller.grpc_address
+        made = []
+        for name in ("a", "b"):
+            replica = start(hearer(recorder), config("identity", connectors_target=target, replica=name))
+            made.append(await others.enter_async_context(replica))
+        yield teller, *made
+
+
+async def test_two_replicas_share_the_lanes_and_apply_everything_once_and_in_order(world):
+    async with two(world, Recorder()) as (teller, one, other):
+        await until(lambda: _shares(one, other))
+        for at in range(0, 600, 50):
+            await tell(teller, *names(50, at))
+        await heard_exactly(world, names(600))
+        epochs = await one.pool.fetch("SELECT DISTINCT lane, epoch FROM consumer_position")
+        assert {f"lane/{row['lane']}": row["epoch"] for row in epochs} == lanes_of(one) | lanes_of(other)
+
+
+async def test_what_a_replica_held_is_heard_by_the_other_when_it_stops(world):
+    async with two(world, Recorder()) as (teller, one, _):
+        async with start(
+            hearer(Recorder()), world.config("identity", connectors_target=teller.grpc_address, replica="c")
+        ):
+            await tell(teller, *names(50))
+        await tell(teller, *names(50, 50))
+        await heard_exactly(world, names(100))
+        assert lanes_of(one)
+
+
+class Stopped(Recorder):
+    """Stands still in the middle of a transaction, as a process that was stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    async def apply(self, tx, events):
+        self.reached.set()
+        await self.goes_on.wait()
+        await super().apply(tx, events)
+
+
+async def test_a_replica_that_stood_still_for_longer_than_its_lease_cannot_write(world, monkeypatch):
+    """It does not know that it lost its lanes: its clock and its beats stood still with it."""
+    stopped = Stopped()
+    fenced = metrics.FENCED.labels("identity")._value.get
+    config = world.config
+    async with start(TELLER, config("connectors", replica="a")) as teller:
+        target = teller.grpc_address
+        async with start(hearer(stopped), config("identity", connectors_target=target, replica="a")) as slow:
+            await tell(teller, *names(50))
+            await asyncio.wait_for(stopped.reached.wait(), 10)
+            held = lanes_of(slow)
+            _stand_still(slow, held, monkeypatch)
+            async with start(hearer(Recorder()), config("identity", connectors_target=target, replica="b")) as other:
+                await until(lambda: _holds_all(other))
+                await heard_exactly(world, names(50))
+                before = fenced()
+                stopped.goes_on.set()
+                await until(lambda: _grew(fenced, before))
+                await tell(teller, *names(50, 50))
+                await heard_exactly(world, names(100))
+
+
+def _stand_still(runtime: Runtime, held: dict[str, int], monkeypatch) -> None:
+    async def nothing() -> None:
+        """No beat."""
+
+    monkeypatch.setattr(runtime.leases, "_beat", nothing)
+    monkeypatch.setattr(runtime.leases, "held", lambda names: {name: held[name] for name in names if name in held})
+
+
+async def _holds_all(runtime: Runtime) -> bool:
+    return set(lanes_of(runtime)) == set(LANE_LEASES)
+
+
+async def _grew(read, before: float) -> bool:
+    return read() > before
+
+
+async def test_a_process_that_begins_under_the_same_name_takes_over_at_once_and_the_older_one_holds_nothing(world):
+    config = world.config("connectors", replica="a")
+    async with start(TELLER, config) as old:
+        old.leases.share(["work"])
+        await old.leases.prepare()
+        await until(lambda: _holds(old, "work"))
+        (before,) = old.leases.held(["work"]).values()
+        async with start(TELLER, config) as new:
+            new.leases.share(["work"])
+            await until(lambda: _holds(new, "work"))
+            assert new.leases.held(["work"])["work"] > before
+            await until(lambda: _holds_not(old, "work"))
+        await until(lambda: _holds(old, "work"))
+
+
+async def _holds(runtime: Runtime, name: str) -> bool:
+    return bool(runtime.leases.held([name]))
+
+
+async def _holds_not(runtime: Runtime, name: str) -> bool:
+    return not runtime.leases.held([name])
+
+
+async def test_lonely_work_is_done_by_one_replica_and_goes_on_in_another(world):
+    running: list[str] = []
+
+    def service(name: str):
+        async def work() -> None:
+            running.append(name)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                running.remove(name)
+
+        async def build(runtime: Runtime) -> None:
+            runtime.alone("work", work)
+
+        return type(TELLER)("connectors", type(world.config("connectors")), build, "")
+
+    async with contextlib.AsyncExitStack() as stack:
+        for name in ("a", "b"):
+            await stack.enter_async_context(start(service(name), world.config("connectors", replica=name)))
+        await until(lambda: _is(running, 1))
+        first = running[0]
+        await stack.aclose()
+    async with start(service("c"), world.config("connectors", replica="c")):
+        await until(lambda: _is(running, 1))
+        assert running[0] != first
+
+
+async def _is(running: list[str], count: int) -> bool:
+    return len(running) == count
+
+
+@pytest.fixture
+async def schema(world):
+    connection = await asyncpg.connect(world.admin_url, server_settings={"search_path": "connectors"})
+    yield connection
+    await connection.close()
+
+
+async def mark(schema: asyncpg.Connection, spans: str, last: int, batch_id: int) -> tuple[int, int]:
+    await schema.execute(
+        "SELECT mark_published('{7}', $1, ARRAY[$2::bigint], ARRAY[$3::bigint])", [spans], last, batch_id
+    )
+    row = await schema.fetchrow("SELECT position, batch_id, ahead FROM lane_published WHERE lane = 7")
+    return row["position"], row["batch_id"]
+
+
+async def test_a_mark_rises_only_where_nothing_is_missing(schema):
+    assert await mark(schema, "{[1,3]}", 3, 10) == (3, 10)
+    assert await mark(schema, "{[6,9]}", 9, 14) == (3, 10)
+    assert await mark(schema, "{[5,5],[12,12]}", 12, 17) == (3, 10)
+    assert await mark(schema, "{[4,4]}", 4, 11) == (9, 11)
+    assert await mark(schema, "{[10,11]}", 11, 16) == (12, 16)
+    assert await mark(schema, "{[2,6]}", 6, 12) == (12, 16)
+    assert await schema.fetchval("SELECT isempty(ahead) FROM lane_published WHERE lane = 7")
