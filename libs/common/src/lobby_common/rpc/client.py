@@ -77,8 +77,14 @@ def create_channel(target: str, internal_token: str) -> grpc.aio.Channel:
             ("grpc.max_receive_message_length", LARGEST_MESSAGE),
             ("grpc.max_send_message_length", LARGEST_MESSAGE),
             ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100),
+            # how long an attempt may take
+            ("grpc.min_reconnect_backoff_ms", 2_000),
             ("grpc.max_reconnect_backoff_ms", 1000),
-            ("grpc.keepalive_time_ms", 30_000),
+            # A replica that stands still is left out a few seconds later.
+            ("grpc.keepalive_time_ms", 3_000),
+            ("grpc.keepalive_timeout_ms", 4_000),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.ping_timeout_ms", 4_000),
+            ("grpc.http2.max_pings_without_data", 0),
         ],
     )

@@ -129,5 +129,8 @@ def create_server(internal_token: str) -> grpc.aio.Server:
             ("grpc.max_receive_message_length", LARGEST_MESSAGE),
             ("grpc.max_send_message_length", LARGEST_MESSAGE),
             ("grpc.so_reuseport", 0),
+            # Neighbours may ask as often as their channels do whether we still move.
+            ("grpc.http2.min_ping_interval_without_data_ms", 2_000),
+            ("grpc.http2.max_ping_strikes", 0),
         ],
     )
