@@ -114,7 +114,7 @@ async def test_the_caller_the_trace_and_the_deadline_go_along(fake, address):
     assert who == Caller("w1", "agent", "a1", "k1")
     assert trace == traceparent
     assert left is not None
-    assert 0 < left <= 3
+    assert 0 < left < 3.1  # gRPC rounds what it sends upwards
 
 
 async def test_without_the_services_token_nothing_is_answered(fake, address):

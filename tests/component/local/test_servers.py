@@ -57,6 +57,10 @@ async def test_a_service_writes_its_own_stream_and_another_reads_it(clients):
         "$JS.API.STREAM.DELETE.CONNECTORS",
         "$JS.API.STREAM.PURGE.CONNECTORS",
         "$JS.API.STREAM.DELETE.IDENTITY",
+        "spool.connectors",
+        "$JS.API.CONSUMER.CREATE.SPOOL.reader",
+        "$JS.API.CONSUMER.MSG.NEXT.SPOOL.reader",
+        "$JS.API.STREAM.MSG.GET.SPOOL",
     ],
 )
 async def test_a_service_cannot_touch_what_is_not_its_own(clients, until, forbidden):

@@ -22,6 +22,10 @@ class Readiness:
         """The service is ready only when `check` returns True within two seconds."""
         self._checks[name] = check
 
+    def add_default(self, name: str, check: Check) -> None:
+        """As `add`, unless the service has a check of this name of its own."""
+        self._checks.setdefault(name, check)
+
     async def report(self) -> dict[str, bool]:
         """Returns each check's outcome."""
         outcomes = await asyncio.gather(*(self._ask(check) for check in self._checks.values()))

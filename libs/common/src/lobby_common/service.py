@@ -184,9 +184,9 @@ class Runtime:
         async def hearing() -> bool:
             return all(consumer.ready for consumer in self._consumers)
 
-        self.health.add("database", database)
-        self.health.add("broker", broker)
-        self.health.add("consumers", hearing)
+        self.health.add_default("database", database)
+        self.health.add_default("broker", broker)
+        self.health.add_default("consumers", hearing)
         self.background("partitions", lambda: self.log.maintain(_KEEP_DAYS))
 
     async def _serve_grpc(self) -> health.aio.HealthServicer:

@@ -17,6 +17,8 @@ from lobby_local.keyring import Keyring
 from lobby_local.ports import free_port
 
 ADMIN = "admin"
+SPOOL = "SPOOL"
+SPOOL_SUBJECT = "spool.connectors"
 READY_WITHIN_SECONDS = 30
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 """A batch of events is at most 512 KiB; the rest is room for a spooled webhook of 3 MiB."""
@@ -132,11 +134,19 @@ class Nats:
 
 
 def permissions(service: str) -> dict[str, dict[str, list[str]]]:
-    """A service writes its own stream and reads any; nothing else of the broker is open to it."""
+    """A service writes its own stream and reads any; nothing else of the broker is open to it.
+
+    The spool holds raw webhooks: it is connectors' alone.
+    """
     own = service.upper()
+    spools = service == "connectors"
     return {
         "publish": {
+            "deny": []
+            if spools
+            else [f"$JS.API.CONSUMER.*.{SPOOL}", f"$JS.API.CONSUMER.*.{SPOOL}.>", f"$JS.API.CONSUMER.*.*.{SPOOL}.>"],
             "allow": [
+                *(spool_subjects() if spools else ()),
                 f"lobby.{service}",
                 f"lobby.{service}.>",
                 "$JS.API.INFO",
@@ -151,10 +161,16 @@ def permissions(service: str) -> dict[str, dict[str, list[str]]]:
                 "$JS.API.CONSUMER.DELETE.>",
                 "$JS.ACK.>",
                 "$JS.FC.>",
-            ]
+            ],
         },
         "subscribe": {"allow": ["lobby.>", f"_INBOX.{service}.>"]},
     }
+
+
+def spool_subjects() -> tuple[str, ...]:
+    """What the owner of the spool publishes to beside what every service does."""
+    api = "$JS.API.STREAM"
+    return (SPOOL_SUBJECT, *(f"{api}.{verb}.{SPOOL}" for verb in ("CREATE", "UPDATE", "PURGE")))
 
 
 def program() -> str:

@@ -29,6 +29,9 @@ class Config(ServiceConfig):
     ingest_transactions: int = setting(
         3, env="LOBBY_INGEST_TRANSACTIONS", doc="Most ingest transactions at once; further micro-batches wait"
     )
+    spool_mb: int = setting(
+        1024, env="LOBBY_SPOOL_MB", doc="Webhooks that the broker keeps while the database is away, in MiB at most"
+    )
     send_concurrency: int = setting(32, env="LOBBY_SEND_CONCURRENCY", doc="Most calls of platforms at once")
     send_timeout: float = setting(20.0, env="LOBBY_SEND_TIMEOUT", doc="Seconds that a call of a platform may take")
     send_attempts: int = setting(

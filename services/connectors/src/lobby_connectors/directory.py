@@ -80,6 +80,15 @@ class Directory:
         for account, gone in found:
             self.put(account, gone=gone)
 
+    async def find_all(self, account_ids: Collection[str]) -> dict[str, Account]:
+        """Returns the accounts, those that were disconnected since as well."""
+        found = {each: self._accounts[each] for each in account_ids if each in self._accounts}
+        if missing := [each for each in account_ids if each not in found]:
+            async with self._pool.acquire() as conn:
+                rows = await accounts.find(conn, self._sealer, missing)
+            found.update((account.account_id, account) for account, _ in rows)
+        return found
+
     def put(self, account: Account, *, gone: bool = False) -> None:
         """The account is known as given, unless something newer is known."""
         known = self._accounts.get(account.account_id)

@@ -22,6 +22,7 @@ from lobby_connectors.config import Config
 from lobby_connectors.directory import Directory
 from lobby_connectors.journey import Journeys
 from lobby_connectors.sealing import Sealer, read_keys
+from lobby_connectors.spool import Spool
 
 
 async def build(runtime: Runtime) -> None:
@@ -36,7 +37,8 @@ async def build(runtime: Runtime) -> None:
     runtime.on_stop(session.close)
 
     afterwards = Afterwards(log, session, directory)
-    ingest = Ingest(log, directory, afterwards, config.ingest_transactions)
+    spool = Spool(runtime.nats, stream_bytes=config.spool_mb * 1024 * 1024)
+    ingest = Ingest(log, directory, afterwards, spool, config.ingest_transactions)
     normaliser = Normaliser(log, directory, afterwards)
     setup = WebhookSetup(log, session, directory, config.public_url)
     sender = Sender(
@@ -60,6 +62,15 @@ async def build(runtime: Runtime) -> None:
     runtime.prove(OwnMessages(), {runtime.name: log})
 
     runtime.background("directory", directory.watch)
+
+    async def database_or_spool() -> bool:
+        """Where one of them is away the other takes webhooks in: nobody may be turned away for it."""
+        return runtime.nats.is_connected or bool(await runtime.pool.fetchval("SELECT true"))
+
+    runtime.readiness("database", database_or_spool)
+    runtime.readiness("broker", database_or_spool)
+    runtime.background("spool", spool.watch)
+    runtime.alone("drain", lambda: spool.drain(ingest.absorb))
     runtime.alone("normaliser", normaliser.run)
     runtime.background("sender", sender.run)
     runtime.background("webhook_setup", setup.run)

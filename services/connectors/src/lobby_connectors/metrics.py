@@ -3,7 +3,7 @@
 from collections import Counter as Count
 from collections.abc import Iterable
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from lobby_common.metrics import REGISTRY
 from lobby_connectors.domain.webhooks import Verdict
@@ -22,6 +22,11 @@ IGNORED = Counter(
 SENDS = Counter("lobby_sends", "Calls of platforms by outcome.", ["platform", "outcome"], registry=REGISTRY)
 BREAKERS = Counter(
     "lobby_breakers", "Breakers of accounts that opened or closed.", ["platform", "move"], registry=REGISTRY
+SPOOLED = Counter(
+    "lobby_webhooks_spooled", "Webhooks kept by the broker because the database was away.", registry=REGISTRY
+)
+SPOOL_MESSAGES = Gauge(
+    "lobby_spool_messages", "Messages in the spool that are not in the database yet.", registry=REGISTRY
 )
 
 

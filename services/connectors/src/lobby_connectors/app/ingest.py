@@ -1,7 +1,7 @@
 """Webhooks in: verified, then written with what they say and what is told of it in one transaction, then accepted."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from enum import Enum, auto
@@ -9,15 +9,18 @@ from enum import Enum, auto
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lobby_common import tracing
+from lobby.connectors.v1.ingest_service_pb2 import Webhook as Spooled
+from lobby_common import postgres, tracing
 from lobby_common.events import EventLog
 from lobby_common.log import get_logger
+from lobby_common.times import from_proto
 from lobby_connectors import metrics
 from lobby_connectors.app.reading import names_unknown, read
 from lobby_connectors.app.recording import After, record
 from lobby_connectors.directory import Directory
 from lobby_connectors.domain.webhooks import Reading, Verdict, Webhook, postponed
 from lobby_connectors.platforms.registry import PLATFORMS
+from lobby_connectors.spool import Spool
 from lobby_connectors.store import AWAY, BAD_ROW
 from lobby_connectors.store import webhooks as store
 
@@ -27,8 +30,11 @@ _LARGEST_GROUP = 512 * 1024
 """Bytes of bodies in one transaction; a larger body goes alone."""
 _MOST_AT_ONCE = 2_000
 """Things said in one transaction. WhatsApp promises to put no more than 1000 into a webhook."""
-_SECONDS = 4.0
-"""A transaction that takes longer is given up: the platform will send its webhooks again."""
+_SECONDS = 2.0
+"""A transaction that takes longer is given up, and the spool takes its webhooks (docs/adr/0010)."""
+_MOST_ATTEMPTS = 5
+"""After so many failures with the database there, spooled webhooks are stored unread, for the normaliser."""
+_PAUSE = 0.25
 
 
 class Outcome(Enum):
@@ -55,46 +61,97 @@ class Post(Struct, frozen=True):
 class Ingest:
     """Takes webhooks in."""
 
-    def __init__(self, log: EventLog, directory: Directory, after: After, transactions: int) -> None:
+    def __init__(self, log: EventLog, directory: Directory, after: After, spool: Spool, transactions: int) -> None:
         self._log = log
+        self._spool = spool
         self._directory = directory
         self._after = after
         self._free = asyncio.Semaphore(transactions)
 
     async def take(self, posts: Sequence[Post]) -> list[Outcome]:
         """Each is durable, or has its verdict."""
-        try:
-            await self._directory.ensure({post.account_id for post in posts} - {""})
-        except AWAY:
-            return [Outcome.UNAVAILABLE] * len(posts)
-        judged = [self._admit(post) for post in posts]
+        reached = await self._know({post.account_id for post in posts} - {""})
+        judged = [self._admit(post, reached=reached) for post in posts]
         admitted = [each for each in judged if isinstance(each, Webhook)]
         stored: dict[int, Outcome] = {}
         groups = _groups(admitted)
-        for group, outcome in zip(groups, await asyncio.gather(*map(self._store, groups)), strict=True):
+        for group, outcome in zip(groups, await asyncio.gather(*map(self._keep, groups)), strict=True):
             stored.update((id(webhook), outcome) for webhook in group)
         outcomes = [stored[id(each)] if isinstance(each, Webhook) else each for each in judged]
         metrics.count_webhooks((post.platform, outcome.name) for post, outcome in zip(posts, outcomes, strict=True))
         return outcomes
 
-    def _admit(self, post: Post) -> Webhook | Outcome:
+    async def absorb(self, spooled: Sequence[Spooled]) -> None:
+        """Webhooks from the spool are in the database: returns only when they are, or raises CancelledError."""
+        attempts = 0
+        while True:
+            try:
+                await self._absorb(spooled, unread=attempts >= _MOST_ATTEMPTS)
+            except AWAY as error:
+                _LOG.info("spool_waits", error=type(error).__name__)
+                attempts += not isinstance(error, postgres.AWAY)
+                await asyncio.sleep(_PAUSE)
+            else:
+                return
+
+    async def _absorb(self, spooled: Sequence[Spooled], *, unread: bool) -> None:
+        async with asyncio.timeout(_SECONDS * 5):
+            accounts = await self._directory.find_all({each.account_id for each in spooled})
+            webhooks = [
+                Webhook(
+                    each.webhook_id,
+                    accounts[each.account_id],
+                    each.body,
+                    from_proto(each.received_time),
+                    each.traceparent,
+                )
+                for each in spooled
+                if each.account_id in accounts
+            ]
+            if unread:
+                for webhook in webhooks:
+                    await self._store_unread(webhook, "not stored from the spool")
+            else:
+                await self._record(await self._read(webhooks))
+
+    async def _know(self, account_ids: Collection[str]) -> bool:
+        """Returns whether those of the accounts that exist are known."""
+        try:
+            async with asyncio.timeout(_SECONDS):
+                await self._directory.ensure(account_ids)
+        except AWAY:
+            return False
+        return True
+
+    def _admit(self, post: Post, *, reached: bool) -> Webhook | Outcome:
         account = self._directory.find(post.account_id)
         platform = PLATFORMS.get(post.platform)
+        if account is None and not reached:
+            return Outcome.UNAVAILABLE
         if account is None or platform is None or account.platform != post.platform:
             return Outcome.UNKNOWN_ACCOUNT
         if not platform.verify(account.credentials, post.body, post.signature):
             return Outcome.BAD_SIGNATURE
         return Webhook(post.webhook_id, account, post.body, post.received_time, post.traceparent)
 
-    async def _store(self, group: Sequence[Webhook]) -> Outcome:
+    async def _keep(self, group: Sequence[Webhook]) -> Outcome:
+        """In the database, or behind those that wait in the spool; where neither can be, the platform keeps it."""
+        if self._spool.is_in_use and not await self._spool.nearly_empty_ends():
+            return await self._put(group)
         try:
             with _spans(group) as traced:
                 async with asyncio.timeout(_SECONDS), self._free:
                     await self._record(await self._read(traced))
+        except postgres.AWAY as error:
+            _LOG.warning("ingest_failed", webhooks=len(group), error=type(error).__name__)
+            return await self._put(group)
         except AWAY as error:
             _LOG.warning("ingest_failed", webhooks=len(group), error=type(error).__name__)
             return Outcome.UNAVAILABLE
         return Outcome.ACCEPTED
+
+    async def _put(self, group: Sequence[Webhook]) -> Outcome:
+        return Outcome.ACCEPTED if await self._spool.put(group) else Outcome.UNAVAILABLE
 
     async def _read(self, group: Sequence[Webhook]) -> list[Reading]:
         readings = [read(webhook, self._directory) for webhook in group]
@@ -131,8 +188,10 @@ class Ingest:
             for reading in readings:
                 await self._record([reading])
             return
-        webhook = readings[0].webhook
-        verdict = Verdict(state="pending", reason=f"not stored: {type(error).__name__}")
+        await self._store_unread(readings[0].webhook, f"not stored: {type(error).__name__}")
+
+    async def _store_unread(self, webhook: Webhook, reason: str) -> None:
+        verdict = Verdict(state="pending", reason=reason)
         async with self._log.transaction() as tx:
             await store.insert(tx.conn, [(webhook, verdict)])
 

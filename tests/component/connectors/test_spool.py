@@ -1,0 +1,168 @@
+"""While the database is away webhooks go to the broker and are answered with 200; later they are stored in order."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import asyncpg
+import nats
+import pytest
+
+from lobby.connectors.v1 import events_pb2 as pb
+from lobby.connectors.v1.ingest_service_pb2 import IngestWebhooksRequest
+from lobby_common.ids import new_id
+from lobby_connectors import spool as module
+from lobby_connectors.app.ingest import Ingest
+from tests.component.connectors.conftest import Connectors, signed, text, until, whatsapp
+
+ROLE = "lobby_connectors"
+
+
+@contextlib.asynccontextmanager
+async def database_away(connectors: Connectors) -> AsyncIterator[None]:
+    """The service is thrown out of the database and not let in again."""
+    admin = await asyncpg.connect(connectors.database_url)
+    await admin.execute(f"ALTER ROLE {ROLE} CONNECTION LIMIT 0")
+    try:
+        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", ROLE)
+        yield
+    finally:
+        await admin.execute(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1")
+        await admin.close()
+
+
+async def spooled(world) -> int:
+    client = await nats.connect(world.broker.url())
+    try:
+        return (await client.jetstream().stream_info("SPOOL")).state.messages
+    except nats.js.errors.NotFoundError:
+        return 0
+    finally:
+        await client.close()
+
+
+async def nothing_waits(world) -> bool:
+    return await spooled(world) == 0
+
+
+async def texts(connectors: Connectors) -> list[str]:
+    return [event.text for event in await connectors.events() if isinstance(event, pb.MessageReceived)]
+
+
+async def send(connectors: Connectors, account: str, *numbers: int) -> list[str]:
+    """One webhook after the other, from one customer."""
+    verdicts = []
+    for number in numbers:
+        webhook = signed("whatsapp", account, whatsapp(text(number, body=f"text {number}")))
+        verdicts += await connectors.post(webhook)
+    return verdicts
+
+
+async def test_webhooks_are_accepted_without_the_database_and_stored_in_order_when_it_is_back(world, connectors):
+    account = await connectors.connect("whatsapp")
+    assert await send(connectors, account, 1) == ["accepted"]
+    async with database_away(connectors):
+        assert await send(connectors, account, *range(2, 12)) == ["accepted"] * 10
+        assert await spooled(world) == 10
+    assert await send(connectors, account, *range(12, 20)) == ["accepted"] * 8
+    await until(lambda: _has(connectors, 19))
+    await until(lambda: nothing_waits(world))
+    assert await send(connectors, account, 20) == ["accepted"]
+    assert await texts(connectors) == [f"text {number}" for number in range(1, 21)]
+    rows = await connectors.rows("SELECT n_said, n_new, n_duplicate FROM raw_webhook")
+    assert [tuple(row) for row in rows] == [(1, 1, 0)] * 20
+
+
+async def _has(connectors: Connectors, count: int) -> bool:
+    return len(await texts(connectors)) >= count
+
+
+async def test_a_wrong_signature_and_an_unknown_account_are_not_spooled(world, connectors):
+    account = await connectors.connect("whatsapp")
+    await send(connectors, account, 1)
+    async with database_away(connectors):
+        await send(connectors, account, 2)
+        wrong = signed("whatsapp", account, whatsapp(text(3)), signature="sha256=" + "0" * 64)
+        unknown = signed("whatsapp", new_id(), whatsapp(text(4)))
+        # Whether that account exists only the database knows: the platform is to ask again.
+        assert await connectors.post(wrong, unknown) == ["bad_signature", "unavailable"]
+        assert await spooled(world) == 1
+    await until(lambda: _has(connectors, 2))
+
+
+async def test_what_is_taken_out_of_the_spool_twice_is_there_once(world, connectors):
+    """As if the process had died between the commit and the purge."""
+    account = await connectors.connect("whatsapp")
+    webhook = signed("whatsapp", account, whatsapp(text(1)))
+    data = IngestWebhooksRequest(webhooks=[webhook]).SerializeToString()
+    client = await nats.connect(world.broker.url())
+    for _ in range(2):
+        await client.jetstream().publish("spool.connectors", data)
+    await client.close()
+    await until(lambda: nothing_waits(world))
+    assert await texts(connectors) == ["hi"]
+    assert [tuple(row) for row in await connectors.rows("SELECT n_new, n_duplicate FROM raw_webhook")] == [(1, 0)]
+
+
+async def test_a_full_spool_leaves_webhooks_to_the_platform(world):
+    async with world.connectors(spool_mb=1) as connectors:
+        account = await connectors.connect("whatsapp")
+        await send(connectors, account, 1)
+        async with database_away(connectors):
+            long = [signed("whatsapp", account, whatsapp(text(n, body="x" * 300_000))) for n in range(2, 6)]
+            verdicts = [(await connectors.post(each))[0] for each in long]
+            assert verdicts == ["accepted"] * 3 + ["unavailable"]
+        await until(lambda: nothing_waits(world))
+        assert len(await texts(connectors)) == 4
+
+
+async def test_what_was_spooled_before_a_restart_is_stored_after_it(world):
+    async with world.connectors() as connectors:
+        account = await connectors.connect("whatsapp")
+        await send(connectors, account, 1)
+        async with database_away(connectors):
+            await send(connectors, account, 2, 3)
+            connectors.runtime.leases.doubt()
+    async with world.connectors() as connectors:
+        await until(lambda: _has(connectors, 3))
+        assert await texts(connectors) == ["text 1", "text 2", "text 3"]
+
+
+async def test_what_the_database_refuses_again_and_again_waits_for_the_normaliser_and_its_neighbours_go_on(
+    world, connectors, monkeypatch
+):
+    account = await connectors.connect("whatsapp")
+    refused = {"on": False}
+    record = Ingest._record
+
+    async def refuse(self, readings):
+        if refused["on"] and any(b"text 2" in reading.webhook.body for reading in readings):
+            raise asyncpg.UndefinedColumnError("a bug of ours")
+        await record(self, readings)
+
+    monkeypatch.setattr(Ingest, "_record", refuse)
+    await send(connectors, account, 1)
+    async with database_away(connectors):
+        assert await send(connectors, account, 2, 3) == ["accepted"] * 2
+        refused["on"] = True
+    await until(lambda: nothing_waits(world))
+    refused["on"] = False
+    await until(lambda: _has(connectors, 3))
+    assert sorted(await texts(connectors)) == ["text 1", "text 2", "text 3"]
+
+
+async def test_while_neither_is_there_the_platform_keeps_it(connectors, monkeypatch):
+    account = await connectors.connect("whatsapp")
+    await send(connectors, account, 1)
+
+    async def refused(*_: object, **__: object) -> None:
+        raise nats.errors.NoRespondersError
+
+    monkeypatch.setattr("nats.js.JetStreamContext.publish", refused)
+    async with database_away(connectors):
+        assert await send(connectors, account, 2, 3) == ["unavailable"] * 2
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Nobody waits for the end of a spool that cannot end."""
+    monkeypatch.setattr(module, "_WAIT_SECONDS", 0.05)
