@@ -1,8 +1,8 @@
 """The spool: a durable stream that takes webhooks while the database is away, and gives them back in order.
 
-What is in the stream was answered with 200 and may not be in the database. It is taken out only after the commit; a crash
-in between takes it in twice, which the webhook's own id makes harmless. Nothing else is remembered: where the stream is
-empty, nothing waits.
+What is in the stream was answered with 200 and may not be in the database. It is taken out only after the commit; a
+crash in between takes it in twice, which the webhook's own id makes harmless. Nothing else is remembered: where the
+stream is empty, nothing waits.
 """
 
 import asyncio
