@@ -18,10 +18,10 @@ ifdef LOBBY_PORT
 export LOBBY_PORT
 endif
 
-.PHONY: help setup pins up down test check format lint types imports contracts generated chaos fuzz bench protos docs
+.PHONY: help setup pins up down test check format lint types imports contracts generated chaos fuzz bench protos docs bench-growth
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## ?/\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/\1\t/' | expand -t 14
 
 setup: ## .venv with the pinned versions; at once when nothing changed
 	@$(PYTHON) scripts/set_up.py
@@ -75,6 +75,9 @@ chaos: setup ## faults under traffic, with what was lost or doubled
 
 fuzz: setup ## fuzzes at length
 	@$(BIN)/python -m pytest -m fuzz $(ARGS)
+
+bench-growth: setup ## the same beside a stack that holds a year of messages (ARGS="--sizes 0 100000 1000000")
+	@exec $(BIN)/python -m tests.bench.growth $(ARGS)
 
 bench: setup ## prints one JSON object a line
 	@exec $(BIN)/python -m tests.bench $(ARGS)
