@@ -1,7 +1,7 @@
 """`make bench-growth`: the same load and questions, beside a stack that holds a year of messages.
 
 The stored messages are copies of real ones: what the pipeline wrote for a few thousand messages is multiplied in the
-tables, with other ids, addresses and days. Two stacks run side by side, one empty and one full, and are measured in turn.
+tables, with other ids, addresses and days. Two stacks run side by side, one empty, one full, and are measured in turn.
 """
 
 import argparse

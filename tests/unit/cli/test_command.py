@@ -1,6 +1,7 @@
 """The `lobby` command against a small gateway and sandbox of the test."""
 
 import asyncio
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -27,6 +28,17 @@ JOURNEY = {
         {"service": "counter", "step": "entry_judged", "time": "2026-11-22T10:00:00.250Z", "detail": "new first"},
     ],
 }
+
+
+def statement(number: int, previous: str) -> dict[str, object]:
+    """One as the gateway tells it."""
+    said = {"number": number, "day": f"2026-11-2{number}", "accepted": 5, "accounted": 5, "missed": 0, "balanced": True}
+    text = json.dumps(said | {"previous_digest": previous}, sort_keys=True, separators=(",", ":"))
+    return said | {"text": text, "digest": hashlib.sha256(text.encode()).hexdigest()}
+
+
+FIRST = statement(1, "0" * 64)
+CHAIN = [FIRST, statement(2, str(FIRST["digest"]))]
 
 
 class Server:
@@ -56,6 +68,8 @@ class Server:
             case "GET", "/v1/keys":
                 key = {"key_id": "01a217a0-5b13-74c2-8be8-73ff248f5bdc", "role": "agent", "display_name": "[/]"}
                 return web.json_response({"keys": [key | {"create_time": "2026-11-22T10:00:00.000Z"}]})
+            case "GET", "/v1/proof/statements":
+                return web.json_response({"statements": CHAIN, "next_page_token": ""})
             case "GET", "/v1/messages/m1/journey":
                 return web.json_response(JOURNEY)
             case "POST", "/line/customers/li/say":
@@ -209,3 +223,21 @@ def test_a_broken_ready_json_is_named(tmp_path, monkeypatch):
     done = CliRunner().invoke(APP, ["account", "list"])
     assert done.exit_code == 1
     assert "cannot be read" in done.output
+
+
+def test_statements_are_listed_and_their_chain_is_checked(run):
+    done = run("statements")
+    assert done.exit_code == 0
+    assert "2 statements, the chain is whole" in done.output
+
+
+def test_statements_in_a_file_are_checked_without_a_server(run, tmp_path):
+    kept = tmp_path / "statements.json"
+    kept.write_text(json.dumps({"statements": CHAIN}))
+    assert run("statements", str(kept)).exit_code == 0
+    kept.write_text(json.dumps({"statements": [FIRST, CHAIN[1] | {"accepted": 6}]}))
+    done = run("statements", str(kept), "--json")
+    assert done.exit_code == 1
+    assert "differs" in json.loads(done.output)["broken"]
+    kept.write_text("[]")
+    assert run("statements", str(kept)).exit_code == 1

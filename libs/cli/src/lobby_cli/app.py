@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ import typer
 
 from lobby_cli import place, show
 from lobby_cli.calls import Calls, RefusedError
+from lobby_cli.statements import find_break
 from lobby_cli.watch import watch as watch_items
 
 APP = typer.Typer(no_args_is_help=True, add_completion=False, help="Lobby from the command line.")
@@ -200,6 +202,31 @@ def journey(message_id: str, json_: AsJson = False) -> None:
         show.as_json(answer)
     else:
         show.journey(message_id, answer)
+
+
+@APP.command()
+def statements(
+    file: Annotated[Path | None, typer.Argument(help="What --json showed earlier; no server is asked.")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Lists what each day's proof said and checks the chain of digests; exit code 1 where it is broken."""
+    if file is None:
+        listed = call(lambda calls: calls.all_of("/v1/proof/statements", "statements"))
+    else:
+        try:
+            listed = json.loads(file.read_text())["statements"]
+        except (OSError, ValueError, KeyError, TypeError):
+            show.error(f"{file} holds no statements")
+            raise typer.Exit(1) from None
+    broken = find_break(listed)
+    if json_:
+        show.as_json({"statements": listed, "broken": broken})
+    else:
+        fields = ("number", "day", "accepted", "accounted", "missed", "balanced", "digest")
+        show.table("statements", fields, [[each.get(field) for field in fields] for each in listed])
+        show.OUT.print(f"[red]{broken}[/]" if broken else f"[green]{len(listed)} statements, the chain is whole[/]")
+    if broken:
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ IGNORED = Counter(
 SENDS = Counter("lobby_sends", "Calls of platforms by outcome.", ["platform", "outcome"], registry=REGISTRY)
 BREAKERS = Counter(
     "lobby_breakers", "Breakers of accounts that opened or closed.", ["platform", "move"], registry=REGISTRY
+)
 SPOOLED = Counter(
     "lobby_webhooks_spooled", "Webhooks kept by the broker because the database was away.", registry=REGISTRY
 )

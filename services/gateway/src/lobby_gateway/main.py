@@ -16,6 +16,7 @@ from lobby_gateway import admin, store
 from lobby_gateway.api.proof import ProofApi, RemoteStages
 from lobby_gateway.api.views import MessageViewApi, RemoteServices
 from lobby_gateway.api.workspaces import WorkspaceApi
+from lobby_gateway.clerk import Clerk
 from lobby_gateway.clients import Connectors, Neighbours, Rpcs
 from lobby_gateway.config import Config
 from lobby_gateway.domain import Principal
@@ -51,7 +52,9 @@ async def build(runtime: Runtime) -> None:
         WorkspaceApi(runtime.log, neighbours.channel("routing"), config.master_key, revoked),
     )
     runtime.serve(add_MessageViewServiceServicer_to_server, MessageViewApi(RemoteServices(neighbours.channel)))
-    runtime.serve(add_ProofServiceServicer_to_server, ProofApi(RemoteStages(neighbours.channel)))
+    stages = RemoteStages(neighbours.channel)
+    runtime.serve(add_ProofServiceServicer_to_server, ProofApi(stages, runtime.pool))
+    runtime.alone("clerk", Clerk(runtime.pool, stages).run)
     connectors = Connectors(neighbours.channel("connectors"))
     batcher = Batcher(connectors.ingest, Limits(calls=config.ingest_calls, queue_count=config.ingest_queue))
     access = Access(keyring, Limiter(Rate(config.rate_per_second, config.rate_burst)))

@@ -116,3 +116,34 @@ WHERE k.secret_hash = ANY($1::bytea[])
 -- Who changed what.
 INSERT INTO audit_entry (entry_id, workspace_id, actor, action, subject_id, detail)
 VALUES ($1, $2, $3, $4, $5, $6::jsonb);
+
+-- name: list_workspaces
+-- The workspaces, with the day after that of their last statement, or their first day.
+SELECT
+    w.workspace_id::text,
+    coalesce(max(s.day) + 1, (w.create_time AT TIME ZONE 'UTC')::date) AS day
+FROM workspace AS w
+LEFT JOIN statement AS s USING (workspace_id)
+GROUP BY w.workspace_id
+ORDER BY w.workspace_id;
+
+-- name: find_last_statement
+-- Number, day and digest of a workspace's last statement.
+SELECT number, day, digest
+FROM statement
+WHERE workspace_id = $1
+ORDER BY number DESC
+LIMIT 1;
+
+-- name: insert_statement
+-- One statement more.
+INSERT INTO statement (workspace_id, number, day, accepted, accounted, missed, balanced, text, digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: list_statements
+-- A page of a workspace's statements, oldest first.
+SELECT number, day, accepted, accounted, missed, balanced, text, digest, create_time
+FROM statement
+WHERE workspace_id = $1 AND number > $2
+ORDER BY number
+LIMIT $3;

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import asyncpg
@@ -10,7 +10,10 @@ import asyncpg
 from lobby_common import sql
 from lobby_common.events.log import Connection
 from lobby_common.ids import new_id
+from lobby_gateway import statements
 from lobby_gateway.domain import Key, Principal, Workspace
+from lobby_gateway.proof import Proof
+from lobby_gateway.statements import Statement
 
 QUERIES = sql.load("lobby_gateway")
 
@@ -124,3 +127,32 @@ async def audit(
     await conn.execute(
         QUERIES["insert_audit_entry"], new_id(), workspace_id, actor, action, subject_id, json.dumps(detail)
     )
+
+
+async def add_statement(pool: asyncpg.Pool, workspace_id: str, day: date, found: Proof) -> Statement | None:
+    """The day has its statement, after the workspace's last. Returns it, None where it was there already."""
+    async with pool.acquire() as conn, conn.transaction():
+        await lock_workspace(conn, workspace_id)
+        last = await conn.fetchrow(QUERIES["find_last_statement"], workspace_id)
+        if last is not None and last["day"] >= day:
+            return None
+        number, digest = (1, statements.FIRST) if last is None else (last["number"] + 1, last["digest"])
+        made = statements.write(workspace_id, day, found, number, digest)
+        await conn.execute(
+            QUERIES["insert_statement"],
+            workspace_id,
+            made.number,
+            made.day,
+            made.accepted,
+            made.accounted,
+            made.missed,
+            made.balanced,
+            made.text,
+            made.digest,
+        )
+        return made
+
+
+async def list_statements(pool: asyncpg.Pool, workspace_id: str, after: int, limit: int) -> list[Statement]:
+    """Returns at most `limit` statements with a greater number, oldest first."""
+    return [Statement(**row) for row in await pool.fetch(QUERIES["list_statements"], workspace_id, after, limit)]

@@ -40,6 +40,11 @@ class ProofServiceStub:
                 request_serializer=lobby_dot_gateway_dot_v1_dot_proof__service__pb2.GetProofRequest.SerializeToString,
                 response_deserializer=lobby_dot_gateway_dot_v1_dot_proof__service__pb2.GetProofResponse.FromString,
                 _registered_method=True)
+        self.ListStatements = channel.unary_unary(
+                '/lobby.gateway.v1.ProofService/ListStatements',
+                request_serializer=lobby_dot_gateway_dot_v1_dot_proof__service__pb2.ListStatementsRequest.SerializeToString,
+                response_deserializer=lobby_dot_gateway_dot_v1_dot_proof__service__pb2.ListStatementsResponse.FromString,
+                _registered_method=True)
 
 
 class ProofServiceServicer:
@@ -53,6 +58,13 @@ class ProofServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListStatements(self, request, context):
+        """Lists the statements of the workspace's days, oldest first: one a day (UTC), each chained to the one before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProofServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_ProofServiceServicer_to_server(servicer, server):
                     servicer.GetProof,
                     request_deserializer=lobby_dot_gateway_dot_v1_dot_proof__service__pb2.GetProofRequest.FromString,
                     response_serializer=lobby_dot_gateway_dot_v1_dot_proof__service__pb2.GetProofResponse.SerializeToString,
+            ),
+            'ListStatements': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListStatements,
+                    request_deserializer=lobby_dot_gateway_dot_v1_dot_proof__service__pb2.ListStatementsRequest.FromString,
+                    response_serializer=lobby_dot_gateway_dot_v1_dot_proof__service__pb2.ListStatementsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class ProofService:
             '/lobby.gateway.v1.ProofService/GetProof',
             lobby_dot_gateway_dot_v1_dot_proof__service__pb2.GetProofRequest.SerializeToString,
             lobby_dot_gateway_dot_v1_dot_proof__service__pb2.GetProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStatements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.gateway.v1.ProofService/ListStatements',
+            lobby_dot_gateway_dot_v1_dot_proof__service__pb2.ListStatementsRequest.SerializeToString,
+            lobby_dot_gateway_dot_v1_dot_proof__service__pb2.ListStatementsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class ProofServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ProofServiceAsyncStub: ...
     GetProof: _grpc.UnaryUnaryMultiCallable[_proof_service_pb2.GetProofRequest, _proof_service_pb2.GetProofResponse]
     """Proves, or refutes, that everything accepted in a period is accounted for and had its effects. INVALID_PERIOD."""
+    ListStatements: _grpc.UnaryUnaryMultiCallable[_proof_service_pb2.ListStatementsRequest, _proof_service_pb2.ListStatementsResponse]
+    """Lists the statements of the workspace's days, oldest first: one a day (UTC), each chained to the one before."""
 
 @_typing.type_check_only
 class ProofServiceAsyncStub(ProofServiceStub):
@@ -43,6 +45,8 @@ class ProofServiceAsyncStub(ProofServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetProof: _aio.UnaryUnaryMultiCallable[_proof_service_pb2.GetProofRequest, _proof_service_pb2.GetProofResponse]  # type: ignore[assignment]
     """Proves, or refutes, that everything accepted in a period is accounted for and had its effects. INVALID_PERIOD."""
+    ListStatements: _aio.UnaryUnaryMultiCallable[_proof_service_pb2.ListStatementsRequest, _proof_service_pb2.ListStatementsResponse]  # type: ignore[assignment]
+    """Lists the statements of the workspace's days, oldest first: one a day (UTC), each chained to the one before."""
 
 class ProofServiceServicer(metaclass=_abc_1.ABCMeta):
     """The proof that nothing is missed, composed from all services."""
@@ -54,5 +58,13 @@ class ProofServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_proof_service_pb2.GetProofResponse, _abc.Awaitable[_proof_service_pb2.GetProofResponse]]:
         """Proves, or refutes, that everything accepted in a period is accounted for and had its effects. INVALID_PERIOD."""
+
+    @_abc_1.abstractmethod
+    def ListStatements(
+        self,
+        request: _proof_service_pb2.ListStatementsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_proof_service_pb2.ListStatementsResponse, _abc.Awaitable[_proof_service_pb2.ListStatementsResponse]]:
+        """Lists the statements of the workspace's days, oldest first: one a day (UTC), each chained to the one before."""
 
 def add_ProofServiceServicer_to_server(servicer: ProofServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

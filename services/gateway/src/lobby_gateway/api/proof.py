@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -13,19 +14,23 @@ from lobby.events.v1.proof_service_pb2 import GetStageRequest, Stage
 from lobby.events.v1.proof_service_pb2_grpc import ProofServiceStub
 from lobby.gateway.v1 import proof_service_pb2 as pb
 from lobby.gateway.v1.proof_service_pb2_grpc import ProofServiceServicer
+from lobby_common import caller, pages
 from lobby_common.errors import Invalid
 from lobby_common.times import from_proto, to_proto, utc_now
-from lobby_gateway import proof
+from lobby_gateway import proof, store
+from lobby_gateway.statements import Statement
 
 _SECONDS = 9.0
 """Longer than others may take: many events are held against their effects."""
+_LARGEST_NUMBER = 2**63 - 1
 
 
 class ProofApi(ProofServiceServicer):
     """Serves the proof."""
 
-    def __init__(self, services: proof.Services) -> None:
+    def __init__(self, services: proof.Services, pool: asyncpg.Pool) -> None:
         self._services = services
+        self._pool = pool
 
     async def GetProof(self, request: pb.GetProofRequest, context: object) -> pb.GetProofResponse:
         """Returns the proof of a period."""
@@ -35,6 +40,34 @@ class ProofApi(ProofServiceServicer):
         return pb.GetProofResponse(
             accounts=found.accounts, stages=found.stages, missed=found.missed, balanced=found.balanced
         )
+
+    async def ListStatements(self, request: pb.ListStatementsRequest, context: object) -> pb.ListStatementsResponse:
+        """Lists statements, oldest first."""
+        size = pages.size(request.page_size)
+        after = pages.decode(request.page_token, 1)
+        number = 0 if after is None else after[0]
+        if not isinstance(number, int) or not 0 <= number <= _LARGEST_NUMBER:
+            raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
+        found = await store.list_statements(self._pool, caller.current().workspace_id, number, size + 1)
+        answer = pb.ListStatementsResponse(statements=map(_statement, found[:size]))
+        if len(found) > size:
+            answer.next_page_token = pages.encode(found[size - 1].number)
+        return answer
+
+
+def _statement(statement: Statement) -> pb.Statement:
+    assert statement.create_time is not None, "it was read from the table"
+    return pb.Statement(
+        number=statement.number,
+        day=statement.day.isoformat(),
+        accepted=statement.accepted,
+        accounted=statement.accounted,
+        missed=statement.missed,
+        balanced=statement.balanced,
+        text=statement.text,
+        digest=statement.digest,
+        create_time=to_proto(statement.create_time),
+    )
 
 
 def _time(given: Timestamp) -> datetime:
