@@ -6,7 +6,8 @@ import asyncpg
 import nats
 import pytest
 
-from lobby.events.v1.batch_pb2 import Event
+from lobby.events.v1.batch_pb2 import Batch, Event, Segment
+from lobby_common import metrics
 from lobby_common.config import ServiceConfig
 from lobby_common.events.lanes import LANES
 from lobby_common.service import Runtime, Service, start
@@ -116,6 +117,43 @@ async def test_a_poison_event_goes_to_quarantine_and_its_neighbours_are_applied(
         await heard_exactly(world, [name for name in names(50) if name != "k3-3"])
         row = await listener.pool.fetchrow("SELECT event_id, reason FROM event_quarantine")
         assert (row["event_id"], row["reason"]) == ("k3-3", "ValueError: poison k3-3")
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\xff no batch",
+        b"",
+        Batch(service="identity", batch_id=7, segments=[Segment(lane=3, first=1, count=1, events=[Event(id="x")])]),
+        Batch(service="connectors", batch_id=7, segments=[Segment(lane=77, first=1, count=1, events=[Event(id="x")])]),
+        Batch(service="connectors", batch_id=7, segments=[Segment(lane=3, first=1, count=900, events=[Event(id="x")])]),
+        Batch(service="connectors", batch_id=7, segments=[Segment(lane=3, count=1, events=[Event(id="x")])]),
+    ],
+)
+async def test_what_is_no_batch_of_the_producer_is_counted_and_the_rest_is_heard(world, garbage):
+    counted = metrics.STREAM_GARBAGE.labels("connectors")._value.get
+    async with both(world, Recorder()) as (teller, _):
+        await tell(teller, *names(50))
+        await heard_exactly(world, names(50))
+        before = counted()
+        client = await nats.connect(world.broker.url())
+        data = garbage if isinstance(garbage, bytes) else garbage.SerializeToString()
+        await client.jetstream().publish("lobby.connectors", data)
+        await client.close()
+        await tell(teller, *names(50, 50))
+        await heard_exactly(world, names(100))
+        assert counted() == before + 1
+
+
+async def test_events_of_a_later_version_only_move_the_position(world):
+    async with both(world, Recorder()) as (teller, listener):
+        async with teller.log.transaction() as tx:
+            tx.tell(Batch(), workspace_id="w", key="k1", event_id="k1-0")  # a type that nobody here handles
+            later = Event(id="k1-1").SerializeToString() + b"\xfa\xff\x01\x03new"  # a field that nobody here knows
+            tx.tell(Event.FromString(later), workspace_id="w", key="k1", event_id="k1-1")
+        await heard_exactly(world, ["k1-1"])
+        assert await listener.pool.fetchval("SELECT count(*) FROM event_quarantine") == 0
+        assert await listener.pool.fetchval("SELECT sum(position) FROM consumer_position") == 2
 
 
 async def test_positions_and_range_rows_account_for_every_event(world):

@@ -11,10 +11,10 @@ import structlog
 from google.protobuf.message import DecodeError
 from nats.aio.client import Client
 
-from lobby.events.v1.batch_pb2 import Batch, Event
+from lobby.events.v1.batch_pb2 import Batch, Event, Segment
 from lobby_common import metrics
 from lobby_common.errors import LobbyError
-from lobby_common.events.lanes import Gap, Seen, Span, judge
+from lobby_common.events.lanes import LANES, Gap, Seen, Span, judge
 from lobby_common.events.stream import Received, StreamLost, reading, start_sequence
 
 _LOG = structlog.get_logger("source")
@@ -122,6 +122,20 @@ class Early:
         return bool(self.batches) and (len(self.batches) > _MOST_EARLY or time.monotonic() - self.since > _PATIENCE)
 
 
+def batch_of(data: bytes, producer: str) -> Batch | None:
+    """Returns the batch of a message, None where it is none that the producer wrote."""
+    try:
+        batch = Batch.FromString(data)
+    except DecodeError:
+        return None
+    is_sound = batch.service == producer and all(map(_is_sound, batch.segments))
+    return batch if is_sound else None
+
+
+def _is_sound(segment: Segment) -> bool:
+    return 0 <= segment.lane < LANES and segment.first > 0 and segment.count == len(segment.events) > 0
+
+
 class Source:
     """Runs of one producer, in order, without gaps."""
 
@@ -166,13 +180,13 @@ class Source:
 
     async def _take(self, heads: Heads, early: Early, received: Received, cursor: int) -> int:
         """Returns the sequence up to which everything was taken."""
-        try:
-            batch = Batch.FromString(received.data)
-        except DecodeError:
-            # Not a batch: the log itself is read instead, so nothing it stood for is lost.
+        batch = batch_of(received.data, self.producer)
+        if batch is None:
+            # The log itself is read instead, so nothing it stood for is lost.
             metrics.STREAM_GARBAGE.labels(self.producer).inc()
-            await self._catch_up(heads)
-            return cursor
+            _LOG.warning("no_batch", producer=self.producer, sequence=received.sequence)
+            await self._check(heads)
+            batch = Batch(service=self.producer)
         early.add(batch, received.sequence)
         return await self._settle(heads, early, cursor)
 
