@@ -305,3 +305,25 @@ async def test_a_job_that_breaks_the_worker_does_not_stop_its_neighbours(hall, s
 async def test_a_malformed_id_is_an_error_of_its_event(hall, story):
     with pytest.raises(ValueError, match="malformed"):
         await hall.hear(story.says("oi", "not-an-id"))
+
+
+@pytest.mark.parametrize("first", ["message", "assignment"])
+async def test_a_message_and_the_assignment_of_its_chat_meet_in_two_replicas(make_hall, engine, first):
+    """Whoever comes second waits for the first to commit, and so sees it; also where the chat is not known yet."""
+    one, other = make_hall(engine), make_hall(engine)
+    story = one.story
+    said, assigned = story.says("onde outro sapato"), story.assigned("en")
+    earlier, later = (said, assigned) if first == "message" else (assigned, said)
+    async with one.log.transaction() as tx:
+        await one._events.apply(tx, [earlier])
+        second = asyncio.create_task(other.hear(later))
+        await until(lambda: _someone_waits(one))
+    await second
+    await one.work()
+    assert [told.translation.text for told in one.told + other.told if told.HasField("translation")] == [
+        "where other shoe"
+    ]
+
+
+async def _someone_waits(hall) -> bool:
+    return await hall.pool.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")

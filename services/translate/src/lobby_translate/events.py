@@ -42,8 +42,8 @@ _RECENT: Final = 20
 class TranslateEvents:
     """Finds languages, renders what can be rendered at once, and queues the rest.
 
-    Both producers are applied by one loop, one batch after another, so that a message and the assignment of its chat
-    never miss each other.
+    A chat's messages come from one producer and its assignments from another, in lanes that two replicas may hold: its
+    lock keeps them from missing each other.
     """
 
     handles: tuple[type[Message], ...] = (MessageReceived, MessageEdited, MessageDeleted, ConversationAssigned)
@@ -55,10 +55,15 @@ class TranslateEvents:
 
     async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
         """Languages, renderings and jobs of the batch are kept and told: new messages take two or three statements."""
+        assigned = [one for one in events if isinstance(one.payload, ConversationAssigned)]
+        edits = {one.message_id: one for one in edited(events)}
+        if assigned or edits:
+            # All at once, so that nobody waits for a chat while he holds one; new messages alone lock theirs by loading.
+            await store.lock_chats(tx.conn, set(map(_chat_of, events)))
         # Readers first: a message of the same batch is then rendered for its reader at once. What undoes comes last.
-        await self._assign(tx, [one for one in events if isinstance(one.payload, ConversationAssigned)])
+        await self._assign(tx, assigned)
         await self._receive(tx, received(events))
-        await self._reword(tx, {one.message_id: one for one in edited(events)})
+        await self._reword(tx, edits)
         await self._forget(tx, [one for one in events if isinstance(one.payload, MessageDeleted)])
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
@@ -165,3 +170,8 @@ class TranslateEvents:
         drafts = [draft for text in recent if (draft := again(text, changed[text.chat], causes[text.chat]))]
         await self._tell_again(tx, drafts, only_news=True)
         await store.drop_jobs(tx.conn, {key: target_of(reader) for key, reader in changed.items()})
+
+
+def _chat_of(incoming: Incoming) -> store.ChatKey:
+    payload: Any = incoming.payload
+    return chat_of(payload.conversation if isinstance(payload, ConversationAssigned) else payload)

@@ -1,8 +1,11 @@
+-- name: lock_chats
+-- Nobody else applies what is told of these chats.
+SELECT lock_chats($1::bigint[]);
+
 -- name: load_chats
--- Languages of the chats that are known.
-SELECT account_id::text, chat, language, candidate, agent_languages
-FROM chat
-WHERE (account_id, chat) IN (SELECT * FROM unnest($1::uuid[], $2::text[]));
+-- Languages of the chats that are known; nobody else applies what is told of them.
+SELECT account_id, chat, language, candidate, agent_languages
+FROM load_chats($1::bigint[], $2::uuid[], $3::text[]);
 
 -- name: find_remembered
 -- Translations that are remembered under the keys.

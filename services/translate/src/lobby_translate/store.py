@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Final
 
 from lobby_common import sql
@@ -133,9 +134,21 @@ class Stored:
     provider: str | None
 
 
+async def lock_chats(conn: Connection, keys: Collection[ChatKey]) -> None:
+    """Until the end of the transaction nobody else applies what is told of the chats."""
+    await conn.execute(QUERIES["lock_chats"], list(map(_lock_of, keys)))
+
+
+def _lock_of(key: ChatKey) -> int:
+    digest = blake2b("/".join(key).encode("utf-8", "surrogatepass"), digest_size=8, person=b"chat").digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
 async def load_chats(conn: Connection, keys: Collection[ChatKey]) -> dict[ChatKey, Chat]:
-    """The chats that are known."""
-    rows = await conn.fetch(QUERIES["load_chats"], [key[0] for key in keys], [key[1] for key in keys])
+    """The chats that are known, locked as by `lock_chats`."""
+    rows = await conn.fetch(
+        QUERIES["load_chats"], list(map(_lock_of, keys)), [key[0] for key in keys], [key[1] for key in keys]
+    )
     return {
         (row["account_id"], row["chat"]): Chat(
             ChatLanguage(row["language"], row["candidate"]), tuple(row["agent_languages"])
