@@ -58,7 +58,7 @@ class TranslateEvents:
         assigned = [one for one in events if isinstance(one.payload, ConversationAssigned)]
         edits = {one.message_id: one for one in edited(events)}
         if assigned or edits:
-            # All at once, so that nobody waits for a chat while he holds one; new messages alone lock theirs by loading.
+            # All at once, so that nobody waits for a chat while he holds one; new messages alone lock theirs later.
             await store.lock_chats(tx.conn, set(map(_chat_of, events)))
         # Readers first: a message of the same batch is then rendered for its reader at once. What undoes comes last.
         await self._assign(tx, assigned)
