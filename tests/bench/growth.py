@@ -1,7 +1,8 @@
 """`make bench-growth`: the same load and questions, beside a stack that holds a year of messages.
 
 The stored messages are copies of real ones: what the pipeline wrote for a few thousand messages is multiplied in the
-tables, with other ids, addresses and days. Two stacks run side by side, one empty, one full, and are measured in turn.
+tables, with other ids, addresses and days. Two stacks run side by side, one empty and one full, and are measured in
+turn.
 """
 
 import argparse
@@ -28,6 +29,7 @@ YEAR_HOURS = 365 * 24
 STRIDE_HOURS = 7_919
 """From one copy to the next, modulo a year: the days fill evenly, however many copies there are."""
 COPIES_AT_ONCE = 20
+TIME = "timestamp with time zone"
 TABLES = (
     "connectors.raw_webhook",
     "connectors.message",
@@ -57,6 +59,20 @@ KEPT = ("workspace_id", "account_id", "counter_id", "agent_id", "first_agent_id"
 """Ids that copies share with their originals."""
 ADDRESSES = ("chat", "platform_message_id", "match_key", "value")
 """Texts that are unique among people or messages."""
+OWED_EACH = 50
+"""One in so many copies is left as it was, waiting; in the others an agent answered after five minutes."""
+ANSWERED = {
+    "routing.conversation.owed_since": "NULL",
+    "routing.conversation.answered_seq": "s.inbound_seq",
+    "routing.conversation.answer_agent_id": "s.agent_id",
+    "routing.conversation.answer_time": "{owed_since} + interval '5 minutes'",
+    "counter.wait.end_agent_id": "s.agent_id",
+    "counter.wait.end_time": "{owed_since} + interval '5 minutes'",
+    "counter.wait.ending": "'answered'",
+}
+"""What is otherwise in copies that were answered; `{owed_since}` is the copy's."""
+ROLLED_UP = ("counter.traffic.new", "counter.traffic.repeat", "counter.traffic.excluded")
+"""What triggers count when rows of other tables are copied."""
 
 
 async def multiply(database_url: str, size: int, copies: int) -> tuple[int, int]:
@@ -70,7 +86,7 @@ async def multiply(database_url: str, size: int, copies: int) -> tuple[int, int]
         for table in TABLES:
             columns = await _columns(connection, table)
             names = ", ".join(name for name, _ in columns)
-            values = ", ".join(_copied(name, kind) for name, kind in columns)
+            values = ", ".join(_copied_or_answered(table, name, kind) for name, kind in columns)
             for first in range(copies + 1, wanted + 1, COPIES_AT_ONCE):
                 await connection.execute(
                     f"INSERT INTO {table} ({names}) SELECT {values}"
@@ -100,13 +116,25 @@ async def _columns(connection: asyncpg.Connection, table: str) -> list[tuple[str
     return [tuple(row) for row in rows]
 
 
+def _copied_or_answered(table: str, name: str, kind: str) -> str:
+    """The SQL of a column of copy `k`: as `_copied`, as it is after an answer, or before triggers count."""
+    if f"{table}.{name}" in ROLLED_UP:
+        return "0"
+    copied = _copied(name, kind)
+    answered = ANSWERED.get(f"{table}.{name}")
+    if answered is None:
+        return copied
+    answered = answered.format(owed_since=_copied("owed_since", TIME))
+    return f"CASE WHEN k % {OWED_EACH} = 0 OR s.owed_since IS NULL THEN {copied} ELSE {answered} END"
+
+
 def _copied(name: str, kind: str) -> str:
     """The SQL of a column of copy `k`: ids and addresses of its own, a whole number of hours earlier."""
     if kind == "uuid" and name not in KEPT:
         return f"overlay(s.{name}::text placing lpad(to_hex(k), 8, '0') from 29 for 8)::uuid"
     if kind == "text" and name in ADDRESSES:
         return f"s.{name} || '.' || k"
-    if kind == "timestamp with time zone":
+    if kind == TIME:
         return f"s.{name} - make_interval(hours => k * {STRIDE_HOURS} % {YEAR_HOURS})"
     return f"s.{name}"
 
