@@ -66,6 +66,11 @@ class Counter:
         for each in events:
             await self.hear(each)
 
+    async def mend(self, *events: Incoming) -> None:
+        """What was lost of the events is there again."""
+        async with self._log.transaction() as tx:
+            await self._events.mend(tx, events)
+
     async def counts(
         self, story: Story | None = None, who: Caller | None = None, **request: Any
     ) -> pb.GetCountsResponse:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from lobby_counter.calendars import SLOT, Calendar, Period, TooManyBuckets, UnknownTimeZone, find_zone
+from lobby_counter.calendars import Calendar, Period, TooManyBuckets, UnknownTimeZone, find_zone
 
 
 def utc(*parts: int) -> datetime:
@@ -101,21 +101,62 @@ def test_a_name_that_is_no_zone_is_refused(name):
         find_zone(name)
 
 
+HOUR, QUARTER, ROWS = 60, 15, 0
+
+
+def pieces_of(period: Period) -> list[tuple[int, str, str]]:
+    return [(width, f"{start:%d %H:%M}", f"{end:%d %H:%M}") for width, start, end in period.pieces()]
+
+
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [
-        (utc(2026, 11, 22, 10), utc(2026, 11, 22, 11), (utc(2026, 11, 22, 10), utc(2026, 11, 22, 11))),
-        (utc(2026, 11, 22, 10, 1), utc(2026, 11, 22, 11, 59), (utc(2026, 11, 22, 10, 15), utc(2026, 11, 22, 11, 45))),
-        (utc(2026, 11, 22, 10, 1), utc(2026, 11, 22, 10, 29), (utc(2026, 11, 22, 10, 29),) * 2),
-        (utc(2026, 11, 22, 10, 1), utc(2026, 11, 22, 10, 2), (utc(2026, 11, 22, 10, 2),) * 2),
+        ((10, 0), (12, 0), [(HOUR, "22 10:00", "22 12:00")]),
+        ((10, 15), (10, 45), [(QUARTER, "22 10:15", "22 10:45")]),
+        ((10, 30), (11, 30), [(QUARTER, "22 10:30", "22 11:30")]),
+        ((10, 1), (10, 29), [(ROWS, "22 10:01", "22 10:29")]),
+        (
+            (9, 59),
+            (12, 31),
+            [
+                (ROWS, "22 09:59", "22 10:00"),
+                (HOUR, "22 10:00", "22 12:00"),
+                (QUARTER, "22 12:00", "22 12:30"),
+                (ROWS, "22 12:30", "22 12:31"),
+            ],
+        ),
+        ((10, 0), (10, 0), []),
     ],
 )
-def test_roll_ups_are_used_only_for_whole_quarters(start, end, expected):
-    assert Period(start, end, (start,)).whole_slots() == expected
+def test_a_period_is_read_from_roll_ups_as_wide_as_fit(start, end, expected):
+    period = Period(utc(2026, 11, 22, *start), utc(2026, 11, 22, *end), (utc(2026, 11, 22, *start),))
+    assert pieces_of(period) == expected
 
 
-def test_a_cut_inside_a_quarter_is_counted_row_by_row():
-    start, end = utc(1900, 1, 1), utc(1900, 1, 3)
-    cuts = tuple(Calendar(ZoneInfo("Europe/Amsterdam")).days(start, end))
-    assert Period(start, end, (start, start + SLOT / 2)).whole_slots() == (end, end)
-    assert len(cuts) == 3
+def days_of(zone: str, start: datetime, end: datetime) -> Period:
+    return Period(start, end, tuple(Calendar(ZoneInfo(zone)).days(start, end)))
+
+
+def test_days_that_begin_on_full_hours_are_one_piece():
+    start = utc(2026, 10, 31, 4)
+    assert pieces_of(days_of("America/New_York", start, start + timedelta(days=2))) == [
+        (HOUR, "31 04:00", "02 04:00"),
+    ]
+
+
+def test_days_that_begin_inside_an_hour_have_quarters_around_their_beginnings():
+    assert pieces_of(days_of("Asia/Kathmandu", utc(2026, 11, 22), utc(2026, 11, 23))) == [
+        (HOUR, "22 00:00", "22 18:00"),
+        (QUARTER, "22 18:00", "22 19:00"),
+        (HOUR, "22 19:00", "23 00:00"),
+    ]
+
+
+def test_days_that_begin_inside_a_quarter_have_single_rows_around_their_beginnings():
+    start = utc(1900, 1, 1)
+    assert pieces_of(days_of("Europe/Amsterdam", start, start + timedelta(days=1))) == [
+        (HOUR, "01 00:00", "01 23:00"),
+        (QUARTER, "01 23:00", "01 23:30"),
+        (ROWS, "01 23:30", "01 23:45"),
+        (QUARTER, "01 23:45", "02 00:00"),
+    ]

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 CLOSE_AFTER = timedelta(days=3)
@@ -112,9 +114,18 @@ def _up_to(starts: Iterator[datetime], start: datetime, end: datetime, piece: ti
         raise TooManyBuckets(f"{start} to {end}") from None
 
 
-SLOT = timedelta(minutes=15)
-"""Width of a roll-up: every offset in use today is a multiple of it."""
+WIDTHS = (60, 15)
+"""Minutes that a roll-up holds, the widest first. Every offset in use today is a multiple of the narrowest."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTE = timedelta(minutes=1)
+
+
+class Piece(NamedTuple):
+    """A part of a period that is made of whole roll-ups of a width in minutes; 0: only of single rows."""
+
+    width: int
+    start: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +136,32 @@ class Period:
     end: datetime
     cuts: tuple[datetime, ...]
 
-    def whole_slots(self) -> tuple[datetime, datetime]:
-        """Returns the part that roll-ups give exactly; the edges outside it are counted row by row.
+    def pieces(self) -> list[Piece]:
+        """Returns the parts in their order; no cut lies inside a roll-up of theirs, so that every bucket is exact.
 
-        An empty part at the end where a cut lies inside a slot, as the mean solar times of long ago have it.
+        Hours, and quarters of an hour beside a start, an end or a cut that lies inside an hour. Single rows where
+        one lies inside a quarter: a start, an end, or a day by the mean solar times of long ago.
         """
-        lead = (_EPOCH - self.start) % SLOT
-        rest = (self.end - _EPOCH) % SLOT
-        inside = any((cut - _EPOCH) % SLOT for cut in self.cuts[1:])
-        if inside or lead + rest >= self.end - self.start:
-            return (self.end, self.end)
-        return (self.start + lead, self.end - rest)
+        uneven = [cut for cut in self.cuts[1:] if (cut - _EPOCH) % _HOUR]
+        pieces: list[Piece] = []
+        for start, end in pairwise([self.start, *uneven, self.end]):
+            for piece in _whole(start, end, WIDTHS):
+                if pieces and pieces[-1].width == piece.width:
+                    pieces[-1] = pieces[-1]._replace(end=piece.end)
+                else:
+                    pieces.append(piece)
+        return pieces
+
+
+def _whole(start: datetime, end: datetime, widths: tuple[int, ...]) -> list[Piece]:
+    """[start, end) in whole roll-ups as wide as possible; cuts may lie between them only."""
+    if start >= end:
+        return []
+    if not widths:
+        return [Piece(0, start, end)]
+    width, narrower = widths[0] * _MINUTE, widths[1:]
+    lead, rest = (_EPOCH - start) % width, (end - _EPOCH) % width
+    if lead + rest >= end - start:
+        return _whole(start, end, narrower)
+    first, last = start + lead, end - rest
+    return [*_whole(start, first, narrower), Piece(widths[0], first, last), *_whole(last, end, narrower)]

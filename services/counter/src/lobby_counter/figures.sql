@@ -7,25 +7,26 @@ SELECT least(
 )
 
 -- name: count_entries
--- Entries by present verdict. Parameters of all counts: workspace, from, to, cuts, grouped by, account, platform, agent.
+-- Entries by present verdict, row by row, grouped by what roll-ups do not know: campaign, language, country.
+-- Parameters of all counts: workspace, cuts, grouped by, account, platform, agent; then from and to, if not said otherwise.
 WITH figure AS (
     SELECT
-        width_bucket(e.occurred_time, $4::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($5::text[]) THEN e.account_id::text END AS account_id,
-        CASE WHEN 'platform' = ANY ($5::text[]) THEN e.platform END AS platform,
-        CASE WHEN 'agent' = ANY ($5::text[]) THEN coalesce(e.agent_id::text, '') END AS agent_id,
-        CASE WHEN 'campaign' = ANY ($5::text[]) THEN e.campaign_id END AS campaign_id,
-        CASE WHEN 'language' = ANY ($5::text[]) THEN e.language END AS language,
-        CASE WHEN 'country' = ANY ($5::text[]) THEN e.country END AS country,
+        width_bucket(e.occurred_time, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN e.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN e.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(e.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3::text[]) THEN e.campaign_id END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3::text[]) THEN e.language END AS language,
+        CASE WHEN 'country' = ANY ($3::text[]) THEN e.country END AS country,
         v.verdict
     FROM entry AS e
     JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id
     WHERE e.workspace_id = $1
-        AND e.occurred_time >= $2
-        AND e.occurred_time < $3
-        AND ($6::uuid IS NULL OR e.account_id = $6)
-        AND ($7::smallint IS NULL OR e.platform = $7)
-        AND ($8::uuid IS NULL OR e.agent_id = $8)
+        AND e.occurred_time >= $7
+        AND e.occurred_time < $8
+        AND ($4::uuid IS NULL OR e.account_id = $4)
+        AND ($5::smallint IS NULL OR e.platform = $5)
+        AND ($6::uuid IS NULL OR e.agent_id = $6)
 )
 SELECT
     grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
@@ -40,31 +41,31 @@ GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, la
 WITH booked AS (
     SELECT entry_id, first_time AS at, first_verdict AS verdict, 1 AS weight
     FROM verdict
-    WHERE counter_id = $1 AND first_time >= $2 AND first_time < $3
+    WHERE counter_id = $1 AND first_time >= $7 AND first_time < $8
     UNION ALL
     SELECT entry_id, from_booked_time, from_verdict, -1
     FROM correction
-    WHERE counter_id = $1 AND from_booked_time >= $2 AND from_booked_time < $3
+    WHERE counter_id = $1 AND from_booked_time >= $7 AND from_booked_time < $8
     UNION ALL
     SELECT entry_id, to_booked_time, to_verdict, 1
     FROM correction
-    WHERE counter_id = $1 AND to_booked_time >= $2 AND to_booked_time < $3
+    WHERE counter_id = $1 AND to_booked_time >= $7 AND to_booked_time < $8
 ), figure AS (
     SELECT
-        width_bucket(b.at, $4::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($5::text[]) THEN e.account_id::text END AS account_id,
-        CASE WHEN 'platform' = ANY ($5::text[]) THEN e.platform END AS platform,
-        CASE WHEN 'agent' = ANY ($5::text[]) THEN coalesce(e.agent_id::text, '') END AS agent_id,
-        CASE WHEN 'campaign' = ANY ($5::text[]) THEN e.campaign_id END AS campaign_id,
-        CASE WHEN 'language' = ANY ($5::text[]) THEN e.language END AS language,
-        CASE WHEN 'country' = ANY ($5::text[]) THEN e.country END AS country,
+        width_bucket(b.at, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN e.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN e.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(e.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3::text[]) THEN e.campaign_id END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3::text[]) THEN e.language END AS language,
+        CASE WHEN 'country' = ANY ($3::text[]) THEN e.country END AS country,
         b.verdict,
         b.weight
     FROM booked AS b
     JOIN entry AS e ON e.entry_id = b.entry_id
-    WHERE ($6::uuid IS NULL OR e.account_id = $6)
-        AND ($7::smallint IS NULL OR e.platform = $7)
-        AND ($8::uuid IS NULL OR e.agent_id = $8)
+    WHERE ($4::uuid IS NULL OR e.account_id = $4)
+        AND ($5::smallint IS NULL OR e.platform = $5)
+        AND ($6::uuid IS NULL OR e.agent_id = $6)
 )
 SELECT
     grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
@@ -74,36 +75,55 @@ SELECT
 FROM figure
 GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
 
--- name: count_messages
--- Messages from roll-ups in [$9, $10), row by row at the edges outside it.
-WITH counted AS (
-    SELECT slot AS at, account_id, platform, agent_id, messages_in, messages_out
-    FROM traffic
-    WHERE workspace_id = $1 AND slot >= $9 AND slot < $10
+-- name: count_rolled_up
+-- Messages and, if $10, entries by present verdict: from roll-ups of the widths $7 in [$8, $9); width 0: row by row.
+WITH piece AS (
+    SELECT width, start, until
+    FROM unnest($7::smallint[], $8::timestamptz[], $9::timestamptz[]) AS p (width, start, until)
+), counted AS (
+    SELECT
+        t.slot AS at, t.account_id, t.platform, t.agent_id, t.messages_in, t.messages_out, t.new, t.repeat, t.excluded
+    FROM piece AS p
+    JOIN traffic AS t ON t.workspace_id = $1 AND t.width = p.width AND t.slot >= p.start AND t.slot < p.until
     UNION ALL
-    SELECT occurred_time, account_id, platform, agent_id, (direction = 1)::integer, (direction = 2)::integer
-    FROM message
-    WHERE workspace_id = $1 AND occurred_time >= $2 AND occurred_time < $9
+    SELECT
+        m.occurred_time, m.account_id, m.platform, m.agent_id, (m.direction = 1)::integer, (m.direction = 2)::integer,
+        0, 0, 0
+    FROM piece AS p
+    JOIN message AS m ON m.workspace_id = $1 AND m.occurred_time >= p.start AND m.occurred_time < p.until
+    WHERE p.width = 0
     UNION ALL
-    SELECT occurred_time, account_id, platform, agent_id, (direction = 1)::integer, (direction = 2)::integer
-    FROM message
-    WHERE workspace_id = $1 AND occurred_time >= $10 AND occurred_time < $3
+    SELECT
+        e.occurred_time, e.account_id, e.platform, e.agent_id, 0, 0, (v.verdict = 'new')::integer,
+        (v.verdict = 'repeat')::integer, (v.verdict = 'excluded')::integer
+    FROM piece AS p
+    JOIN entry AS e ON e.workspace_id = $1 AND e.occurred_time >= p.start AND e.occurred_time < p.until
+    JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id
+    WHERE p.width = 0 AND $10::boolean
 ), figure AS (
     SELECT
-        width_bucket(at, $4::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($5::text[]) THEN account_id::text END AS account_id,
-        CASE WHEN 'platform' = ANY ($5::text[]) THEN platform END AS platform,
-        CASE WHEN 'agent' = ANY ($5::text[]) THEN coalesce(agent_id::text, '') END AS agent_id,
+        width_bucket(at, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(agent_id::text, '') END AS agent_id,
         messages_in,
-        messages_out
+        messages_out,
+        new,
+        repeat,
+        excluded
     FROM counted
-    WHERE ($6::uuid IS NULL OR account_id = $6)
-        AND ($7::smallint IS NULL OR platform = $7)
-        AND ($8::uuid IS NULL OR agent_id = $8)
+    WHERE ($4::uuid IS NULL OR account_id = $4)
+        AND ($5::smallint IS NULL OR platform = $5)
+        AND ($6::uuid IS NULL OR agent_id = $6)
 )
 SELECT
     grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, NULL AS campaign_id, NULL AS language,
-    NULL AS country, coalesce(sum(messages_in), 0) AS messages_in, coalesce(sum(messages_out), 0) AS messages_out
+    NULL AS country,
+    coalesce(sum(messages_in), 0) AS messages_in,
+    coalesce(sum(messages_out), 0) AS messages_out,
+    coalesce(sum(new) FILTER (WHERE $10::boolean), 0) AS new,
+    coalesce(sum(repeat) FILTER (WHERE $10::boolean), 0) AS repeat,
+    coalesce(sum(excluded) FILTER (WHERE $10::boolean), 0) AS excluded
 FROM figure
 GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id), ())
 
@@ -111,22 +131,22 @@ GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id), ())
 -- Messages row by row, grouped by what only the entry of their chat knows: campaign, language, country.
 WITH figure AS (
     SELECT
-        width_bucket(m.occurred_time, $4::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($5::text[]) THEN m.account_id::text END AS account_id,
-        CASE WHEN 'platform' = ANY ($5::text[]) THEN m.platform END AS platform,
-        CASE WHEN 'agent' = ANY ($5::text[]) THEN coalesce(m.agent_id::text, '') END AS agent_id,
-        CASE WHEN 'campaign' = ANY ($5::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
-        CASE WHEN 'language' = ANY ($5::text[]) THEN coalesce(e.language, '') END AS language,
-        CASE WHEN 'country' = ANY ($5::text[]) THEN coalesce(e.country, '') END AS country,
+        width_bucket(m.occurred_time, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN m.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN m.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(m.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
         m.direction
     FROM message AS m
     LEFT JOIN entry AS e ON e.channel_user_id = m.channel_user_id AND e.account_id = m.account_id
     WHERE m.workspace_id = $1
-        AND m.occurred_time >= $2
-        AND m.occurred_time < $3
-        AND ($6::uuid IS NULL OR m.account_id = $6)
-        AND ($7::smallint IS NULL OR m.platform = $7)
-        AND ($8::uuid IS NULL OR m.agent_id = $8)
+        AND m.occurred_time >= $7
+        AND m.occurred_time < $8
+        AND ($4::uuid IS NULL OR m.account_id = $4)
+        AND ($5::smallint IS NULL OR m.platform = $5)
+        AND ($6::uuid IS NULL OR m.agent_id = $6)
 )
 SELECT
     grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
@@ -139,25 +159,25 @@ GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, la
 -- People to whom the platform accepted a person's answer, each once per row.
 WITH figure AS (
     SELECT
-        width_bucket(m.occurred_time, $4::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($5::text[]) THEN m.account_id::text END AS account_id,
-        CASE WHEN 'platform' = ANY ($5::text[]) THEN m.platform END AS platform,
-        CASE WHEN 'agent' = ANY ($5::text[]) THEN coalesce(m.agent_id::text, '') END AS agent_id,
-        CASE WHEN 'campaign' = ANY ($5::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
-        CASE WHEN 'language' = ANY ($5::text[]) THEN coalesce(e.language, '') END AS language,
-        CASE WHEN 'country' = ANY ($5::text[]) THEN coalesce(e.country, '') END AS country,
+        width_bucket(m.occurred_time, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN m.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN m.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(m.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
         coalesce(u.contact_id, m.channel_user_id) AS person
     FROM message AS m
     LEFT JOIN channel_user AS u ON u.channel_user_id = m.channel_user_id
     LEFT JOIN entry AS e ON e.channel_user_id = m.channel_user_id AND e.account_id = m.account_id
     WHERE m.workspace_id = $1
-        AND m.occurred_time >= $2
-        AND m.occurred_time < $3
+        AND m.occurred_time >= $7
+        AND m.occurred_time < $8
         AND m.direction = 2
         AND m.human
-        AND ($6::uuid IS NULL OR m.account_id = $6)
-        AND ($7::smallint IS NULL OR m.platform = $7)
-        AND ($8::uuid IS NULL OR m.agent_id = $8)
+        AND ($4::uuid IS NULL OR m.account_id = $4)
+        AND ($5::smallint IS NULL OR m.platform = $5)
+        AND ($6::uuid IS NULL OR m.agent_id = $6)
 )
 SELECT
     grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
@@ -169,13 +189,13 @@ GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, la
 -- Conversations owed now by when their wait began, and the people in them whom no person ever answered.
 WITH figure AS (
     SELECT
-        width_bucket(w.owed_since, $4::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($5::text[]) THEN c.account_id::text END AS account_id,
-        CASE WHEN 'platform' = ANY ($5::text[]) THEN c.platform END AS platform,
-        CASE WHEN 'agent' = ANY ($5::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
-        CASE WHEN 'campaign' = ANY ($5::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
-        CASE WHEN 'language' = ANY ($5::text[]) THEN coalesce(e.language, '') END AS language,
-        CASE WHEN 'country' = ANY ($5::text[]) THEN coalesce(e.country, '') END AS country,
+        width_bucket(w.owed_since, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
         coalesce(u.contact_id, c.channel_user_id) AS person,
         EXISTS (
             SELECT
@@ -188,12 +208,12 @@ WITH figure AS (
     LEFT JOIN channel_user AS u ON u.channel_user_id = c.channel_user_id
     LEFT JOIN entry AS e ON e.channel_user_id = c.channel_user_id AND e.account_id = c.account_id
     WHERE w.workspace_id = $1
-        AND w.owed_since >= $2
-        AND w.owed_since < $3
+        AND w.owed_since >= $7
+        AND w.owed_since < $8
         AND w.end_time IS NULL
-        AND ($6::uuid IS NULL OR c.account_id = $6)
-        AND ($7::smallint IS NULL OR c.platform = $7)
-        AND ($8::uuid IS NULL OR w.agent_id = $8)
+        AND ($4::uuid IS NULL OR c.account_id = $4)
+        AND ($5::smallint IS NULL OR c.platform = $5)
+        AND ($6::uuid IS NULL OR w.agent_id = $6)
 )
 SELECT
     grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,

@@ -25,12 +25,12 @@ WITH heard AS (
     RETURNING
         message_id, event_id, workspace_id, account_id, channel_user_id, agent_id, occurred_time, platform, greeting
 ), rolled AS (
-    INSERT INTO traffic (workspace_id, slot, account_id, platform, agent_id, messages_in)
-    SELECT
-        workspace_id, date_bin('15 minutes', occurred_time, '1970-01-01 00:00:00+00') AS slot, account_id, platform,
-        agent_id, count(*)
+    INSERT INTO traffic (workspace_id, width, slot, account_id, platform, agent_id, messages_in)
+    SELECT workspace_id, width, slot, account_id, platform, agent_id, count(*)
     FROM fresh
-    GROUP BY workspace_id, slot, account_id, platform, agent_id
+    CROSS JOIN slots(occurred_time)
+    GROUP BY workspace_id, width, slot, account_id, platform, agent_id
+    ORDER BY workspace_id, width, slot, account_id, platform, agent_id
     ON CONFLICT ON CONSTRAINT traffic_key
     DO UPDATE SET messages_in = traffic.messages_in + excluded.messages_in
 ), chats AS (
@@ -82,12 +82,12 @@ WITH heard AS (
     ON CONFLICT (message_id) DO NOTHING
     RETURNING workspace_id, account_id, agent_id, occurred_time, platform
 )
-INSERT INTO traffic (workspace_id, slot, account_id, platform, agent_id, messages_out)
-SELECT
-    workspace_id, date_bin('15 minutes', occurred_time, '1970-01-01 00:00:00+00') AS slot, account_id, platform,
-    agent_id, count(*)
+INSERT INTO traffic (workspace_id, width, slot, account_id, platform, agent_id, messages_out)
+SELECT workspace_id, width, slot, account_id, platform, agent_id, count(*)
 FROM fresh
-GROUP BY workspace_id, slot, account_id, platform, agent_id
+CROSS JOIN slots(occurred_time)
+GROUP BY workspace_id, width, slot, account_id, platform, agent_id
+ORDER BY workspace_id, width, slot, account_id, platform, agent_id
 ON CONFLICT ON CONSTRAINT traffic_key
 DO UPDATE SET messages_out = traffic.messages_out + excluded.messages_out
 
@@ -110,32 +110,48 @@ DELETE FROM message
 WHERE message_id = ANY ($1::uuid[])
 
 -- name: forget_traffic
--- Quarters of an hour that hold some messages are to be rolled up again.
-WITH quarters AS (
-    SELECT DISTINCT workspace_id, date_bin('15 minutes', occurred_time, '1970-01-01 00:00:00+00') AS slot
+-- Slots that hold some messages are to be rolled up again.
+WITH touched AS (
+    SELECT DISTINCT workspace_id, width, slot
     FROM message
+    CROSS JOIN slots(occurred_time)
     WHERE message_id = ANY ($1::uuid[])
 )
 DELETE FROM traffic AS t
-USING quarters AS q
-WHERE t.workspace_id = q.workspace_id AND t.slot = q.slot
+USING touched AS o
+WHERE t.workspace_id = o.workspace_id AND t.width = o.width AND t.slot = o.slot
 
 -- name: roll_up_traffic
--- Quarters of an hour that hold some messages are as their messages say.
-WITH quarters AS (
-    SELECT DISTINCT workspace_id, date_bin('15 minutes', occurred_time, '1970-01-01 00:00:00+00') AS slot
+-- Slots that hold some messages are as their messages, entries and present verdicts say.
+WITH touched AS (
+    SELECT DISTINCT workspace_id, width, slot, slot + make_interval(mins => width) AS until
     FROM message
+    CROSS JOIN slots(occurred_time)
     WHERE message_id = ANY ($1::uuid[])
+), counted AS (
+    SELECT
+        t.workspace_id, t.width, t.slot, m.account_id, m.platform, m.agent_id, m.direction, NULL AS verdict
+    FROM touched AS t
+    JOIN message AS m
+        ON m.workspace_id = t.workspace_id AND m.occurred_time >= t.slot AND m.occurred_time < t.until
+    UNION ALL
+    SELECT t.workspace_id, t.width, t.slot, e.account_id, e.platform, e.agent_id, NULL, v.verdict
+    FROM touched AS t
+    JOIN entry AS e ON e.workspace_id = t.workspace_id AND e.occurred_time >= t.slot AND e.occurred_time < t.until
+    JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id
 )
-INSERT INTO traffic (workspace_id, slot, account_id, platform, agent_id, messages_in, messages_out)
+INSERT INTO traffic (
+    workspace_id, width, slot, account_id, platform, agent_id, messages_in, messages_out, new, repeat, excluded
+)
 SELECT
-    q.workspace_id, q.slot, m.account_id, m.platform, m.agent_id, count(*) FILTER (WHERE m.direction = 1),
-    count(*) FILTER (WHERE m.direction = 2)
-FROM quarters AS q
-JOIN message AS m
-    ON m.workspace_id = q.workspace_id AND m.occurred_time >= q.slot
-    AND m.occurred_time < q.slot + interval '15 minutes'
-GROUP BY q.workspace_id, q.slot, m.account_id, m.platform, m.agent_id
+    workspace_id, width, slot, account_id, platform, agent_id,
+    count(*) FILTER (WHERE direction = 1),
+    count(*) FILTER (WHERE direction = 2),
+    count(*) FILTER (WHERE verdict = 'new'),
+    count(*) FILTER (WHERE verdict = 'repeat'),
+    count(*) FILTER (WHERE verdict = 'excluded')
+FROM counted
+GROUP BY workspace_id, width, slot, account_id, platform, agent_id
 
 -- name: load_people
 -- Every channel user and entry of every person to whom one of the channel users belongs, or who is named.
@@ -303,19 +319,19 @@ WITH handed AS (
         AND m.agent_id IS NULL
     RETURNING m.workspace_id, m.occurred_time, m.account_id, m.platform, m.agent_id
 ), moved AS (
-    SELECT
-        workspace_id, date_bin('15 minutes', occurred_time, '1970-01-01 00:00:00+00') AS slot, account_id, platform,
-        agent_id, count(*) AS messages
+    SELECT workspace_id, width, slot, account_id, platform, agent_id, count(*) AS messages
     FROM handed
-    GROUP BY workspace_id, slot, account_id, platform, agent_id
+    CROSS JOIN slots(occurred_time)
+    GROUP BY workspace_id, width, slot, account_id, platform, agent_id
 )
-INSERT INTO traffic (workspace_id, slot, account_id, platform, agent_id, messages_in)
-SELECT workspace_id, slot, account_id, platform, agent_id, messages
+INSERT INTO traffic (workspace_id, width, slot, account_id, platform, agent_id, messages_in)
+SELECT workspace_id, width, slot, account_id, platform, agent_id, messages
 FROM moved
 UNION ALL
-SELECT workspace_id, slot, account_id, platform, NULL, -sum(messages)::bigint
+SELECT workspace_id, width, slot, account_id, platform, NULL, -sum(messages)::bigint
 FROM moved
-GROUP BY workspace_id, slot, account_id, platform
+GROUP BY workspace_id, width, slot, account_id, platform
+ORDER BY workspace_id, width, slot, account_id, platform, agent_id
 ON CONFLICT ON CONSTRAINT traffic_key
 DO UPDATE SET messages_in = traffic.messages_in + excluded.messages_in
 
