@@ -97,6 +97,10 @@ class Ingest:
     async def _absorb(self, spooled: Sequence[Spooled], *, unread: bool) -> None:
         async with asyncio.timeout(_SECONDS * 5):
             accounts = await self._directory.find_all({each.account_id for each in spooled})
+            for each in spooled:
+                if each.account_id not in accounts:
+                    # Its account was there when it was accepted: the database was set back to before that.
+                    _LOG.error("spooled_for_nobody", webhook_id=each.webhook_id, account_id=each.account_id)
             webhooks = [
                 Webhook(
                     each.webhook_id,
