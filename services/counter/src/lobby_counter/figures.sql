@@ -77,28 +77,42 @@ GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, la
 
 -- name: count_rolled_up
 -- Messages and, if $10, entries by present verdict: from roll-ups of the widths $7 in [$8, $9); width 0: row by row.
+-- OFFSET keeps each piece a search of its own: together they look like so much that all would be read and sorted out.
 WITH piece AS (
     SELECT width, start, until
     FROM unnest($7::smallint[], $8::timestamptz[], $9::timestamptz[]) AS p (width, start, until)
 ), counted AS (
-    SELECT
-        t.slot AS at, t.account_id, t.platform, t.agent_id, t.messages_in, t.messages_out, t.new, t.repeat, t.excluded
+    SELECT at, account_id, platform, agent_id, messages_in, messages_out, new, repeat, excluded
     FROM piece AS p
-    JOIN traffic AS t ON t.workspace_id = $1 AND t.width = p.width AND t.slot >= p.start AND t.slot < p.until
+    CROSS JOIN LATERAL (
+        SELECT slot AS at, account_id, platform, agent_id, messages_in, messages_out, new, repeat, excluded
+        FROM traffic
+        WHERE workspace_id = $1 AND width = p.width AND slot >= p.start AND slot < p.until
+        OFFSET 0
+    ) AS t
     UNION ALL
     SELECT
-        m.occurred_time, m.account_id, m.platform, m.agent_id, (m.direction = 1)::integer, (m.direction = 2)::integer,
-        0, 0, 0
+        occurred_time, account_id, platform, agent_id, (direction = 1)::integer, (direction = 2)::integer, 0, 0, 0
     FROM piece AS p
-    JOIN message AS m ON m.workspace_id = $1 AND m.occurred_time >= p.start AND m.occurred_time < p.until
+    CROSS JOIN LATERAL (
+        SELECT occurred_time, account_id, platform, agent_id, direction
+        FROM message
+        WHERE workspace_id = $1 AND occurred_time >= p.start AND occurred_time < p.until
+        OFFSET 0
+    ) AS m
     WHERE p.width = 0
     UNION ALL
     SELECT
-        e.occurred_time, e.account_id, e.platform, e.agent_id, 0, 0, (v.verdict = 'new')::integer,
-        (v.verdict = 'repeat')::integer, (v.verdict = 'excluded')::integer
+        occurred_time, account_id, platform, agent_id, 0, 0, (verdict = 'new')::integer, (verdict = 'repeat')::integer,
+        (verdict = 'excluded')::integer
     FROM piece AS p
-    JOIN entry AS e ON e.workspace_id = $1 AND e.occurred_time >= p.start AND e.occurred_time < p.until
-    JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id
+    CROSS JOIN LATERAL (
+        SELECT e.occurred_time, e.account_id, e.platform, e.agent_id, v.verdict
+        FROM entry AS e
+        JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id
+        WHERE e.workspace_id = $1 AND e.occurred_time >= p.start AND e.occurred_time < p.until
+        OFFSET 0
+    ) AS e
     WHERE p.width = 0 AND $10::boolean
 ), figure AS (
     SELECT
