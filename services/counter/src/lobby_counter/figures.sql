@@ -8,7 +8,7 @@ SELECT least(
 
 -- name: count_entries
 -- Entries by present verdict, row by row, grouped by what roll-ups do not know: campaign, language, country.
--- Parameters of all counts: workspace, cuts, grouped by, account, platform, agent; then from and to, if not said otherwise.
+-- Parameters of all counts: workspace, cuts, grouped by, account, platform, agent; then, in most, from and to.
 WITH figure AS (
     SELECT
         width_bucket(e.occurred_time, $2::timestamptz[]) AS bucket,
