@@ -66,6 +66,11 @@ class Counter:
         for each in events:
             await self.hear(each)
 
+    async def effectless(self, *events: Incoming) -> set[str]:
+        """Which of the events lack their effect."""
+        async with self.pool.acquire() as conn:
+            return set(await self._events.find_effectless(conn, events))
+
     async def mend(self, *events: Incoming) -> None:
         """What was lost of the events is there again."""
         async with self._log.transaction() as tx:

@@ -178,6 +178,22 @@ async def test_mending_puts_right_what_roll_ups_of_lost_messages_say(counter, st
     assert await rolled_up(counter.pool) == await recount(counter.pool)
 
 
+async def test_a_verdict_that_was_lost_alone_is_given_again(counter, story):
+    hello = story.says("A", "WA1", at("10:00"))
+    await counter.hear(hello, story.translates(hello, "pt"), story.says("B", "WA1", at("10:20")))
+    before = await counter.counts(group_by=["GROUP_BY_LANGUAGE"])
+    await counter.pool.execute(
+        "DELETE FROM verdict WHERE entry_id = (SELECT entry_id FROM entry WHERE language = 'pt')"
+    )
+    assert await counter.effectless(hello) == {hello.event.id}
+    await counter.mend(hello)
+    assert await counter.effectless(hello) == set()
+    assert await counter.counts(group_by=["GROUP_BY_LANGUAGE"]) == before
+    assert await rolled_up(counter.pool) == await recount(counter.pool)
+    await counter.hear(story.says("A", "WA1", at("11:00")))
+    assert (await counter.counts()).totals.messages_in == 3
+
+
 async def test_what_was_counted_before_hours_were_kept_is_in_them(database):
     texts = [text for name, text in steps("lobby_counter") if not name.startswith("common/")]
     connection = await asyncpg.connect(database.admin_url, server_settings={"search_path": "earlier"})

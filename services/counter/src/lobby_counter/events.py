@@ -78,6 +78,7 @@ class CounterEvents:
         lost = await store.find_uncounted(tx.conn, facts)
         messages = [each.message_id for each in facts.inbound if each.event_id in lost]
         messages += [each.message_id for each in facts.outbound if each.event_id in lost]
+        await store.forget_unjudged(tx.conn, [each for each in facts.inbound if each.event_id in lost])
         await store.forget_messages(tx.conn, messages)
         await self.apply(tx, events)
         await store.roll_up_traffic(tx.conn, messages)

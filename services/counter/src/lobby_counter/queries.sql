@@ -104,6 +104,24 @@ WHERE NOT EXISTS (SELECT FROM message AS m WHERE m.message_id = h.message_id)
         WHERE e.channel_user_id = h.channel_user_id AND e.account_id = h.account_id
     )
 
+-- name: forget_unjudged
+-- Entries without a verdict are not there, at the places where one was lost: they are made and judged again. What was
+-- told of their language waits for them.
+WITH gone AS (
+    DELETE FROM entry AS e
+    USING unnest($1::uuid[], $2::uuid[]) AS h (account_id, channel_user_id)
+    WHERE e.channel_user_id = h.channel_user_id AND e.account_id = h.account_id
+        AND NOT EXISTS (SELECT FROM verdict AS v WHERE v.entry_id = e.entry_id)
+    RETURNING e.message_id, e.language_version, e.language
+)
+INSERT INTO awaited_language (message_id, version, language)
+SELECT message_id, language_version, language
+FROM gone
+WHERE language_version > 0
+ON CONFLICT (message_id)
+DO UPDATE SET version = excluded.version, language = excluded.language
+WHERE awaited_language.version < excluded.version
+
 -- name: forget_messages
 -- Messages that are to be counted again are not counted.
 DELETE FROM message

@@ -62,6 +62,15 @@ async def find_uncounted(conn: Connection, facts: Facts) -> set[str]:
     return {row["event_id"] for row in rows}
 
 
+async def forget_unjudged(conn: Connection, greetings: Sequence[Inbound]) -> None:
+    """Entries that lost their verdicts, where these were said, are not there: whoever counts them makes both anew."""
+    await conn.execute(
+        QUERIES["forget_unjudged"],
+        [each.account_id for each in greetings],
+        [each.channel_user_id for each in greetings],
+    )
+
+
 async def forget_messages(conn: Connection, message_ids: Sequence[str]) -> None:
     """Messages that are to be counted again are not counted; the roll-ups still hold them (`roll_up_traffic`)."""
     await conn.execute(QUERIES["forget_messages"], message_ids)
