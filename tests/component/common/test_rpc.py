@@ -88,6 +88,14 @@ async def test_an_error_comes_back_as_it_was_raised(fake, address, cls):
     assert unpacked(caught.value.detail, pb.EventRef) == pb.EventRef(service="x")
 
 
+async def test_an_error_with_a_large_detail_comes_back(fake, address):
+    fake.errors = [Conflict("SOME_REASON", "some words", detail=pb.EventRef(service="x" * 32 * 1024))]
+    async with stub_of(address) as stub:
+        with pytest.raises(Conflict) as caught:
+            await stub.ListSteps(pb.ListStepsRequest())
+    assert unpacked(caught.value.detail, pb.EventRef).service == "x" * 32 * 1024
+
+
 async def test_a_refusal_for_too_much_says_how_long_to_wait(fake, address):
     fake.errors = [Exhausted("SLOW_DOWN", "wait", retry_after=7.5)]
     async with stub_of(address) as stub:

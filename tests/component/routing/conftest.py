@@ -61,6 +61,7 @@ class FakeConnectors(MessageServiceServicer):
         self.sent: list[message_service_pb2.SendMessageRequest] = []
         self.callers: list[Caller] = []
         self.away = False
+        self.text = ""
         self._answers: dict[str, message_pb2.Message] = {}
 
     async def SendMessage(self, request: Any, context: object) -> Any:
@@ -80,7 +81,8 @@ class FakeConnectors(MessageServiceServicer):
         return message_service_pb2.SendMessageResponse(message=self._answers[request.request_id])
 
     async def BatchGetMessages(self, request: Any, context: object) -> Any:
-        messages = [message_pb2.Message(message_id=each, text=f"text of {each}") for each in request.message_ids]
+        told = [(each, self.text or f"text of {each}") for each in request.message_ids]
+        messages = [message_pb2.Message(message_id=message_id, text=text) for message_id, text in told]
         return message_service_pb2.BatchGetMessagesResponse(messages=messages)
 
 

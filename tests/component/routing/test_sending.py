@@ -87,6 +87,20 @@ async def test_an_answer_over_a_message_not_seen_is_refused_with_that_message(ro
     assert routing.connectors.sent[0].seen_seq == 2
 
 
+async def test_a_refusal_with_very_long_messages_fits_through_grpc(routing, message, agent):
+    """A refusal travels in the trailers of a call, which hold little; the newest messages matter most."""
+    newer = [routing.wrote(WA, "a", -1) for _ in range(50)]
+    await routing.hear(*newer)
+    routing.connectors.text = "z🙂" * 33_000
+    with routing.as_agent(agent), pytest.raises(Conflict, match="NEWER_MESSAGE") as refused:
+        await routing.send(WA, "a", last_seen_message_id=message.message_id)
+    shown = refused.value.detail.newer
+    assert [each.message_id for each in shown] == [each.message_id for each in newer[-len(shown) :]]
+    assert len(shown) >= 3
+    assert all(each.text.startswith("z🙂z🙂") for each in shown)
+    assert refused.value.detail.ByteSize() < 32 * 1024
+
+
 async def test_without_a_last_message_what_the_agent_marked_seen_counts(routing, message, agent):
     with routing.as_agent(agent):
         with pytest.raises(Conflict, match="NEWER_MESSAGE"):

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from lobby_common import caller, tracing
 from lobby_common.rpc.codec import from_rpc_error
-from lobby_common.rpc.server import LARGEST_MESSAGE, time_left
+from lobby_common.rpc.server import LARGEST_MESSAGE, METADATA_OPTIONS, time_left
 
 _DEFAULT_SECONDS = 5.0
 _REPEATABLE = ("Get", "List", "BatchGet", "Read", "Filter")
@@ -86,5 +86,6 @@ def create_channel(target: str, internal_token: str) -> grpc.aio.Channel:
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.ping_timeout_ms", 4_000),
             ("grpc.http2.max_pings_without_data", 0),
+            *METADATA_OPTIONS,
         ],
     )

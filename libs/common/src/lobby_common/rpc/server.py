@@ -25,6 +25,13 @@ _LOG = structlog.get_logger("rpc")
 LARGEST_MESSAGE = 8 * 1024 * 1024
 """Bytes of the largest gRPC message (DESIGN §2.1)."""
 
+LARGEST_METADATA = 64 * 1024
+"""Bytes of headers and trailers: what an error carries goes in the trailers, and gRPC's own limit is 8 KiB."""
+METADATA_OPTIONS = [
+    ("grpc.max_metadata_size", LARGEST_METADATA),
+    ("grpc.absolute_max_metadata_size", LARGEST_METADATA),
+]
+
 _OPEN = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 """Asked by probes and tools without our token."""
 
@@ -132,5 +139,6 @@ def create_server(internal_token: str) -> grpc.aio.Server:
             # Neighbours may ask as often as their channels do whether we still move.
             ("grpc.http2.min_ping_interval_without_data_ms", 2_000),
             ("grpc.http2.max_ping_strikes", 0),
+            *METADATA_OPTIONS,
         ],
     )

@@ -680,7 +680,9 @@ class NewerMessages(_message.Message):
     NEWER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def newer(self) -> _containers.RepeatedCompositeFieldContainer[_message_pb2.Message]:
-        """What the customer wrote that the agent has not seen."""
+        """What the customer wrote that the agent has not seen, oldest first: the newest of it where it is too much for a
+        refusal, with long texts cut. The whole is in the conversation's messages.
+        """
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ No neighbour is called inside a transaction. A message that comes between the ch
 says what its writer had seen, and what is newer stays owed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -31,6 +32,11 @@ from lobby_routing.store.statements import QUERIES
 
 _METHOD = "SendMessage"
 _UNDETERMINED = "und"
+_MOST_NEWER = 20
+_NEWER_BYTES = 24 * 1024
+"""A refusal travels in the trailers of a call, which hold 64 KiB (rpc/server.py) with all that is around it."""
+_NEWER_TEXT = 1_000
+"""Characters of each text in a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +158,13 @@ class Sender:
 
     async def _newer(self, message_ids: list[str]) -> Conflict:
         try:
-            newer = await self._connectors.get_messages(message_ids)
-        except Unavailable:
+            newer = await self._connectors.get_messages(message_ids[-_MOST_NEWER:])
+        except LobbyError:  # away, or too much even for an answer: the refusal itself is what matters
             newer = ()
         return Conflict(
             "NEWER_MESSAGE",
             "the customer wrote something that the agent has not seen",
-            detail=NewerMessages(newer=newer),
+            detail=NewerMessages(newer=_fitting(newer)),
         )
 
     async def _word(self, admitted: Admitted, request: SendMessageRequest) -> Wording:
@@ -228,6 +234,21 @@ class Sender:
 
             answer = await answer_once(tx, _METHOD, request_id, SendMessageResponse, make)
         return answer.message
+
+
+def _fitting(newer: Sequence[Message]) -> list[Message]:
+    """Returns the newest of the messages that fit into a refusal, oldest first, with long texts cut."""
+    fitting: list[Message] = []
+    size = 0
+    for message in reversed(newer):
+        shown = Message()
+        shown.CopyFrom(message)
+        shown.text = message.text[:_NEWER_TEXT]
+        size += shown.ByteSize()
+        if size > _NEWER_BYTES:
+            break
+        fitting.append(shown)
+    return fitting[::-1]
 
 
 def _worded(translation: Translation, text: str, *, send_original: bool) -> Wording:
