@@ -164,6 +164,25 @@ async def test_lists_show_the_edited_text_and_forget_the_deleted_one(routing):
     assert (found.last_message_text, found.owed) == ("", True)
 
 
+async def test_an_edit_that_comes_with_its_message_but_before_it_is_not_left_waiting(routing, pool):
+    message = routing.wrote(WA, "a", text="pirce?")
+    edit = connectors_pb2.MessageEdited(message_id=message.message_id, account_id=WA, chat="a", text="price?")
+    await routing.hear(edit, message)
+    assert (await routing.get(WA, "a")).last_message_text == "price?"
+    assert await pool.fetchval("SELECT count(*) FROM waiting_event") == 0
+
+
+async def test_what_was_left_waiting_for_a_message_that_is_there_goes_with_the_next_one(routing, pool):
+    message = routing.wrote(WA, "a", text="pirce?")
+    await routing.hear(message)
+    edit = connectors_pb2.MessageEdited(message_id=message.message_id, account_id=WA, chat="a", text="price?")
+    event = routing._incoming(edit).event
+    place = (event.id, WA, "a", event.SerializeToString())
+    await pool.execute("INSERT INTO waiting_event (event_id, account_id, chat, event) VALUES ($1, $2, $3, $4)", *place)
+    await routing.hear(routing.wrote(WA, "a", 1, text="hello?"))
+    assert await pool.fetchval("SELECT count(*) FROM waiting_event") == 0
+
+
 async def test_a_closed_conversation_owes_nothing_until_the_customer_writes_again(routing):
     agent = await routing.agent()
     await routing.hear(routing.wrote(WA, "a", -5))

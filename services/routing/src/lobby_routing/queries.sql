@@ -139,6 +139,12 @@ FROM waiting_event AS w
 JOIN unnest($1::uuid[], $2::text[]) AS t (account_id, chat) USING (account_id, chat)
 ORDER BY w.create_time, w.event_id;
 
+-- name: find_known
+-- Those of some messages that stand in a conversation.
+SELECT message_id::text
+FROM conversation_message
+WHERE message_id = ANY($1::uuid[]);
+
 -- name: save_waiting
 -- Events wait for their subject.
 INSERT INTO waiting_event (event_id, account_id, chat, event)

@@ -85,6 +85,9 @@ class Messages:
         await self._load_ends(heard)
         for each in heard:
             self._apply(each)
+        early, self._early = self._early, []
+        for each in early:  # its subject may have come later in this very batch
+            self._apply(each)
         await self._apply_waiting()
         await floors.drain(self._conn, self._floor)
         await floors.save(self._conn, self._floor)
@@ -204,6 +207,8 @@ class Messages:
             QUERIES["load_waiting"], [account_id for account_id, _ in places], [chat for _, chat in places]
         )
         waiting = [_thaw(row["event"]) for row in rows]
+        message_ids = [each.payload.message_id for each in waiting]
+        self._known |= {row["message_id"] for row in await self._conn.fetch(QUERIES["find_known"], message_ids)}
         await self._load_ends(waiting)
         early = len(self._early)
         applied = [each.event.id for each in waiting if self._apply(each)]
