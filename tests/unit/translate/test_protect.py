@@ -17,6 +17,10 @@ def spans(text: str) -> list[tuple[str, str]]:
         ("write a.b+c@example.com today", [("EMAIL", "a.b+c@example.com")]),
         ("call +62 812-3456-7890 now", [("PHONE", "+62 812-3456-7890")]),
         ("is #A-10293 sent", [("CODE", "#A-10293")]),
+        (
+            "my code is 01a219a7-3c4f-708f-bfcb-2d75baffc044 ok",
+            [("CODE", "01a219a7-3c4f-708f-bfcb-2d75baffc044")],
+        ),
         ("亲，SKU-4471黑色有现货吗", [("CODE", "SKU-4471")]),
         ("pay $45.90 or R$ 1.200,50 ok", [("MONEY", "$45.90"), ("MONEY", "R$ 1.200,50")]),
         ("at 10:30 on 2026-01-03 then", [("DATE", "10:30"), ("DATE", "2026-01-03")]),

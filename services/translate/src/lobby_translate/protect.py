@@ -42,6 +42,7 @@ _KINDS: Final = (
     ("MONEY", rf"{_NO_WORD}{_MONEY_SIGN}\s?{_AMOUNT}|(?<![A-Za-z0-9.,]){_AMOUNT}\s?{_MONEY_CODE}(?![A-Za-z])"),
     ("DATE", r"(?<!\d)\d{1,4}(?P<by>[-/.])\d{1,2}(?P=by)\d{1,4}(?!\d)|(?<!\d)\d{1,2}:\d{2}(?::\d{2})?(?!\d)"),
     ("PHONE", rf"{_NO_WORD}(?:\+\d|\(\d)[\d\s().-]{{5,18}}\d(?!\d)|{_NO_WORD}0\d(?:[ .-]?\d){{6,12}}{_WORD_ENDS}"),
+    ("CODE", rf"{_NO_WORD}[0-9A-Fa-f]{{8}}(?:-[0-9A-Fa-f]{{4}}){{3}}-[0-9A-Fa-f]{{12}}{_WORD_ENDS}"),
     ("CODE", rf"{_NO_WORD}[#№]\s?[A-Za-z0-9]+(?:[-_./][A-Za-z0-9]+)*"),
     (
         "CODE",
