@@ -23,25 +23,29 @@ class Broker:
     def __init__(self, client, workspace_id: str) -> None:
         self.client = client
         self.workspace_id = workspace_id
-        self.position = 0
+        self.positions = dict.fromkeys(PRODUCERS, 0)
 
     async def make_streams(self) -> None:
         for service in PRODUCERS:
             await self.client.jetstream().add_stream(name=service.upper(), subjects=[f"lobby.{service}"])
 
-    async def tell(self, service: str, *payloads, workspace_id: str = "") -> None:
+    async def tell(self, service: str, *payloads, workspace_id: str = "") -> bytes:
         batch = Batch(service=service, create_time=to_proto(utc_now()))
-        segment = batch.segments.add(lane=0, first=self.position + 1, count=len(payloads))
+        segment = batch.segments.add(lane=0, first=self.positions[service] + 1, count=len(payloads))
         for payload in payloads:
-            self.position += 1
+            self.positions[service] += 1
             segment.events.add(
-                id=str(self.position),
+                id=f"{service}-{self.positions[service]}",
                 type=payload.DESCRIPTOR.full_name,
                 time=to_proto(utc_now()),
                 workspace_id=workspace_id or self.workspace_id,
                 payload=payload.SerializeToString(),
             )
-        await self.client.jetstream().publish(f"lobby.{service}", batch.SerializeToString())
+        await self.publish(service, batch.SerializeToString())
+        return batch.SerializeToString()
+
+    async def publish(self, service: str, data: bytes) -> None:
+        await self.client.jetstream().publish(f"lobby.{service}", data)
 
 
 @pytest_asyncio.fixture
@@ -163,6 +167,27 @@ async def test_what_the_streams_hold_no_longer_brings_resync(gateway, bus):
     await bus.client.jetstream().purge_stream("CONNECTORS", keep=1)
     async with screen(gateway, last_id=first["id"]) as socket:
         assert (await take(socket))["type"] == "resync"
+
+
+async def test_a_stream_that_is_made_anew_brings_resync_and_nothing_twice(gateway, bus):
+    async with screen(gateway) as socket:
+        told = await bus.tell("connectors", received(1))
+        assert (await take(socket))["message_id"] == "m1"
+        await bus.client.jetstream().delete_stream("CONNECTORS")
+        await bus.client.jetstream().add_stream(name="CONNECTORS", subjects=["lobby.connectors"])
+        await bus.publish("connectors", told)
+        await bus.tell("connectors", received(2))
+        assert (await take(socket))["type"] == "resync"
+        assert (await take(socket))["message_id"] == "m2"
+
+
+async def test_what_never_comes_through_the_stream_brings_resync(gateway, bus):
+    async with screen(gateway) as socket:
+        await bus.tell("connectors", received(1))
+        assert (await take(socket))["message_id"] == "m1"
+        bus.positions["connectors"] += 1
+        await bus.tell("connectors", received(3))
+        assert [(await take(socket))["type"] for _ in range(2)] == ["resync", "message_received"]
 
 
 async def test_server_sent_events_give_the_same_items(gateway, bus):

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from lobby.events.v1.batch_pb2 import Batch
+from lobby_common.events.lanes import Gap, Span, Take, judge
 from lobby_common.events.stream import Received, StreamLost
 from lobby_common.log import get_logger
 from lobby_gateway import metrics, roles
 from lobby_gateway.domain import Principal
-from lobby_gateway.live import owners
-from lobby_gateway.live.items import Item
+from lobby_gateway.live import items, owners
+from lobby_gateway.live.items import RESYNC, Item
 from lobby_gateway.live.owners import Heard, Owners, heard_in
 from lobby_gateway.live.place import NOWHERE, PRODUCERS, Head, Place
 from lobby_gateway.live.streams import Streams
@@ -58,6 +59,11 @@ class Listener:
         """Returns whether this screen may hear the item; None where only routing knows."""
         return owners.may_hear(self.agent_id, heard) if self.agent_id else True
 
+    def resync(self, at: Place) -> None:
+        """The screen is told to read everything anew."""
+        if not self.is_cut_off:
+            self._put(Hint(items.notice(RESYNC), at))
+
     def send_away(self) -> None:
         """The screen is told to go elsewhere, after what is queued."""
         self._put(None)
@@ -86,6 +92,8 @@ class Hub:
         self.place = NOWHERE
         self.started = asyncio.Event()
         self._started: set[int] = set()
+        self._positions: dict[tuple[int, int], int] = {}
+        """How far each lane of each producer was heard."""
         self._is_closed = False
 
     @contextmanager
@@ -151,6 +159,9 @@ class Hub:
         head = self.place.heads[producer]
         known = extent.next_after(head) if producer in self._started else extent.last + 1
         start = known if known is not None else max(extent.first, 1)
+        if known is None:
+            # Another life of the stream, or an older one: nobody knows what was told in between.
+            self._resync()
         self.place = self.place.at(producer, Head(extent.epoch, start - 1))
         return start
 
@@ -165,12 +176,38 @@ class Hub:
             batch = Batch.FromString(received.data)
         except DecodeError:
             batch = Batch()
-        found = heard_in(batch, self.owners, self._is_wanted)
+        found = heard_in(batch, self.owners, self._is_wanted, self._repeated(producer, batch))
         for shown, heard in found:
             at = self.place.after(producer, received.sequence, shown)
             for listener in self._listeners.get(heard.item.workspace_id, ()):
                 listener.offer(heard, at)
         self.place = self.place.past(producer, received.sequence)
+
+    def _repeated(self, producer: int, batch: Batch) -> set[int]:
+        """Returns which of the batch's events, counted from 1, were heard before.
+
+        A stream that was wiped or restored comes again in part, and in part it does not: then screens read anew.
+        """
+        repeated: set[int] = set()
+        is_torn, shown = False, 0
+        for segment in batch.segments:
+            lane, last = (producer, segment.lane), segment.first + segment.count - 1
+            verdict = judge(self._positions.get(lane, segment.first - 1), Span(segment.first, segment.count))
+            is_torn |= isinstance(verdict, Gap)
+            new = (
+                segment.count - verdict.skip if isinstance(verdict, Take) else segment.count * isinstance(verdict, Gap)
+            )
+            repeated.update(range(shown + 1, shown + 1 + segment.count - new))
+            shown += segment.count
+            self._positions[lane] = max(self._positions.get(lane, 0), last)
+        if is_torn:
+            self._resync()
+        return repeated
+
+    def _resync(self) -> None:
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.resync(self.place)
 
     def _is_wanted(self, workspace_id: str, kind: str) -> bool:
         """Events of conversations are always heard, to know whose they are; others only where somebody looks."""

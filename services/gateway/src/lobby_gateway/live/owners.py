@@ -1,7 +1,7 @@
 """To whom conversations belong, as far as the events told lately; what an agent may hear follows from it."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 
 from lobby.events.v1.batch_pb2 import Batch
@@ -89,11 +89,16 @@ def is_of_somebody(item: Item) -> bool:
     return any(item.ids[name] for name in ("conversation_id", "message_id", "contact_id"))
 
 
-def heard_in(batch: Batch, known: Owners, is_wanted: Callable[[str, str], bool]) -> Sequence[tuple[int, Heard]]:
-    """Returns what a batch tells, each with how many of its events were shown with it; `known` has learnt from it."""
+def heard_in(
+    batch: Batch, known: Owners, is_wanted: Callable[[str, str], bool], repeated: Container[int] = ()
+) -> Sequence[tuple[int, Heard]]:
+    """Returns what a batch tells, each with how many of its events were shown with it; `known` has learnt from it.
+
+    Events that are `repeated`, counted from 1, are left out.
+    """
     found: list[tuple[int, Item]] = []
     for shown, (version, event) in enumerate(live_items.events_of(batch), start=1):
-        if is_wanted(event.workspace_id, event.type):
+        if shown not in repeated and is_wanted(event.workspace_id, event.type):
             item = live_items.item_of(version, event)
             if item is not None:
                 found.append((shown, item))
