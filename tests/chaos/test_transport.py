@@ -1,16 +1,12 @@
 """The broker is transport: whatever becomes of its store, nothing is lost and nothing comes twice (DESIGN §3)."""
 
 import asyncio
-import os
 import shutil
-import signal
-from pathlib import Path
 
 import nats
-import psutil
 import pytest
 
-from lobby_local.nats import Nats
+from tests.chaos import faults
 from tests.lobby import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.asyncio(loop_scope="session")]
@@ -20,92 +16,80 @@ FROZEN_SECONDS = 5.0
 
 
 @pytest.fixture
-def broker(world) -> Nats:
+def broker(world):
     return world.stack.plan.nats
 
 
-def store_of(world) -> Path:
+@pytest.fixture
+def store(world):
+    world.stream_is_whole = False
     return world.stack.home.nats / "jetstream"
 
 
-async def killed(world, broker: Nats, monkeypatch, meanwhile) -> None:
-    """The broker died, `meanwhile` happened to its store, and it serves again."""
-    old, spawn = broker.pid, broker.spawn
-
-    async def spawn_after() -> None:
-        meanwhile()
-        await spawn()
-
-    monkeypatch.setattr(broker, "spawn", spawn_after)
-    os.kill(old, signal.SIGKILL)
-
-    async def restarted() -> bool:
-        return world.stack.ready().processes["nats"] != old
-
-    await until(restarted, seconds=15)
-    monkeypatch.undo()
-
-
-async def test_a_store_that_is_wiped_is_refilled(world, broker, monkeypatch):
-    world.write()
+async def test_a_store_that_is_wiped_is_refilled(world, broker, store):
+    await world.write()
     for _ in range(2):
-        await world.platform.answers_more()
-        await killed(world, broker, monkeypatch, lambda: shutil.rmtree(store_of(world)))
-    await world.platform.answers_more()
-    await world.stop_writing()
+        with world.fault("wipe"):
+            faults.before_restart(broker, lambda: shutil.rmtree(store))
+            await faults.kill(world.stack, "nats")
+        await world.answers_more()
     await world.is_exactly_once()
 
 
-async def test_a_store_that_is_older_than_what_was_heard_is_caught_up(world, broker, monkeypatch, tmp_path):
-    world.write()
-    await world.platform.answers_more()
-    shutil.copytree(store_of(world), tmp_path / "older", ignore_dangling_symlinks=True, copy_function=copied)
-    await world.platform.answers_more()
+async def test_a_store_that_is_older_than_what_was_heard_is_caught_up(world, broker, store, tmp_path):
+    await world.write()
+    faults.copy_live(store, tmp_path / "older")
+    await world.answers_more()
 
     def restore() -> None:
-        shutil.rmtree(store_of(world))
-        shutil.copytree(tmp_path / "older", store_of(world))
+        shutil.rmtree(store)
+        shutil.copytree(tmp_path / "older", store)
 
-    await killed(world, broker, monkeypatch, restore)
-    await world.platform.answers_more()
-    await world.stop_writing()
+    with world.fault("older store"):
+        faults.before_restart(broker, restore)
+        await faults.kill(world.stack, "nats")
+    await world.answers_more()
     await world.is_exactly_once()
 
 
-def copied(source: str, target: str) -> None:
-    """The file is copied as it is now, if it is still there: the broker goes on writing."""
-    if os.path.exists(source):  # noqa: PTH110  # copytree hands over names
-        shutil.copy2(source, target)
-
-
-async def test_streams_that_are_deleted_or_emptied_are_made_again(world, broker):
-    world.write()
+async def test_streams_that_are_deleted_or_emptied_are_made_again(world, broker, store):
+    await world.write()
     client = await nats.connect(broker.url())
     try:
         jetstream = client.jetstream()
         for harm in (jetstream.purge_stream, jetstream.delete_stream):
-            await world.platform.answers_more()
-            for name in ("CONNECTORS", "IDENTITY", "ROUTING", "TRANSLATE"):
-                await harm(name)
+            await world.answers_more()
+            with world.fault("streams harmed"):
+                for name in ("CONNECTORS", "IDENTITY", "ROUTING", "TRANSLATE"):
+                    await harm(name)
     finally:
         await client.close()
-    await world.platform.answers_more()
-    await world.stop_writing()
+    await world.answers_more()
+    await world.is_exactly_once()
+
+
+async def test_consumers_that_are_deleted_are_made_again(world, broker):
+    await world.write()
+    client = await nats.connect(broker.url())
+    try:
+        jetstream = client.jetstream()
+        for _ in range(3):
+            with world.fault("consumers deleted"):
+                for name in ("CONNECTORS", "IDENTITY", "ROUTING", "TRANSLATE", "COUNTER"):
+                    for consumer in await jetstream.consumers_info(name):
+                        await jetstream.delete_consumer(name, consumer.name)
+            await world.answers_more()
+    finally:
+        await client.close()
     await world.is_exactly_once()
 
 
 @pytest.mark.parametrize("server", ["nats", "postgres"])
 async def test_a_server_that_stands_still_for_a_while_costs_time_only(world, server):
-    world.write()
-    await world.platform.answers_more()
-    process = psutil.Process(world.stack.ready().processes[server])
-    family = [process, *process.children(recursive=True)]
-    for each in family:
-        each.suspend()
-    await asyncio.sleep(FROZEN_SECONDS)
-    for each in family:
-        each.resume()
-    await until(world.serving, seconds=30)
-    await world.platform.answers_more()
-    await world.stop_writing()
+    await world.write()
+    with world.fault(f"{server} stands still"):
+        async with faults.standing_still(world.stack, server):
+            await asyncio.sleep(FROZEN_SECONDS)
+        await until(world.serving, seconds=30)
+    await world.answers_more()
     await world.is_exactly_once()
