@@ -4,6 +4,7 @@ from lobby.connectors.v1.events_pb2 import AccountStateChanged, MessageReceived
 from lobby.events.v1.batch_pb2 import Batch, Event
 from lobby.identity.v1.events_pb2 import ContactGroup, ContactMerged
 from lobby.routing.v1.events_pb2 import ConversationAssigned, ConversationOpened, ConversationRef
+from lobby_common.events.stream import Received
 from lobby_gateway.domain import Principal
 from lobby_gateway.live import items, place
 from lobby_gateway.live.feed import GOING_AWAY, TOO_SLOW, Ended, Feed
@@ -164,6 +165,16 @@ async def test_a_screen_that_reads_too_slowly_is_cut_off():
         with pytest.raises(Ended) as ended:
             await anext(Feed(hub, None, Gate()).frames(listener, "", ""))
         assert ended.value.code == TOO_SLOW
+
+
+async def test_what_comes_while_a_screen_is_let_in_again_is_shown_to_it_once():
+    hub = Hub(None, queue=5)
+    with listening(hub) as listener:
+        told = batch(MessageReceived(message_id="m"))
+        hub._take(0, Received(1, told.SerializeToString()))
+        frames = Feed(hub, None, Gate()).frames(listener, "", place.encode(NOWHERE))
+        assert (await anext(frames)).item.ids["message_id"] == "m"
+        assert listener.hints.empty()
 
 
 async def test_a_stopping_gateway_sends_its_screens_away_after_what_is_queued():

@@ -66,9 +66,8 @@ class Feed:
 
     async def frames(self, listener: Listener, secret: str, last_id: str) -> AsyncIterator[Frame]:
         """Yields frames until the screen goes; raises Ended where it has to."""
-        joined_at = self.hub.place
         if last_id:
-            for frame in await self._missed(listener, last_id, joined_at):
+            for frame in await self._missed(listener, last_id, listener.joined_at):
                 yield frame
         beat_at = check_at = time.monotonic()
         beat_at += HEARTBEAT_SECONDS

@@ -37,8 +37,10 @@ class Hint:
 class Listener:
     """One screen's queue. It is cut off when it is full: its reader is too slow, and comes again with its last id."""
 
-    def __init__(self, principal: Principal, most: int) -> None:
+    def __init__(self, principal: Principal, most: int, joined_at: Place) -> None:
         self.principal = principal
+        self.joined_at = joined_at
+        """What comes after it is queued; what was missed ends here."""
         self.hints: asyncio.Queue[Hint | None] = asyncio.Queue(most)
         """None says that the gateway stops."""
         self.is_cut_off = False
@@ -99,7 +101,7 @@ class Hub:
     @contextmanager
     def listening(self, principal: Principal) -> Iterator[Listener]:
         """Inside the block the queue gets the workspace's items, from now on."""
-        listener = Listener(principal, self._queue)
+        listener = Listener(principal, self._queue, self.place)
         here = self._listeners.setdefault(principal.workspace_id, set())
         here.add(listener)
         metrics.LIVE_CONNECTIONS.inc()
