@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 
 import asyncpg
@@ -9,7 +10,8 @@ import nats
 import nats.errors
 import pytest
 
-from lobby_local import Postgres, ensure_database, ensure_role
+from lobby_local import Nats, Postgres, ensure_database, ensure_role
+from lobby_local.supervisor import Supervisor
 from tests.servers import empty
 
 
@@ -94,6 +96,32 @@ async def test_an_emptied_broker_has_no_stream(broker):
     await empty(broker)
     assert await client.jetstream().streams_info() == []
     await client.close()
+
+
+async def test_a_broker_that_cannot_write_any_more_is_started_again(tmp_path):
+    """As after a full disk: what cannot be written once is never written again, until the next start."""
+    broker, restarted = Nats(tmp_path), asyncio.Event()
+
+    async def tell(_) -> None:
+        restarted.set()
+
+    supervisor = Supervisor(on_restart=tell, report=print)
+    await supervisor.start([broker])
+    client = await nats.connect(broker.url(), reconnect_time_wait=0.1)
+    try:
+        await client.jetstream().add_stream(name="X", subjects=["x"])
+        old = resource.prlimit(broker.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        with pytest.raises(nats.errors.TimeoutError):
+            await client.jetstream(timeout=1).publish("x", b"too much")
+        resource.prlimit(broker.pid, resource.RLIMIT_FSIZE, old)
+        with pytest.raises(nats.errors.TimeoutError):
+            await client.jetstream(timeout=1).publish("x", b"still too much")
+        async with asyncio.timeout(20):
+            await restarted.wait()
+        assert (await client.jetstream(timeout=10).publish("x", b"fine")).stream == "X"
+    finally:
+        await client.close()
+        await supervisor.stop()
 
 
 async def test_a_role_can_log_in_and_nothing_else(postgres):

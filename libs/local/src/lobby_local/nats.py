@@ -15,6 +15,7 @@ from lobby_local.child import Child
 from lobby_local.home import Home, write_private
 from lobby_local.keyring import Keyring
 from lobby_local.ports import free_port
+from lobby_local.program import status_of
 
 ADMIN = "admin"
 SPOOL = "SPOOL"
@@ -25,6 +26,11 @@ MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 MAX_FILE_STORE_BYTES = 8 * 1024**3
 """Explicit, because the server's default follows the free disk at its start."""
 MAX_MEMORY_STORE_BYTES = 64 * 1024**2
+HEALTH_SECONDS = 2.0
+UNHEALTHY_TIMES = 2
+HTTP_UNAVAILABLE = 503
+ROOM_BYTES = 16 * 1024 * 1024
+"""With less free, a new start would fail as well."""
 
 
 class Nats:
@@ -42,6 +48,7 @@ class Nats:
         self._services = tuple(services)
         self._durable = durable
         self.port = port or free_port()
+        self._health_port = 0
         self._child = Child(self.name, self._home.log(self.name))
 
     @property
@@ -56,6 +63,7 @@ class Nats:
     async def spawn(self) -> None:
         """The server is starting with a configuration written anew."""
         self._home.nats.mkdir(mode=0o700, exist_ok=True)
+        self._health_port = free_port()
         config = self._home.nats / "nats.conf"
         write_private(config, json.dumps(self._config(), indent=2) + "\n")
         await self._child.spawn([program(), "-c", str(config)], {})
@@ -68,8 +76,16 @@ class Nats:
             await asyncio.sleep(0.02)
 
     async def exited(self) -> int:
-        """Returns when the server has ended."""
-        return await self._child.exited()
+        """Returns when the server has ended.
+
+        One whose disk was full is ended as soon as there is room: a stream that could not write once takes nothing any
+        more, until the next start (nats-server 2.14).
+        """
+        watch = asyncio.create_task(self._end_when_frozen())
+        try:
+            return await self._child.exited()
+        finally:
+            watch.cancel()
 
     async def start(self) -> None:
         """The server takes connections."""
@@ -90,6 +106,17 @@ class Nats:
     ) -> None:
         await self.stop()
 
+    async def _end_when_frozen(self) -> None:
+        """A server that says again and again that it cannot write, where it could, is asked to end."""
+        times = 0
+        while True:
+            await asyncio.sleep(HEALTH_SECONDS)
+            is_frozen = await status_of(f"127.0.0.1:{self._health_port}/healthz") == HTTP_UNAVAILABLE
+            has_room = shutil.disk_usage(self._home.nats).free > ROOM_BYTES
+            times = times + 1 if is_frozen and has_room else 0
+            if times >= UNHEALTHY_TIMES:
+                self._child.send(signal.SIGTERM)
+
     def _config(self) -> dict[str, object]:
         """The server's configuration; its format takes JSON."""
         jetstream: dict[str, object] = {
@@ -108,6 +135,7 @@ class Nats:
         return {
             "server_name": "lobby",
             "listen": f"127.0.0.1:{self.port}",
+            "http": f"127.0.0.1:{self._health_port}",
             "max_payload": MAX_PAYLOAD_BYTES,
             "jetstream": jetstream,
             "authorization": {"timeout": 5, "users": users},
