@@ -10,6 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Each has a PostgreSQL and a NATS of its own; tests of the whole stack share one.
 WORKERS ?= 2
+MINUTES ?= 10
 # Exported only when given, so that the programs' own defaults stay in one place.
 ifdef LOBBY_HOME
 export LOBBY_HOME
@@ -18,7 +19,7 @@ ifdef LOBBY_PORT
 export LOBBY_PORT
 endif
 
-.PHONY: help setup pins up down test check format lint types imports contracts generated chaos fuzz bench protos docs bench-growth
+.PHONY: help setup pins up down test check format lint types imports contracts generated chaos chaos-full soak fuzz bench protos docs bench-growth
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/\1\t/' | expand -t 14
@@ -36,7 +37,7 @@ down: setup ## stops a detached stack, keeps the data
 	@exec $(BIN)/python -m lobby_local down
 
 test: setup ## every kind of test, in a home and on ports of its own
-	@$(BIN)/python -m pytest -m "not fuzz" -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -m "not fuzz and not chaos_full$$($(BIN)/python -m tests.chaos.disks)" -n $(WORKERS) $(ARGS)
 
 check: format lint types imports contracts generated ## format, lint, types, import rules, protos, generated code
 
@@ -71,7 +72,13 @@ generated: setup
 		|| { echo 'docs/configuration.md is not current: make docs'; exit 1; }
 
 chaos: setup ## faults under traffic, with what was lost or doubled
-	@$(BIN)/python -m pytest -m chaos -s tests/chaos $(ARGS)
+	@$(BIN)/python -m pytest -m "chaos$$($(BIN)/python -m tests.chaos.disks)" -s tests/chaos $(ARGS)
+
+chaos-full: setup ## all other faults, and broken code that has to be seen; half an hour
+	@$(BIN)/python -m pytest -m chaos_full -s tests/chaos $(ARGS)
+
+soak: setup ## random faults for MINUTES=n, one JSON line a process: memory and open files must not grow
+	@exec $(BIN)/python -m tests.chaos.soak $(MINUTES)
 
 fuzz: setup ## fuzzes at length
 	@$(BIN)/python -m pytest -m fuzz $(ARGS)

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,20 @@ def before_restart(server: Any, meanwhile: Callable[[], None]) -> None:
         await server.spawn()
 
     server.spawn = spawn
+
+
+@contextlib.asynccontextmanager
+async def away(stack: Stack, name: str, server: Any) -> AsyncIterator[None]:
+    """Inside the block the process is dead and the supervisor waits; afterwards it has started another one."""
+    over = threading.Event()
+    pid = stack.ready().processes[name]
+    before_restart(server, lambda: over.wait(120))
+    slay(family(pid))
+    try:
+        yield
+    finally:
+        over.set()
+    await restarted(stack, name, pid)
 
 
 def copy_live(source: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import aiohttp
 import asyncpg
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.errors import NotFoundError
 
+from lobby_common.times import utc_now
 from lobby_connectors.domain.kinds import Delivery
 from tests.chaos.observed import Hearing, Log, Observed, Outbound, Raw, Span, Stored
 
@@ -80,7 +83,7 @@ class Observer:
         connection = await asyncpg.connect(self._ready.database_url)
         try:
             behind = sum(row["behind"] for row in await connection.fetch(_PENDING))
-            return int(behind + sum([await connection.fetchval(query) for query in _LEFT.values()]))
+            return int(behind + sum((await self._left(connection)).values()))
         finally:
             await connection.close()
 
@@ -93,7 +96,12 @@ class Observer:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 held = await self._held(connection)
             logs, hearings = await self._logs_of(connection, with_streams=with_streams)
-            proof = await lobby.ask("GET", "/v1/proof")
+            # A service whose clock is ahead knows of things that have not happened yet.
+            period = {
+                name: (utc_now() + timedelta(hours=hours)).isoformat() for name, hours in (("from", -3), ("to", 3))
+            }
+            proof = await lobby.ask("GET", "/v1/proof", **period)
+            totals = await lobby.ask("GET", "/v1/counts", **period)
             mended = await connection.fetch(_per_service("SELECT event_id FROM {service}.mended_effect"))
         finally:
             await connection.close()
@@ -104,7 +112,7 @@ class Observer:
             mended=[row["event_id"] for row in mended],
             # What cannot be asked is no answer, and breaks what it should have said.
             proof=proof.body if proof.status == 200 else {},
-            totals=await lobby.totals(),
+            totals=totals.body["totals"] if totals.status == 200 else {},
             platform_took=await self.taken(session),
             leaks=leaks(self._logs, secrets),
         )
@@ -133,12 +141,16 @@ class Observer:
                 "SELECT subject_id FROM gateway.audit_entry"
                 " WHERE workspace_id = $1 AND action = 'key_created' AND actor <> 'admin'"
             ),
-            "left": {what: await connection.fetchval(query) for what, query in _LEFT.items()},
+            "left": await self._left(connection),
             "poison_events": [
                 row[0]
                 for row in await connection.fetch(_per_service("SELECT event_id FROM {service}.event_quarantine"))
             ],
         }
+
+    async def _left(self, connection: asyncpg.Connection) -> dict[str, int]:
+        found = {what: await connection.fetchval(query) for what, query in _LEFT.items()}
+        return found | {"webhooks wait in the spool": await spooled(self._ready.nats_url)}
 
     async def _logs_of(
         self, connection: asyncpg.Connection, *, with_streams: bool
@@ -192,6 +204,17 @@ async def last_batches(database_url: str) -> dict[str, int]:
         }
     finally:
         await connection.close()
+
+
+async def spooled(url: str) -> int:
+    """Returns how many messages the spool holds."""
+    client = await nats.connect(url)
+    try:
+        return int((await client.jetstream().stream_info("SPOOL")).state.messages)
+    except NotFoundError:
+        return 0
+    finally:
+        await client.close()
 
 
 async def streams(url: str) -> dict[str, frozenset[int]]:

@@ -6,12 +6,13 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import asyncpg
+import nats
 
 from lobby_common.ids import new_id
 from lobby_local import Stack
@@ -29,30 +30,21 @@ _SOME = 40
 """Webhooks answered 200 that are enough to go on."""
 
 
+@dataclass(kw_only=True)
 class World:
     """One workspace: its stack, the crowd that uses it, the faults that it has seen."""
 
-    def __init__(
-        self,
-        *,
-        stack: Stack,
-        session: aiohttp.ClientSession,
-        lobby: Lobby,
-        workspace_id: str,
-        earlier: Mapping[str, int],
-        crowd: Crowd,
-        plan: Plan,
-    ) -> None:
-        self.stack = stack
-        self.session = session
-        self.lobby = lobby
-        self._workspace_id = workspace_id
-        self._earlier = earlier
-        self.crowd = crowd
-        self.plan = plan
-        self.faults: list[Fault] = []
-        self.stream_is_whole = True
-        """False once a test has harmed the broker's store on purpose."""
+    stack: Stack
+    session: aiohttp.ClientSession
+    lobby: Lobby
+    workspace_id: str
+    earlier: Mapping[str, int]
+    """The last batch of each service before this test."""
+    crowd: Crowd
+    plan: Plan
+    faults: list[Fault] = field(default_factory=list)
+    stream_is_whole: bool = True
+    """False once a test has harmed the broker's store on purpose."""
 
     async def write(self) -> None:
         """Customers write, agents answer and screens look on from now on."""
@@ -98,7 +90,7 @@ class World:
     def observer(self) -> Observer:
         """Returns who looks at this workspace."""
         return Observer(
-            self.stack.ready(), self._workspace_id, self.lobby.sandbox_url, self.stack.home.logs, self._earlier
+            self.stack.ready(), self.workspace_id, self.lobby.sandbox_url, self.stack.home.logs, self.earlier
         )
 
     async def is_exactly_once(self) -> checker.Balance:
@@ -127,7 +119,7 @@ class World:
     async def _quiet(self, observer: Observer, deadline: float) -> bool:
         """Returns whether nothing is under way any more, or the deadline has passed before."""
         while time.time() < deadline:
-            with contextlib.suppress(OSError, asyncpg.PostgresError):
+            with contextlib.suppress(OSError, asyncpg.PostgresError, nats.errors.Error):
                 if not await observer.pending():
                     return True
             await asyncio.sleep(0.2)

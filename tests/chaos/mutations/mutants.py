@@ -1,0 +1,247 @@
+"""Ways in which Lobby could be wrong: each takes one guard away, and the checker has to see it under its fault."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A text of a file of the repository that is replaced by another."""
+
+    file: str
+    old: str
+    new: str
+
+    @property
+    def package(self) -> Path:
+        """The package's folder, from the root of the repository: it is copied as a whole."""
+        parts = Path(self.file).parts
+        return Path(*parts[: parts.index("src") + 2])
+
+    def apply(self, text: str) -> str:
+        """Returns the text with the edit. Raises ValueError unless the old text is there exactly once."""
+        if (times := text.count(self.old)) != 1:
+            raise ValueError(f"{self.file} has {times} times, not once:\n{self.old}")
+        return text.replace(self.old, self.new)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """Lobby without one guard."""
+
+    name: str
+    scene: str
+    """The fault under which it shows."""
+    expected: frozenset[str]
+    """Invariants of which at least one breaks."""
+    edits: tuple[Edit, ...]
+
+    def write(self, folder: Path) -> None:
+        """The packages that it changes are in the folder, changed."""
+        for edit in self.edits:
+            target = folder / edit.package.name
+            if not target.exists():
+                shutil.copytree(ROOT / edit.package, target, ignore=shutil.ignore_patterns("__pycache__"))
+            path = target / Path(edit.file).relative_to(edit.package)
+            path.write_text(edit.apply(path.read_text()))
+
+
+_EVENTS = "libs/common/src/lobby_common/events"
+_REPLICAS_SQL = "libs/common/src/lobby_common/migrations/0003_replicas.sql"
+_CONNECTORS = "services/connectors/src/lobby_connectors"
+_COUNTER = "services/counter/src/lobby_counter"
+
+_NO_POSITION_CHECK = Edit(_REPLICAS_SQL, " AND c.position = t.old AND c.epoch = t.epoch;", ";")
+
+MUTANTS = (
+    Mutant(
+        name="answers 200 before the commit",
+        scene="connectors dies while the database stands still",
+        expected=frozenset({"C1"}),
+        edits=(
+            Edit(
+                f"{_CONNECTORS}/app/ingest.py",
+                "await asyncio.gather(*map(self._keep, groups))",
+                "[(asyncio.ensure_future(self._keep(each)), Outcome.ACCEPTED)[1] for each in groups]",
+            ),
+        ),
+    ),
+    Mutant(
+        name="publishes before the commit",
+        scene="the database dies",
+        expected=frozenset({"C1", "C2", "C4", "C7"}),
+        edits=(
+            Edit(
+                f"{_EVENTS}/log.py",
+                """                stored = await self._store(tx)
+            if stored and self._outlet is not None:
+                self._outlet.offer(stored)
+""",
+                """                stored = await self._store(tx)
+                if stored and self._outlet is not None:
+                    self._outlet.offer(stored)
+                    await asyncio.sleep(0.1)
+""",
+            ),
+        ),
+    ),
+    Mutant(
+        name="moves positions in a transaction of their own",
+        scene="consumers die",
+        expected=frozenset({"C4"}),
+        edits=(
+            Edit(
+                f"{_EVENTS}/consumer.py",
+                """                async with self._log.transaction() as tx:
+                    if events:
+                        await self._handler.apply(tx, events)
+                    await self._move(tx, runs, place)
+""",
+                """                async with self._log.transaction() as tx:
+                    await self._move(tx, runs, place)
+                await asyncio.sleep(0.1)
+                async with self._log.transaction() as tx:
+                    if events:
+                        await self._handler.apply(tx, events)
+""",
+            ),
+        ),
+    ),
+    Mutant(
+        name="marks as published what the broker did not take",
+        scene="the broker stands still and dies",
+        expected=frozenset({"C4", "C7"}),
+        edits=(
+            Edit(
+                f"{_EVENTS}/publisher.py",
+                """        async with asyncio.timeout(_ACK_SECONDS):
+            await asyncio.gather(*acks)
+""",
+                """        await asyncio.wait(acks, timeout=0.5)
+""",
+            ),
+        ),
+    ),
+    Mutant(
+        name="believes the order of the stream instead of its own positions",
+        scene="the broker's store is wiped",
+        expected=frozenset({"C4"}),
+        edits=(
+            Edit(
+                f"{_EVENTS}/lanes.py",
+                """    if span.last <= position:
+        return Seen()
+    if span.first > position + 1:
+        return Gap(position + 1, span.first - 1)
+    return Take(skip=position + 1 - span.first)
+""",
+                """    return Take(skip=0)
+""",
+            ),
+        ),
+    ),
+    Mutant(
+        name="takes what comes after a gap, and asks nobody at its start",
+        scene="the stream is emptied while routing is away",
+        expected=frozenset({"C4"}),
+        edits=(
+            Edit(
+                f"{_EVENTS}/lanes.py",
+                "        return Gap(position + 1, span.first - 1)\n",
+                "        return Take(skip=0)\n",
+            ),
+            Edit(
+                f"{_EVENTS}/source.py",
+                "                    await self._check(heads)\n                    early = Early()\n",
+                "                    early = Early()\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="commits without waiting for the disk",
+        scene="the database loses its power",
+        expected=frozenset({"C1"}),
+        edits=(
+            Edit(
+                "libs/common/src/lobby_common/postgres.py",
+                '            "synchronous_commit": "on",\n',
+                '            "synchronous_commit": "off",\n',
+            ),
+        ),
+    ),
+    Mutant(
+        name="moves positions without looking where they are",
+        scene="counter stands still and goes on",
+        expected=frozenset({"C4"}),
+        edits=(_NO_POSITION_CHECK,),
+    ),
+    Mutant(
+        name="counts a message once more, when it hears of it twice",
+        scene="counter stands still and goes on",
+        expected=frozenset({"C5"}),
+        edits=(
+            _NO_POSITION_CHECK,
+            Edit(
+                f"{_COUNTER}/migrations/0001_ledger.sql",
+                "    message_id uuid PRIMARY KEY,\n    event_id uuid NOT NULL,\n    workspace_id uuid NOT NULL,\n",
+                "    message_id uuid NOT NULL,\n    event_id uuid NOT NULL,\n    workspace_id uuid NOT NULL,\n",
+            ),
+            Edit(
+                f"{_COUNTER}/queries.sql",
+                "    ON CONFLICT (message_id) DO NOTHING\n    RETURNING\n        message_id, event_id,",
+                "    RETURNING\n        message_id, event_id,",
+            ),
+            Edit(
+                f"{_COUNTER}/queries.sql",
+                "    ON CONFLICT (message_id) DO NOTHING\n    RETURNING workspace_id,",
+                "    RETURNING workspace_id,",
+            ),
+        ),
+    ),
+    Mutant(
+        name="takes the same message of a platform for another one",
+        scene="nothing happens",
+        expected=frozenset({"C1"}),
+        edits=(
+            Edit(
+                f"{_CONNECTORS}/migrations/0002_message_identity.sql",
+                "CREATE UNIQUE INDEX message_by_platform_id",
+                "CREATE INDEX message_by_platform_id",
+            ),
+            Edit(
+                f"{_CONNECTORS}/domain/webhooks.py",
+                "    return derive_id(message.time, account_id, message.id_scope, message.platform_message_id)\n",
+                "    return derive_id(message.time, account_id, str(id(message)), message.platform_message_id)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="sends again what may have left already",
+        scene="connectors dies during calls to platforms",
+        expected=frozenset({"C9"}),
+        edits=(
+            Edit(
+                f"{_CONNECTORS}/domain/sending.py",
+                "    return _queued(standing, refusal, at) if safe else _end(standing, Delivery.UNKNOWN, refusal)\n",
+                "    return _queued(standing, refusal, at)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="calls a platform before it has committed that it will",
+        scene="connectors dies during calls to platforms",
+        expected=frozenset({"C9"}),
+        edits=(
+            Edit(
+                f"{_CONNECTORS}/queries.sql",
+                "SET delivery = 2,\n    attempts = m.attempts + 1,\n    sender = $1,\n    claim = paid.claims,\n"
+                "    claim_time = statement_timestamp(),\n    due_time = NULL,\n",
+                "SET delivery = 1,\n    attempts = m.attempts + 1,\n    sender = $1,\n    claim = paid.claims,\n"
+                "    claim_time = statement_timestamp(),\n    due_time = now() + interval '4 seconds',\n",
+            ),
+        ),
+    ),
+)

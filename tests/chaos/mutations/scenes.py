@@ -1,0 +1,139 @@
+"""The faults under which mutants show. Each begins while customers write."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import nats
+
+from tests.chaos import faults
+from tests.chaos.power import Power
+from tests.chaos.world import World
+from tests.lobby import until
+
+Scene = Callable[[World], Awaitable[None]]
+"""Returns when the fault is over and the crowd may stop."""
+
+
+async def nothing(world: World) -> None:
+    await world.answers_more(200)
+
+
+async def connectors_dies_while_postgres_stands_still(world: World) -> None:
+    for _ in range(3):
+        with world.fault("connectors dies before a commit"):
+            async with faults.standing_still(world.stack, "postgres"):
+                await world.attempts_more(30)
+                await faults.kill(world.stack, "connectors")
+            await until(world.serving, seconds=30)
+        await world.answers_more(20)
+
+
+async def postgres_dies(world: World) -> None:
+    for _ in range(3):
+        with world.fault("kill postgres"):
+            await faults.kill(world.stack, "postgres")
+            await until(world.serving, seconds=30)
+        await world.answers_more(20)
+
+
+async def consumers_die(world: World) -> None:
+    for _ in range(3):
+        for name in ("routing", "counter", "translate"):
+            with world.fault(f"kill {name}"):
+                await faults.kill(world.stack, name)
+        await world.answers_more(30)
+
+
+async def the_broker_stands_still_and_dies(world: World) -> None:
+    """What was on its way to it is gone, and nobody was told so."""
+    for _ in range(2):
+        with world.fault("nats stands still and dies"):
+            pid = world.stack.ready().processes["nats"]
+            frozen = faults.freeze([pid])
+            await asyncio.sleep(2.5)
+            faults.slay(frozen)
+            await faults.restarted(world.stack, "nats", pid)
+        await world.answers_more()
+
+
+async def the_store_is_wiped(world: World) -> None:
+    world.stream_is_whole = False
+    store = world.stack.home.nats / "jetstream"
+    for _ in range(2):
+        with world.fault("wipe"):
+            faults.before_restart(world.stack.plan.nats, lambda: shutil.rmtree(store))
+            await faults.kill(world.stack, "nats")
+        await world.answers_more()
+
+
+async def the_stream_is_emptied_while_routing_is_away(world: World) -> None:
+    world.stream_is_whole = False
+    client = await nats.connect(world.stack.plan.nats.url())
+    try:
+        with world.fault("purge"):
+            async with faults.away(world.stack, "routing", world.stack._programs["routing"]):
+                await world.answers_more()
+                for name in ("CONNECTORS", "IDENTITY"):
+                    await client.jetstream().purge_stream(name)
+        await world.answers_more()
+    finally:
+        await client.close()
+
+
+async def counter_stands_still_and_goes_on(world: World) -> None:
+    """Longer than its leases last, of two replicas: the other one has its lanes when it goes on with what it had begun."""
+    await world.crowd.tell("rate 200")
+    for _ in range(4):
+        for name in ("counter", "counter-2"):
+            with world.fault(f"{name} stands still"):
+                async with faults.standing_still(world.stack, name):
+                    await asyncio.sleep(8)
+            await world.answers_more()
+
+
+async def connectors_dies_during_calls(world: World) -> None:
+    """The platforms take what they are sent at once, and answer late: the process is dead by then."""
+    connection = await asyncpg.connect(world.stack.ready().database_url)
+    try:
+        for _ in range(3):
+            for platform in ("whatsapp", "telegram", "line"):
+                await world.lobby.sandbox(f"/{platform}/faults", {"next": [{"delay_ms": 3000}] * 5})
+
+            async def under_way() -> bool:
+                taken = {token for token, _ in await world.observer().taken(world.session)}
+                texts = await connection.fetch(
+                    "SELECT text FROM connectors.message WHERE direction = 2 AND accept_time IS NULL"
+                )
+                return any(token in row["text"] for row in texts for token in taken)
+
+            with world.fault("kill connectors during a call"):
+                await until(under_way, seconds=30)
+                await faults.kill(world.stack, "connectors")
+                await until(world.serving, seconds=30)
+            for platform in ("whatsapp", "telegram", "line"):
+                await world.lobby.sandbox(f"/{platform}/faults", {"next": []})
+            await world.answers_more()
+    finally:
+        await connection.close()
+
+
+async def the_database_loses_its_power(world: World, power: Power) -> None:
+    for _ in range(3):
+        with world.fault("power cut of postgres"):
+            await power.cut(["postgres"])
+            await until(world.serving, seconds=60)
+        await world.answers_more()
+
+
+SCENES: dict[str, Scene] = {
+    "nothing happens": nothing,
+    "connectors dies while the database stands still": connectors_dies_while_postgres_stands_still,
+    "the database dies": postgres_dies,
+    "consumers die": consumers_die,
+    "the broker stands still and dies": the_broker_stands_still_and_dies,
+    "the broker's store is wiped": the_store_is_wiped,
+    "the stream is emptied while routing is away": the_stream_is_emptied_while_routing_is_away,
+    "connectors dies during calls to platforms": connectors_dies_during_calls,
+}

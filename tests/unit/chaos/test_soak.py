@@ -1,0 +1,35 @@
+"""What a soak says of a process: its slope once it is warm, and the files that it keeps open."""
+
+import pytest
+
+from tests.chaos.soak import Sample, growth, slope
+
+
+def lived(*, megabytes_a_minute: float = 0.0, files: int = 10, more_files: int = 0, minutes: int = 30) -> list[Sample]:
+    """A process that took 50 MB more while it became warm."""
+    return [
+        Sample(n / 4, 100 + min(n, 20) * 2.5 + megabytes_a_minute * n / 4, files + more_files * n // (minutes * 4))
+        for n in range(minutes * 4)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("samples", "is_fine"),
+    [
+        (lived(), True),
+        (lived(megabytes_a_minute=0.9), True),
+        (lived(megabytes_a_minute=1.1), False),
+        (lived(more_files=60), False),
+    ],
+)
+def test_growth_after_the_warm_up_is_what_counts(samples, is_fine):
+    assert growth("gateway", 1, samples).is_fine is is_fine
+
+
+def test_a_short_life_says_nothing():
+    assert growth("gateway", 1, lived(minutes=2)) is None
+
+
+def test_the_slope_is_that_of_the_line():
+    assert slope([(0, 1), (1, 3), (2, 5)]) == pytest.approx(2)
+    assert slope([(1, 7)]) == 0
