@@ -92,11 +92,6 @@ class Crowd:
         self._read()
         return self.statuses.get(200, 0)
 
-    def count(self, status: int) -> int:
-        """Returns how many attempts were answered so; 0 stands for no answer."""
-        self._read()
-        return self.statuses.get(status, 0)
-
     def posted(self) -> int:
         """Returns how many attempts began so far."""
         self._read()

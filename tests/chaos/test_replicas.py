@@ -15,7 +15,7 @@ from lobby_local import Stack
 from tests.chaos import faults
 from tests.lobby import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TAKEN_OVER_WITHIN = 10.0
 """Seconds (DESIGN §3; reliability.md §9.9)."""
@@ -67,6 +67,7 @@ async def ended_and_serves_again(world, replica: str, number: int) -> None:
     await until(serves, seconds=30)
 
 
+@pytest.mark.chaos
 async def test_whoever_stands_still_is_followed_in_time_and_cannot_write_when_it_goes_on(world, database):
     await world.write()
     for service in SHARING:
@@ -86,6 +87,7 @@ async def test_whoever_stands_still_is_followed_in_time_and_cannot_write_when_it
     await world.is_exactly_once()
 
 
+@pytest.mark.chaos
 async def test_whoever_dies_is_followed_and_nothing_is_lost_or_doubled(world, database):
     await world.write()
     for service in SHARING:
@@ -97,6 +99,7 @@ async def test_whoever_dies_is_followed_and_nothing_is_lost_or_doubled(world, da
     await world.is_exactly_once()
 
 
+@pytest.mark.chaos_full
 async def test_everything_is_restarted_in_turn_and_no_webhook_is_refused(world, database):
     await world.write()
     await world.answers_more()

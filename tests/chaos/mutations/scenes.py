@@ -83,7 +83,7 @@ async def the_stream_is_emptied_while_routing_is_away(world: World) -> None:
 
 
 async def counter_stands_still_and_goes_on(world: World) -> None:
-    """Longer than its leases last, of two replicas: the other one has its lanes when it goes on with what it had begun."""
+    """One of two replicas, for longer than leases last: the other one has its lanes when it goes on."""
     await world.crowd.tell("rate 200")
     for _ in range(4):
         for name in ("counter", "counter-2"):
