@@ -190,6 +190,17 @@ async def test_what_never_comes_through_the_stream_brings_resync(gateway, bus):
         assert [(await take(socket))["type"] for _ in range(2)] == ["resync", "message_received"]
 
 
+async def test_what_two_replicas_published_in_turns_is_shown_in_order_without_resync(gateway, bus):
+    async with screen(gateway) as socket:
+        await bus.tell("connectors", received(1))
+        assert (await take(socket))["message_id"] == "m1"
+        bus.positions["connectors"] += 1
+        await bus.tell("connectors", received(3))
+        bus.positions["connectors"] -= 2
+        await bus.tell("connectors", received(2))
+        assert [(await take(socket))["message_id"] for _ in range(2)] == ["m2", "m3"]
+
+
 async def test_server_sent_events_give_the_same_items(gateway, bus):
     headers = {"Authorization": f"Bearer {gateway.owner}"}
     async with gateway.session.get(gateway.url + "/v1/events", headers=headers) as response:

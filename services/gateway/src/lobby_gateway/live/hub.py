@@ -1,6 +1,7 @@
 """Hears the streams of all services once, and gives every screen what it may know, each through a bounded queue."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,13 +9,13 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from lobby.events.v1.batch_pb2 import Batch
-from lobby_common.events.lanes import Gap, Span, Take, judge
 from lobby_common.events.stream import Received, StreamLost
 from lobby_common.log import get_logger
 from lobby_gateway import metrics, roles
 from lobby_gateway.domain import Principal
 from lobby_gateway.live import items, owners
 from lobby_gateway.live.items import RESYNC, Item
+from lobby_gateway.live.lanes import PATIENCE, Order, Turn
 from lobby_gateway.live.owners import Heard, Owners, heard_in
 from lobby_gateway.live.place import NOWHERE, PRODUCERS, Head, Place
 from lobby_gateway.live.streams import Streams
@@ -94,8 +95,8 @@ class Hub:
         self.place = NOWHERE
         self.started = asyncio.Event()
         self._started: set[int] = set()
-        self._positions: dict[tuple[int, int], int] = {}
-        """How far each lane of each producer was heard."""
+        self._orders = [Order() for _ in PRODUCERS]
+        self._shown = [0] * len(PRODUCERS)
         self._is_closed = False
 
     @contextmanager
@@ -149,9 +150,10 @@ class Hub:
     async def _hear_from(self, producer: int, start: int) -> None:
         async with self._streams.read(PRODUCERS[producer], start) as messages:
             while not self._is_closed:
-                received = await messages.receive()
+                received = await messages.receive(PATIENCE if self._orders[producer].waiting else None)
                 if received is not None:
                     self._take(producer, received)
+                self._show_overdue(producer)
 
     async def _start(self, producer: int) -> int | None:
         """Returns where to read on, None where there is no stream yet."""
@@ -165,6 +167,8 @@ class Hub:
             # Another life of the stream, or an older one: nobody knows what was told in between.
             self._resync()
         self.place = self.place.at(producer, Head(extent.epoch, start - 1))
+        self._orders[producer].waiting.clear()
+        self._shown[producer] = start - 1
         return start
 
     def _has_started(self, producer: int) -> None:
@@ -173,38 +177,29 @@ class Hub:
             self.started.set()
 
     def _take(self, producer: int, received: Received) -> None:
-        """What a message says reaches every screen of its workspaces."""
+        """What a message says reaches every screen of its workspaces, when its turn has come."""
         try:
             batch = Batch.FromString(received.data)
         except DecodeError:
             batch = Batch()
-        found = heard_in(batch, self.owners, self._is_wanted, self._repeated(producer, batch))
-        for shown, heard in found:
-            at = self.place.after(producer, received.sequence, shown)
+        for turn in self._orders[producer].hear(received.sequence, batch, time.monotonic()):
+            self._show(producer, turn)
+
+    def _show_overdue(self, producer: int) -> None:
+        for turn in self._orders[producer].overdue(time.monotonic()):
+            self._show(producer, turn)
+
+    def _show(self, producer: int, turn: Turn) -> None:
+        """Where something never came, screens read anew. A place claims only what was shown without a gap."""
+        if turn.is_torn:
+            self._resync()
+        for shown, heard in heard_in(turn.batch, self.owners, self._is_wanted, turn.repeated):
+            at = self.place.after(producer, turn.sequence, shown) if turn.is_next else self.place
             for listener in self._listeners.get(heard.item.workspace_id, ()):
                 listener.offer(heard, at)
-        self.place = self.place.past(producer, received.sequence)
-
-    def _repeated(self, producer: int, batch: Batch) -> set[int]:
-        """Returns which of the batch's events, counted from 1, were heard before.
-
-        A stream that was wiped or restored comes again in part, and in part it does not: then screens read anew.
-        """
-        repeated: set[int] = set()
-        is_torn, shown = False, 0
-        for segment in batch.segments:
-            lane, last = (producer, segment.lane), segment.first + segment.count - 1
-            verdict = judge(self._positions.get(lane, segment.first - 1), Span(segment.first, segment.count))
-            is_torn |= isinstance(verdict, Gap)
-            new = (
-                segment.count - verdict.skip if isinstance(verdict, Take) else segment.count * isinstance(verdict, Gap)
-            )
-            repeated.update(range(shown + 1, shown + 1 + segment.count - new))
-            shown += segment.count
-            self._positions[lane] = max(self._positions.get(lane, 0), last)
-        if is_torn:
-            self._resync()
-        return repeated
+        self._shown[producer] = max(self._shown[producer], turn.sequence)
+        if turn.is_last:
+            self.place = self.place.past(producer, self._shown[producer])
 
     def _resync(self) -> None:
         for listeners in self._listeners.values():
