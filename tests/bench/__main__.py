@@ -27,8 +27,9 @@ from tests.bench.watch import Backlog, cost
 
 SECRET = "bench-app-secret"
 PHONE_NUMBER_ID = "106540352242922"
-UNFINISHED = 800
-"""Messages on their way at once: enough to keep every service busy, and less than a second of work."""
+UNFINISHED_SECONDS = 0.7
+"""Messages on their way at once, in seconds of work: every service is busy, and the backlog is below a second."""
+FEWEST_UNFINISHED = 800
 MOST_RPS = 10_000
 """More than any machine of this size does: how many requests are prepared per second of a run."""
 
@@ -47,6 +48,8 @@ class Bench:
     account_id: str
     bare_port: int
     seconds: float
+    unfinished: int = FEWEST_UNFINISHED
+    """Messages on their way at once."""
 
     async def bare(self, connections: int, seconds: float, *, rate: float | None = None) -> Load:
         """A run of the bare endpoint."""
@@ -79,7 +82,7 @@ class Bench:
             before, counted = cost(ready.processes), backlog.counted
 
             def may_send() -> int:
-                return max(UNFINISHED - (len(load.tally.sent) - (backlog.counted - counted)), 0)
+                return max(self.unfinished - (len(load.tally.sent) - (backlog.counted - counted)), 0)
 
             took = await load.run(seconds, may_send=may_send, rate=rate)
             await asyncio.sleep(0.3)
@@ -184,7 +187,8 @@ async def until_open(port: int) -> None:
 async def measure(bench: Bench, rounds: int) -> None:
     """Alternates bare and pipeline, then measures the screen at a quarter of the sustained rate."""
     best = max([(await rps(bench, c, 4), c) for c in (32, 64, 128)])[1]
-    await bench.pipeline(8)
+    warm = await bench.pipeline(8)
+    bench.unfinished = max(int(warm["end_to_end_rps"] * UNFINISHED_SECONDS), FEWEST_UNFINISHED)
     bare, runs = [], []
     for _ in range(rounds):
         bare.append(await rps(bench, best, min(bench.seconds, 15)))
@@ -195,6 +199,7 @@ async def measure(bench: Bench, rounds: int) -> None:
     say("accepted_rps", statistics.mean(run["accepted_rps"] for run in runs), "1/s")
     say("end_to_end_rps", sustained, "1/s", spread=spread([run["end_to_end_rps"] for run in runs]))
     say("end_to_end_ratio", statistics.mean(ratios), "ratio", spread=spread(ratios), rounds=rounds)
+    say("unfinished", bench.unfinished, "messages")
     say("backlog_at_end_s", max(run["backlog_seconds"] for run in runs), "s")
     tally = runs[-1]["load"].tally
     say("webhook_p50_ms", tally.percentile_ms(0.5), "ms", at="saturation")

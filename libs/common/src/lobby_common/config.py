@@ -87,7 +87,7 @@ class ServiceConfig:
         0.01, env="LOBBY_TRACE_RATIO", doc="Share of webhooks and API calls whose trace is recorded, 0 to 1"
     )
     linger_max_ms: int = setting(
-        150, env="LOBBY_LINGER_MAX_MS", doc="Longest wait of a batch loop for more work, in milliseconds"
+        60, env="LOBBY_LINGER_MAX_MS", doc="Longest wait of a batch loop for more work, in milliseconds"
     )
     pool_size: int = setting(8, env="LOBBY_DATABASE_POOL_SIZE", doc="Most connections to PostgreSQL at once")
     otlp_endpoint: str = setting(
