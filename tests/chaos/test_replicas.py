@@ -87,7 +87,7 @@ async def test_whoever_stands_still_is_followed_in_time_and_cannot_write_when_it
     await world.is_exactly_once()
 
 
-@pytest.mark.chaos
+@pytest.mark.chaos_full
 async def test_whoever_dies_is_followed_and_nothing_is_lost_or_doubled(world, database):
     await world.write()
     for service in SHARING:
