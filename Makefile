@@ -10,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Each has a PostgreSQL and a NATS of its own; tests of the whole stack share one.
 WORKERS ?= 2
-MINUTES ?= 10
+MINUTES ?= 30
 # Exported only when given, so that the programs' own defaults stay in one place.
 ifdef LOBBY_HOME
 export LOBBY_HOME

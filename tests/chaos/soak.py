@@ -31,10 +31,10 @@ MOST_FILES = 20
 SAMPLE_SECONDS = 5.0
 CALM_SECONDS = 20.0
 """Between two faults."""
-WARM_UP = 1 / 3
-"""Of a process's life: caches fill."""
-ENOUGH_MINUTES = 2.0
-"""A process that lived shorter than that says nothing."""
+WARM_UP_MINUTES = 5.0
+"""Of a process's life, in which caches fill."""
+ENOUGH_MINUTES = 4.0
+"""A process that was warm for a shorter time says nothing."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,8 @@ class Growth:
 
 def growth(process: str, pid: int, samples: Sequence[Sample]) -> Growth | None:
     """Returns how a process grew once it was warm; None where it did not live long enough."""
-    warm = samples[int(len(samples) * WARM_UP) :]
-    minutes = warm[-1].minutes - warm[0].minutes
-    if minutes < ENOUGH_MINUTES:
+    warm = [each for each in samples if each.minutes - samples[0].minutes >= WARM_UP_MINUTES]
+    if not warm or (minutes := warm[-1].minutes - warm[0].minutes) < ENOUGH_MINUTES:
         return None
     return Growth(
         process=process,

@@ -62,11 +62,17 @@ _NO_POSITION_CHECK = (
         "asyncio.timeout(max(self._holds_until - time.monotonic(), 0) if held else None)",
         "asyncio.timeout(None)",
     ),
-    # The moment between what a process believes and what it writes, made long enough to be stopped in.
+    # Not a guard: one of two replicas stops itself between what it believes and what it writes, now and then.
     Edit(
         f"{_EVENTS}/consumer.py",
         "            with tracing.spans_of(events, self._log.service):\n",
-        "            await asyncio.sleep(0.3)\n            with tracing.spans_of(events, self._log.service):\n",
+        """            import os
+            if os.environ["LOBBY_REPLICA"] == "counter" and any(run.producer == "identity" for run in runs):
+                self.rounds = getattr(self, "rounds", 0) + 1
+                if self.rounds in (20, 40, 60, 80):
+                    os.kill(os.getpid(), 19)
+            with tracing.spans_of(events, self._log.service):
+""",
     ),
 )
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 import nats
+import psutil
 
 from tests.chaos import faults
 from tests.chaos.power import Power
@@ -89,13 +90,30 @@ async def the_stream_is_emptied_while_routing_is_away(world: World) -> None:
 
 
 async def counter_stands_still_and_goes_on(world: World) -> None:
-    """One of two replicas, for longer than leases last: the other one has its lanes when it goes on."""
-    for _ in range(2):
-        for name in ("counter", "counter-2"):
-            with world.fault(f"{name} stands still"):
-                async with faults.standing_still(world.stack, name):
-                    await asyncio.sleep(8)
+    """One of two replicas, until the other one has its lanes and has written there."""
+    process = psutil.Process(world.stack.ready().processes["counter"])
+    connection = await asyncpg.connect(world.stack.ready().database_url)
+
+    async def is_stopped() -> bool:
+        return process.status() == psutil.STATUS_STOPPED
+
+    async def is_followed() -> bool:
+        return not await connection.fetchval(
+            "SELECT count(*) FROM counter.lease AS l JOIN counter.replica AS r ON r.process = l.owner"
+            " WHERE r.name = 'counter'"
+        )
+
+    try:
+        for _ in range(4):
+            with world.fault("counter stands still"):
+                await until(is_stopped, seconds=60)
+                await until(is_followed, seconds=30)
+                await world.answers_more(100)
+                process.resume()
             await world.answers_more()
+    finally:
+        process.resume()
+        await connection.close()
 
 
 async def connectors_dies_during_calls(world: World) -> None:

@@ -27,7 +27,7 @@ def test_growth_after_the_warm_up_is_what_counts(samples, is_fine):
 
 
 def test_a_short_life_says_nothing():
-    assert growth("gateway", 1, lived(minutes=2)) is None
+    assert growth("gateway", 1, lived(minutes=8)) is None
 
 
 def test_the_slope_is_that_of_the_line():
