@@ -78,3 +78,12 @@ def test_a_place_is_passed_only_when_nothing_waits():
     assert list(order.hear(7, second, 0.0)) == []
     turns = list(order.hear(8, first, 0.0))
     assert [(turn.sequence, turn.is_next, turn.is_last) for turn in turns] == [(8, False, False), (7, True, True)]
+
+
+def test_what_was_published_late_from_before_the_beginning_makes_screens_read_anew():
+    """A gateway that has just started hears a lane's second batch first."""
+    first, second = batches_of([[1], [1]])
+    order = Order()
+    assert [turn.is_torn for turn in order.hear(7, second, 0.0)] == [False]
+    (late,) = order.hear(8, first, 0.0)
+    assert (late.is_torn, shown([late])) == (True, [])

@@ -177,6 +177,18 @@ async def test_what_comes_while_a_screen_is_let_in_again_is_shown_to_it_once():
         assert listener.hints.empty()
 
 
+async def test_a_screen_that_joins_while_a_batch_waits_for_an_earlier_one_reads_anew():
+    hub = Hub(None, queue=5)
+    told = [batch(MessageReceived(message_id=str(number))) for number in range(4)]
+    for each, (lane, first) in zip(told, ((1, 1), (1, 3), (2, 1), (1, 2)), strict=True):
+        each.segments[0].lane, each.segments[0].first = lane, first
+    with listening(hub):
+        for sequence, each in enumerate(told[:3], 1):
+            hub._take(0, Received(sequence, each.SerializeToString()))
+        with listening(hub) as late:
+            assert late.hints.get_nowait().item.type == "resync"
+
+
 async def test_a_stopping_gateway_sends_its_screens_away_after_what_is_queued():
     hub = Hub(None, queue=5)
     with listening(hub) as listener:

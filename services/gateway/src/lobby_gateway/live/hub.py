@@ -105,6 +105,9 @@ class Hub:
         listener = Listener(principal, self._queue, self.place)
         here = self._listeners.setdefault(principal.workspace_id, set())
         here.add(listener)
+        if any(shown > head.sequence for shown, head in zip(self._shown, self.place.heads, strict=True)):
+            # Something was shown ahead of the place at which this screen joins: it would never see that.
+            listener.resync(self.place)
         metrics.LIVE_CONNECTIONS.inc()
         try:
             yield listener

@@ -36,6 +36,8 @@ class Order:
     """What was heard of one producer: each lane from where it was heard first."""
 
     positions: dict[int, int] = field(default_factory=dict)
+    begins: dict[int, int] = field(default_factory=dict)
+    """By lane, the first position that was heard at all: what comes later from before it was never shown here."""
     waiting: deque[tuple[int, Batch]] = field(default_factory=deque)
     since: float = 0.0
 
@@ -71,6 +73,7 @@ class Order:
             fresh = span.count - verdict.skip if isinstance(verdict, Take) else span.count * isinstance(verdict, Gap)
             repeated.update(range(passed + 1, passed + 1 + span.count - fresh))
             passed += span.count
+            is_torn |= span.last < self.begins.setdefault(lane, span.first)
             self.positions[lane] = max(self.positions.get(lane, 0), span.last)
         is_next = all(other > sequence for other, _ in self.waiting)
         return Turn(sequence, batch, frozenset(repeated), is_next, not self.waiting, is_torn)
