@@ -1,0 +1,144 @@
+"""Names in any script, brought to Latin letters: all the ways in which a name can be read and cut into words."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from itertools import product
+
+import jaconv
+from anyascii import anyascii
+from pypinyin import Style, pinyin
+from sudachipy import Dictionary
+
+from lobby_identity.likeness.surnames import HAN_SURNAMES, HANGUL_SURNAMES
+
+Word = tuple[str, ...]
+"""The readings of one word of a name, the best known first."""
+Name = tuple[Word, ...]
+"""A name, cut into words."""
+
+_MOST_WORDS = 5
+_MOST_READINGS = 12
+_LONGEST_WORD = 40
+_FAMILY_AND_TWO_SYLLABLES = 3
+_LONGEST_SYLLABLE = 6
+_UNSPACED = range(2, 7)
+"""Characters of East Asian full names."""
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff々]+")
+_KANA = re.compile(r"[\u3040-\u30ff]")
+_HANGUL = re.compile(r"[\uac00-\ud7af]+")
+_HEBREW = re.compile(r"[\u0590-\u05ff]")
+_LONG_VOWELS = (("ou", "o"), ("oo", "o"), ("uu", "u"))
+_PERSONAL = "人名"
+_SOUNDS_OF_HEBREW = (("sh", "s"), ("ts", "z"), ("tz", "z"), ("ch", "h"), ("kh", "h"), ("ph", "p"), ("th", "t"))
+_LETTERS_OF_HEBREW = str.maketrans("cfqx", "kpkk")
+_WEAK = re.compile(r"[aeiouyvwhj]")
+BARE = "~"
+"""The first sign of a reading that has no vowels."""
+
+
+def cuts(display_name: str) -> tuple[Name, ...]:
+    """Returns the ways to read a name, each as words; () where nothing in it is a letter.
+
+    Blanks and signs cut words. East Asian names are written without blanks: such a word is also cut into family and
+    given name. Abroad their syllables are often set apart: three short words are also family and given name.
+    """
+    words = [word[:_LONGEST_WORD] for word in _letters(_folded(display_name)).split()][:_MOST_WORDS]
+    if not words:
+        return ()
+    ways = [words]
+    if len(words) == 1 and _is_unspaced(words[0]):
+        ways.extend([words[0][:at], words[0][at:]] for at in range(1, min(len(words[0]), 4)))
+    if len(words) == _FAMILY_AND_TWO_SYLLABLES and all(len(word) <= _LONGEST_SYLLABLE for word in words):
+        ways.extend(([words[0], words[1] + words[2]], [words[0] + words[1], words[2]]))
+    read = (tuple(map(readings, way)) for way in ways)
+    return tuple(name for name in read if all(name))
+
+
+@lru_cache(maxsize=100_000)
+def readings(word: str) -> Word:
+    """Returns how a word without blanks sounds in Latin letters, in every reading that is known."""
+    if word.isascii():
+        return (word,)
+    if _HAN.search(word):
+        found = list(_of_han(word))
+    elif _HANGUL.fullmatch(word):
+        found = [*HANGUL_SURNAMES.get(word, ()), _latin(word)]
+    elif _KANA.search(word):
+        found = list(_of_kana(word))
+    elif _HEBREW.search(word):
+        found = [_latin(word), consonants(_latin(word))]
+    else:
+        found = [_latin(word), *_of_turkish_and_german(word)]
+    return tuple(dict.fromkeys(each for each in found if each))[:_MOST_READINGS]
+
+
+@lru_cache(maxsize=100_000)
+def consonants(latin: str) -> str:
+    """Returns the sounds of a Latin word that Hebrew always writes: v, w and y are as often vowels there."""
+    for sound, letter in _SOUNDS_OF_HEBREW:
+        latin = latin.replace(sound, letter)
+    return BARE + _WEAK.sub("", latin.translate(_LETTERS_OF_HEBREW))
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _letters(text: str) -> str:
+    """Letters and their marks stay (Thai and Indic vowels are marks); a blank stands for everything else."""
+    return "".join(each if unicodedata.category(each)[0] in "LM" else " " for each in text)
+
+
+def _is_unspaced(word: str) -> bool:
+    return len(word) in _UNSPACED and bool(_HAN.fullmatch(word) or _HANGUL.fullmatch(word))
+
+
+def _latin(word: str) -> str:
+    return re.sub(r"[^a-z]", "", anyascii(word).lower())
+
+
+def _of_turkish_and_german(word: str) -> Iterator[str]:
+    """ü is written u and ue, ø o and oe, å a and aa."""
+    marked = unicodedata.normalize("NFC", word)
+    if any(each in marked for each in "äöüøå"):
+        yield _latin(
+            marked.replace("ä", "ae").replace("ö", "oe").replace("ü", "ue").replace("ø", "oe").replace("å", "aa")
+        )
+
+
+def _of_han(word: str) -> Iterator[str]:
+    """Surnames as their bearers spell them, Mandarin, Japanese readings of names, Mandarin with all readings."""
+    yield from HAN_SURNAMES.get(word, ())
+    if _HAN.fullmatch(word):
+        yield "".join(syllables[0] for syllables in pinyin(word, style=Style.NORMAL))
+    for reading in _japanese(word):
+        yield from _of_kana(reading)
+    if _HAN.fullmatch(word):
+        each = pinyin(word, style=Style.NORMAL, heteronym=True)
+        for syllables in product(*(choices[:3] for choices in each[:4])):
+            yield "".join(syllables).replace("ü", "u").replace("v", "u")
+
+
+def _of_kana(kana: str) -> Iterator[str]:
+    """Hepburn's spelling, first with the long vowels as most people write them: Yuko, then Yuuko."""
+    latin = _latin(jaconv.kana2alphabet(jaconv.kata2hira(kana)))
+    short = latin
+    for long, vowel in _LONG_VOWELS:
+        short = short.replace(long, vowel)
+    yield from dict.fromkeys((short, latin))
+
+
+def _japanese(word: str) -> list[str]:
+    """Returns the readings of a Japanese word in kana: those of names first, then the likeliest of its parts."""
+    dictionary = _dictionary()
+    entries = [each for each in dictionary.lookup(word) if each.reading_form()]
+    entries.sort(key=lambda each: _PERSONAL not in each.part_of_speech())
+    whole = "".join(each.reading_form() for each in dictionary.tokenizer().tokenize(word))
+    return [*(each.reading_form() for each in entries), whole]
+
+
+@cache
+def _dictionary() -> Dictionary:
+    return Dictionary(dict="small")

@@ -1,0 +1,75 @@
+"""How common values are: what two strangers have in common by chance."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from rapidfuzz import process
+from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
+
+from lobby_identity.likeness.comparing import DIFFERENT, LEVELS, Comparison
+from lobby_identity.likeness.names import Word
+
+_MOST_COMPARED = 2_500
+"""Values with which one is compared to learn its near levels: the commonest, which are most of every population."""
+_MOST_KEPT = 100_000
+
+
+class Population:
+    """The values of one field among the people at hand."""
+
+    def __init__(self, values: Iterable[Word], comparison: Comparison) -> None:
+        self._comparison = comparison
+        self._counts = Counter(values)
+        self._size = self._counts.total()
+        common = self._counts.most_common(_MOST_COMPARED)
+        self._share_compared = sum(times for _, times in common) / max(self._size, 1)
+        self._spellings = [spelling for value, _ in common for spelling in value]
+        self._owners = [value for value, _ in common for _ in value]
+        self._kept: dict[Word, tuple[float, ...]] = {}
+
+    def chance(self, value: Word) -> tuple[float, ...]:
+        """Returns by level the share of strangers whose value is that near to this one; sums up to one.
+
+        Each level counts one stranger more than were met, so that nothing is impossible.
+        """
+        known = self._kept.get(value)
+        if known is None:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            known = self._kept[value] = self._count(value)
+        return known
+
+    def _count(self, value: Word) -> tuple[float, ...]:
+        found = [0.0] * len(LEVELS)
+        for other in self._near(value):
+            found[self._comparison.of(value, other)] += self._counts[other]
+        if self._share_compared:
+            found[1:DIFFERENT] = [each / self._share_compared for each in found[1:DIFFERENT]]
+        found[0] = float(self._counts[value])
+        found[DIFFERENT] = max(self._size - sum(found[:DIFFERENT]), 0.0)
+        total = sum(found) + len(LEVELS)
+        return tuple((each + 1.0) / total for each in found)
+
+    def _near(self, value: Word) -> set[Word]:
+        """Returns the compared values that may not be different."""
+        near: set[Word] = set()
+        comparison = self._comparison
+        for spelling in value:
+            edited = process.extract(
+                spelling,
+                self._spellings,
+                scorer=DamerauLevenshtein.distance,
+                score_cutoff=comparison.edits,
+                limit=None,
+            )
+            near.update(self._owners[place] for _, _, place in edited)
+            if comparison.alike <= 1:
+                alike = process.extract(
+                    spelling,
+                    self._spellings,
+                    scorer=JaroWinkler.similarity,
+                    score_cutoff=comparison.alike,
+                    limit=None,
+                )
+                near.update(self._owners[place] for _, _, place in alike)
+        return near
