@@ -40,7 +40,7 @@ class ContactApi(ContactServiceServicer):
         """Returns a person; a merged-away id answers with the canonical contact."""
         who = caller.current()
         person = await self._visible_person(who, request.contact_id)
-        return pb.GetContactResponse(contact=_contact(person))
+        return pb.GetContactResponse(contact=contact_proto(person))
 
     async def ListContacts(self, request: pb.ListContactsRequest, context: object) -> pb.ListContactsResponse:
         """Returns a page of canonical contacts."""
@@ -51,7 +51,7 @@ class ContactApi(ContactServiceServicer):
         async with self._log.pool.acquire() as conn:
             found = await people.read(conn, WorkspaceId(who.workspace_id), [row.contact_id for row in rows])
         return pb.ListContactsResponse(
-            contacts=[_contact(person) for person in found],
+            contacts=[contact_proto(person) for person in found],
             next_page_token="" if end is None else pages.encode(end.contact_id, end.name_key),
         )
 
@@ -130,29 +130,35 @@ async def _merge(tx: Tx, who: Caller, request: pb.MergeContactsRequest) -> pb.Me
         actor=who.actor,
         now=now,
     )
-    if merged.joined is not None:
-        joined = merged.joined
-        tx.tell(
-            events.merged(
-                merged.link.link_id,
-                joined.members,
-                joined.merged_root,
-                joined.roots.version,
-                evidence=merging.MANUAL,
-                actor=who.actor,
-            ),
-            workspace_id=workspace_id,
-            key=joined.root,
-            event_id=events.merged_id(merged.link.link_id),
-            time=now,
-            traceparent=tracing.current(),
-        )
+    tell_merged(tx, who, merged)
     return await _merge_answer(tx.conn, workspace_id, merged)
+
+
+def tell_merged(tx: Tx, who: Caller, merged: Merged) -> None:
+    """Neighbours hear who is one person now, where that changed."""
+    joined = merged.joined
+    if joined is None:
+        return
+    tx.tell(
+        events.merged(
+            merged.link.link_id,
+            joined.members,
+            joined.merged_root,
+            joined.roots.version,
+            evidence=merging.MANUAL,
+            actor=who.actor,
+        ),
+        workspace_id=who.workspace_id,
+        key=joined.root,
+        event_id=events.merged_id(merged.link.link_id),
+        time=merged.link.create_time,
+        traceparent=tracing.current(),
+    )
 
 
 async def _merge_answer(conn: Connection, workspace_id: WorkspaceId, merged: Merged) -> pb.MergeContactsResponse:
     person = (await people.read(conn, workspace_id, [merged.root]))[0]
-    return pb.MergeContactsResponse(merge=_link(merged.link), contact=_contact(person))
+    return pb.MergeContactsResponse(merge=merge_proto(merged.link), contact=contact_proto(person))
 
 
 async def _undo(tx: Tx, who: Caller, merge_id: str) -> pb.UndoMergeResponse:
@@ -162,7 +168,7 @@ async def _undo(tx: Tx, who: Caller, merge_id: str) -> pb.UndoMergeResponse:
     if undone.groups:
         _tell_split(tx, who, undone)
     persons = await people.read(tx.conn, workspace_id, undone.roots)
-    return pb.UndoMergeResponse(merge=_link(undone.link), contacts=[_contact(person) for person in persons])
+    return pb.UndoMergeResponse(merge=merge_proto(undone.link), contacts=[contact_proto(person) for person in persons])
 
 
 def _tell_split(tx: Tx, who: Caller, undone: Undone) -> None:
@@ -191,7 +197,8 @@ def _place(page_token: str) -> Place | None:
     return Place(contact_id, name_key)
 
 
-def _contact(person: Person) -> Contact:
+def contact_proto(person: Person) -> Contact:
+    """Returns a person as the contract has it."""
     known = person.profile
     return Contact(
         contact_id=person.contact_id,
@@ -215,7 +222,8 @@ def _identifier(row: IdentifierRow) -> ContactIdentifier:
     )
 
 
-def _link(link: StoredLink) -> Merge:
+def merge_proto(link: StoredLink) -> Merge:
+    """Returns a link as the contract has it."""
     return Merge(
         merge_id=link.link_id,
         contact_id=link.contact_id,

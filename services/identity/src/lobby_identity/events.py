@@ -4,6 +4,7 @@ Applying a batch twice is harmless: ids of people, links and events follow from 
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -16,11 +17,12 @@ from lobby_common.events import EventLog, Incoming, Tx
 from lobby_common.events.log import Connection
 from lobby_common.ids import derive_id
 from lobby_common.times import from_proto, utc_now
-from lobby_identity import store
+from lobby_identity import metrics, store
 from lobby_identity.app import identify
-from lobby_identity.app.identify import Change, Heard, Identity, Merge, Refusal
+from lobby_identity.app.identify import Change, Heard, Hold, Identity, Merge, Refusal
 from lobby_identity.domain.graph import Record
 from lobby_identity.domain.identifiers import PHONE, Address, ContactId, WorkspaceId, address
+from lobby_identity.domain.mentions import find_mentions
 from lobby_identity.domain.profile import Hints
 from lobby_identity.domain.resolution import Sighting
 from lobby_identity.mending import restore
@@ -57,6 +59,8 @@ class PeopleHandler:
             _tell_merged(tx, events[merge.place], merge, now)
         for refusal in outcome.refusals:
             _log_refusal(events[refusal.place], refusal)
+        for hold in outcome.holds:
+            _log_hold(events[hold.place], hold)
         for change in outcome.changes:
             _tell_changed(tx, events[change.place], change, heard[change.place].sighting.at, now)
 
@@ -102,7 +106,9 @@ def _read_message(incoming: Incoming) -> Heard:
         else (),
     )
     hints = Hints(at, payload.display_name, payload.locale, payload.country, payload.greeting)
-    return _heard(sighting, hints, payload.account_id, payload.referral if payload.HasField("referral") else None)
+    heard = _heard(sighting, hints, payload.account_id, payload.referral if payload.HasField("referral") else None)
+    mentions = find_mentions(payload.text, payload.country) if payload.text else ()
+    return replace(heard, mentions=mentions) if mentions else heard
 
 
 def _read_change(incoming: Incoming) -> Heard:
@@ -224,6 +230,11 @@ def _tell_changed(tx: Tx, incoming: Incoming, change: Change, at: datetime, now:
         traceparent=incoming.traceparent,
         cause_id=incoming.event.id,
     )
+
+
+def _log_hold(incoming: Incoming, hold: Hold) -> None:
+    metrics.HELD.labels(hold.evidence).inc()
+    _LOG.info("merge_held", event_id=incoming.event.id, link_id=hold.link_id, evidence=hold.evidence)
 
 
 def _log_refusal(incoming: Incoming, refusal: Refusal) -> None:

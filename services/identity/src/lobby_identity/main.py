@@ -1,12 +1,15 @@
 """Builds identity."""
 
 from lobby.identity.v1.contact_service_pb2_grpc import add_ContactServiceServicer_to_server
+from lobby.identity.v1.suggestion_service_pb2_grpc import add_SuggestionServiceServicer_to_server
 from lobby_common.service import Runtime, Service, run
 from lobby_identity.api import ContactApi
+from lobby_identity.app.suggesting import Suggester
 from lobby_identity.clients import RoutingVisibility
 from lobby_identity.config import IdentityConfig
 from lobby_identity.events import PeopleHandler
 from lobby_identity.journey import Journey
+from lobby_identity.suggestion_api import SuggestionApi
 
 
 async def build(runtime: Runtime) -> None:
@@ -14,6 +17,8 @@ async def build(runtime: Runtime) -> None:
     runtime.consume(PeopleHandler(runtime.log), ("connectors",))
     visibility = RoutingVisibility(runtime.channel("routing"))
     runtime.serve(add_ContactServiceServicer_to_server, ContactApi(runtime.log, visibility))
+    runtime.serve(add_SuggestionServiceServicer_to_server, SuggestionApi(runtime.log))
+    runtime.alone("suggester", Suggester(runtime.log).run)
     runtime.journey(Journey(runtime.log).describe)
 
 

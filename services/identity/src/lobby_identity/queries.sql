@@ -351,3 +351,227 @@ WHERE c.workspace_id = $1::uuid
     )
 ORDER BY c.name_key, c.contact_id
 LIMIT $6::int;
+
+-- name: insert_mentions
+-- What people typed, each value once per contact.
+INSERT INTO mention (workspace_id, kind, match_key, contact_id, mention_time)
+SELECT DISTINCT ON (workspace_id, kind, match_key, contact_id) workspace_id, kind, match_key, contact_id, mention_time
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[])
+    AS m (workspace_id, kind, match_key, contact_id, mention_time)
+ORDER BY workspace_id, kind, match_key, contact_id, mention_time
+ON CONFLICT (workspace_id, kind, match_key, contact_id) DO NOTHING;
+
+-- name: insert_unweighed
+-- Contacts of whom something new is known.
+INSERT INTO unweighed AS u (workspace_id, contact_id)
+SELECT DISTINCT workspace_id, contact_id
+FROM unnest($1::uuid[], $2::uuid[]) AS c (workspace_id, contact_id)
+ORDER BY workspace_id, contact_id
+ON CONFLICT (workspace_id, contact_id) DO UPDATE
+SET change_time = clock_timestamp();
+
+-- name: read_unweighed
+-- The contacts that have waited longest to be weighed, of one workspace.
+WITH oldest AS (
+    SELECT workspace_id FROM unweighed ORDER BY change_time LIMIT 1
+)
+SELECT u.workspace_id::text AS workspace_id, u.contact_id::text AS contact_id, u.change_time
+FROM unweighed AS u
+JOIN oldest ON oldest.workspace_id = u.workspace_id
+ORDER BY u.change_time
+LIMIT $1;
+
+-- name: delete_unweighed
+-- What was weighed waits no more, unless something new came meanwhile.
+DELETE FROM unweighed AS u
+USING unnest($2::uuid[], $3::timestamptz[]) AS w (contact_id, change_time)
+WHERE u.workspace_id = $1 AND u.contact_id = w.contact_id AND u.change_time = w.change_time;
+
+-- name: read_records_to_weigh
+-- What may be compared of every record of the persons to whom the contacts belong.
+SELECT
+    u.root_id::text AS root_id,
+    u.contact_id::text AS contact_id,
+    c.display_name,
+    c.language,
+    c.country,
+    coalesce(t.source_id, '') AS campaign,
+    t.touch_time,
+    ARRAY(
+        SELECT i.match_key FROM identifier AS i WHERE i.channel_user_id = u.channel_user_id AND i.kind = 'phone'
+    ) AS own_phones,
+    ARRAY(SELECT m.match_key FROM mention AS m WHERE m.contact_id = u.contact_id AND m.kind = 'phone') AS phones,
+    ARRAY(SELECT m.match_key FROM mention AS m WHERE m.contact_id = u.contact_id AND m.kind = 'email') AS emails
+FROM (
+    SELECT DISTINCT a.root_id FROM channel_user AS a
+    WHERE a.workspace_id = $1::uuid AND a.contact_id = ANY($2::uuid[])
+) AS asked
+JOIN channel_user AS u
+    ON u.contact_id = asked.root_id OR (u.root_id = asked.root_id AND u.root_id <> u.contact_id)
+JOIN contact AS c ON c.workspace_id = u.workspace_id AND c.contact_id = u.contact_id
+LEFT JOIN first_touch AS t ON t.channel_user_id = u.channel_user_id
+ORDER BY u.first_seen_time, u.contact_id;
+
+-- name: mark_shared_values
+-- Values that more than $4 contacts typed are shared from now on; gives those that were not before.
+INSERT INTO shared_value (workspace_id, kind, match_key)
+SELECT $1::uuid, v.kind, v.match_key
+FROM unnest($2::text[], $3::text[]) AS v (kind, match_key)
+WHERE (
+    SELECT count(*)
+    FROM (
+        SELECT m.contact_id
+        FROM mention AS m
+        WHERE m.workspace_id = $1 AND m.kind = v.kind AND m.match_key = v.match_key
+        LIMIT $4::int + 1
+    ) AS typed
+) > $4::int
+ORDER BY v.kind, v.match_key
+ON CONFLICT DO NOTHING
+RETURNING kind, match_key;
+
+-- name: read_shared_values
+-- Which of these values are shared.
+SELECT s.kind, s.match_key
+FROM unnest($2::text[], $3::text[]) AS v (kind, match_key)
+JOIN shared_value AS s ON s.workspace_id = $1 AND s.kind = v.kind AND s.match_key = v.match_key;
+
+-- name: insert_mentioners_unweighed
+-- Whoever typed one of these values is weighed again.
+INSERT INTO unweighed AS u (workspace_id, contact_id)
+SELECT DISTINCT m.workspace_id, m.contact_id
+FROM mention AS m
+JOIN unnest($2::text[], $3::text[]) AS v (kind, match_key) ON m.kind = v.kind AND m.match_key = v.match_key
+WHERE m.workspace_id = $1
+ORDER BY m.contact_id
+ON CONFLICT (workspace_id, contact_id) DO UPDATE
+SET change_time = clock_timestamp();
+
+-- name: replace_likeness_keys
+-- The contact is found by these keys and no others.
+WITH gone AS (
+    DELETE FROM likeness_key WHERE workspace_id = $1 AND contact_id = $2 AND key <> ALL ($3::bigint[])
+)
+INSERT INTO likeness_key (workspace_id, key, contact_id)
+SELECT DISTINCT $1::uuid, k.key, $2::uuid FROM unnest($3::bigint[]) AS k (key) ORDER BY 2
+ON CONFLICT DO NOTHING;
+
+-- name: find_alike
+-- The persons that share a key, of those keys that no more than $3 contacts have.
+SELECT DISTINCT u.root_id::text AS root_id
+FROM unnest($2::bigint[]) AS k (key)
+CROSS JOIN LATERAL (
+    SELECT array_agg(m.contact_id) AS contacts
+    FROM (SELECT l.contact_id FROM likeness_key AS l WHERE l.workspace_id = $1 AND l.key = k.key LIMIT $3::int + 1) AS m
+) AS block
+CROSS JOIN LATERAL unnest(block.contacts) AS c (contact_id)
+JOIN channel_user AS u ON u.contact_id = c.contact_id
+WHERE cardinality(block.contacts) <= $3::int;
+
+-- name: sample_contacts
+-- What contacts of a workspace are like: $2 of them by chance, and how many there are.
+SELECT
+    c.contact_id::text AS contact_id,
+    c.display_name,
+    c.language,
+    c.country,
+    coalesce(t.source_id, '') AS campaign,
+    t.touch_time,
+    count(*) OVER () AS contacts
+FROM contact AS c
+JOIN channel_user AS u ON u.contact_id = c.contact_id
+LEFT JOIN first_touch AS t ON t.channel_user_id = u.channel_user_id
+WHERE c.workspace_id = $1
+ORDER BY hashtext(c.contact_id::text)
+LIMIT $2;
+
+-- name: read_not_same
+-- Which of these contacts somebody said are not the same.
+SELECT contact_id::text AS contact_id, other_contact_id::text AS other_contact_id
+FROM not_same
+WHERE contact_id = ANY($1::uuid[]) AND other_contact_id = ANY($1::uuid[]);
+
+-- name: insert_not_same
+-- The two are not one person.
+INSERT INTO not_same (workspace_id, contact_id, other_contact_id, actor, note, create_time)
+VALUES ($1, least($2::uuid, $3::uuid), greatest($2::uuid, $3::uuid), $4, $5, $6)
+ON CONFLICT DO NOTHING;
+
+-- name: delete_not_same
+-- Nobody says any more that the two are not one person.
+DELETE FROM not_same
+WHERE workspace_id = $1 AND contact_id = least($2::uuid, $3::uuid) AND other_contact_id = greatest($2::uuid, $3::uuid);
+
+-- name: upsert_suggestions
+-- What the pairs weigh now. What somebody decided stays; strong evidence that is held is not outweighed.
+INSERT INTO suggestion AS s
+    (suggestion_id, workspace_id, contact_id, other_contact_id, evidence, probability, reasons)
+SELECT n.suggestion_id, $1::uuid, n.contact_id, n.other_contact_id, n.evidence, n.probability, n.reasons::jsonb
+FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::float8[], $7::text[])
+    AS n (suggestion_id, contact_id, other_contact_id, evidence, probability, reasons)
+ORDER BY n.contact_id, n.other_contact_id
+ON CONFLICT ON CONSTRAINT suggestion_pair DO UPDATE
+SET evidence = excluded.evidence, probability = excluded.probability, reasons = excluded.reasons
+WHERE s.state = 'open' AND (s.evidence = 'likeness' OR excluded.evidence <> 'likeness');
+
+-- name: hold_for_a_person
+-- Strong evidence for two who somebody said are not the same: open again, whatever was decided before.
+INSERT INTO suggestion AS s
+    (suggestion_id, workspace_id, contact_id, other_contact_id, evidence, probability, reasons)
+VALUES ($2, $1, least($3::uuid, $4::uuid), greatest($3::uuid, $4::uuid), $5, 1, '[]')
+ON CONFLICT ON CONSTRAINT suggestion_pair DO UPDATE
+SET evidence = excluded.evidence, probability = 1, state = 'open', decide_time = NULL, actor = ''
+WHERE s.evidence <> excluded.evidence;
+
+-- name: delete_outweighed
+-- Open suggestions of likeness with this person that were not found again are gone.
+DELETE FROM suggestion
+WHERE workspace_id = $1 AND state = 'open' AND evidence = 'likeness'
+    AND (contact_id = ANY($2::uuid[]) OR other_contact_id = ANY($2::uuid[]))
+    AND suggestion_id <> ALL ($3::uuid[]);
+
+-- name: list_suggestions
+-- Suggestions by likelihood; open ones only while their contacts are two persons.
+SELECT
+    s.suggestion_id::text AS suggestion_id,
+    a.root_id::text AS contact_id,
+    b.root_id::text AS other_contact_id,
+    s.evidence, s.probability, s.reasons, s.state, s.merge_id::text AS merge_id, s.actor, s.create_time, s.decide_time
+FROM suggestion AS s
+JOIN channel_user AS a ON a.contact_id = s.contact_id
+JOIN channel_user AS b ON b.contact_id = s.other_contact_id
+WHERE s.workspace_id = $1 AND s.state = $2
+    AND s.probability >= $3
+    AND ($4::uuid IS NULL OR (s.probability, s.suggestion_id) < ($5::float8, $4::uuid))
+    AND (s.state <> 'open' OR a.root_id <> b.root_id)
+    AND ($6::uuid IS NULL OR $6::uuid IN (a.root_id, b.root_id))
+ORDER BY s.probability DESC, s.suggestion_id DESC
+LIMIT $7;
+
+-- name: lock_suggestion
+-- A suggestion, ours to decide.
+SELECT
+    s.suggestion_id::text AS suggestion_id,
+    s.contact_id::text AS contact_id,
+    s.other_contact_id::text AS other_contact_id,
+    s.evidence, s.probability, s.reasons, s.state, s.merge_id::text AS merge_id, s.actor, s.create_time, s.decide_time
+FROM suggestion AS s
+WHERE s.workspace_id = $1 AND s.suggestion_id = $2
+FOR UPDATE;
+
+-- name: decide_suggestion
+-- The suggestion is decided, or open again.
+UPDATE suggestion
+SET state = $2, merge_id = $3, actor = $4, decide_time = $5
+WHERE suggestion_id = $1;
+
+-- name: find_suggestion_policy
+-- What the workspace chose.
+SELECT least_probability, least_bulk_probability FROM suggestion_policy WHERE workspace_id = $1;
+
+-- name: write_suggestion_policy
+-- The workspace chooses this.
+INSERT INTO suggestion_policy (workspace_id, least_probability, least_bulk_probability)
+VALUES ($1, $2, $3)
+ON CONFLICT (workspace_id) DO UPDATE
+SET least_probability = excluded.least_probability, least_bulk_probability = excluded.least_bulk_probability;

@@ -15,11 +15,13 @@ from lobby_identity import store
 from lobby_identity.app import linking
 from lobby_identity.domain import profile as profiles
 from lobby_identity.domain import resolution
-from lobby_identity.domain.graph import Joined, TooLarge
-from lobby_identity.domain.identifiers import ChannelUserId, ContactId, Holding, Key
+from lobby_identity.domain.graph import Joined, NotSame, TooLarge
+from lobby_identity.domain.identifiers import ChannelUserId, ContactId, Holding, Key, WorkspaceId
+from lobby_identity.domain.mentions import Mention
 from lobby_identity.domain.profile import Hints, Profile
 from lobby_identity.domain.resolution import PLATFORM_ALIAS, Binding, Bond, Plan, Sighting
-from lobby_identity.store import Found, Touch, Won
+from lobby_identity.store import Found, Touch, Won, suggestions
+from lobby_identity.store.suggestions import Mentioned
 
 _ATTEMPTS = 20
 """A race is lost only to a transaction that won one: this many in a row mean a fault."""
@@ -33,6 +35,8 @@ class Heard:
     hints: Hints
     account_id: str = ""
     source: tuple[str, str, str, str, str] | None = None
+    mentions: tuple[Mention, ...] = ()
+    """What he typed of himself or of somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,15 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Strong evidence for two who somebody said are not the same: a person decides."""
+
+    place: int
+    link_id: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """What is known of a contact changed because of an event."""
 
@@ -82,6 +95,7 @@ class Outcome:
     identities: Sequence[Identity]
     merges: Sequence[Merge]
     refusals: Sequence[Refusal]
+    holds: Sequence[Hold]
     changes: Sequence[Change]
 
 
@@ -98,6 +112,7 @@ async def identify(conn: Connection, heard: Sequence[Heard], *, now: datetime) -
         await store.insert_touches(conn, touches)
     linked = await _link(conn, sightings, plan, found, now)
     await _save_profiles(conn, heard, plan, found, learnt)
+    await _note_unweighed(conn, heard, plan, found, learnt)
     roots = linked.roots if linked else {}
 
     def root(author: ChannelUserId) -> ContactId:
@@ -110,7 +125,9 @@ async def identify(conn: Connection, heard: Sequence[Heard], *, now: datetime) -
         for place, (author, born) in enumerate(zip(plan.authors, _births(plan), strict=True))
     ]
     changes = [Change(place, root(author), fields) for author, (place, fields) in _changes(plan, told).items()]
-    return Outcome(identities, linked.merges if linked else (), linked.refusals if linked else (), changes)
+    if linked is None:
+        return Outcome(identities, (), (), (), changes)
+    return Outcome(identities, linked.merges, linked.refusals, linked.holds, changes)
 
 
 async def _resolve(conn: Connection, sightings: Sequence[Sighting], found: Found) -> Plan:
@@ -211,6 +228,24 @@ async def _save_profiles(conn: Connection, heard: Sequence[Heard], plan: Plan, f
         await store.update_profiles(conn, changed)
 
 
+async def _note_unweighed(conn: Connection, heard: Sequence[Heard], plan: Plan, found: Found, learnt: Learnt) -> None:
+    """Of whom something is known that may be compared, and what people typed: kept for the suggester."""
+    mentioned: list[Mentioned] = []
+    news: set[tuple[WorkspaceId, ContactId]] = set()
+    for author, each in zip(plan.authors, heard, strict=True):
+        met = found.met.get(author)
+        if each.mentions or met is None or learnt[author] is not met.profile:
+            sighting, contact_id = each.sighting, _contact_of(author, plan, found)
+            news.add((sighting.workspace_id, contact_id))
+            mentioned.extend(
+                Mentioned(sighting.workspace_id, contact_id, mention, sighting.at) for mention in each.mentions
+            )
+    if mentioned:
+        await suggestions.insert_mentions(conn, mentioned)
+    if news:
+        await suggestions.insert_unweighed(conn, news)
+
+
 def _first_touches(heard: Sequence[Heard], authors: Sequence[ChannelUserId]) -> list[Touch]:
     first: dict[ChannelUserId, Touch] = {}
     for author, each in zip(authors, heard, strict=True):
@@ -226,6 +261,7 @@ def _first_touches(heard: Sequence[Heard], authors: Sequence[ChannelUserId]) -> 
 class _Linked:
     merges: Sequence[Merge]
     refusals: Sequence[Refusal]
+    holds: Sequence[Hold]
     roots: Mapping[ContactId, ContactId]
 
 
@@ -238,13 +274,15 @@ async def _link(
         return None
     requests = [_request(bond, sightings[bond.sighting], plan, found) for bond in bonds]
     united = await linking.unite(conn, requests, now=now)
-    merges, refusals = [], []
+    merges, refusals, holds = [], [], []
     for bond, request, outcome in zip(bonds, requests, united.outcomes, strict=True):
         if isinstance(outcome, Joined):
             merges.append(Merge(bond.sighting, request.link_id, request.evidence, outcome))
         elif isinstance(outcome, TooLarge):
             refusals.append(Refusal(bond.sighting, request.link_id, outcome.size))
-    return _Linked(merges, refusals, united.roots)
+        elif isinstance(outcome, NotSame):
+            holds.append(Hold(bond.sighting, request.link_id, request.evidence))
+    return _Linked(merges, refusals, holds, united.roots)
 
 
 def _holds_already(bond: Bond, found: Found) -> bool:

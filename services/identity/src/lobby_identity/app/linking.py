@@ -10,15 +10,17 @@ from datetime import datetime
 
 from lobby_common.errors import NotFound, Unavailable
 from lobby_common.events.log import Connection
+from lobby_common.ids import derive_id
 from lobby_identity import store
-from lobby_identity.domain.graph import AlreadyOne, Joined, People, Record, TooLarge
+from lobby_identity.domain.graph import NotSame, Outcome, People, Record, Roots, TooLarge
 from lobby_identity.domain.identifiers import ContactId, WorkspaceId
-from lobby_identity.store import NewLink, StoredLink
+from lobby_identity.store import NewLink, StoredLink, suggestions
 
 _ATTEMPTS = 50
 """A root moves between reading and locking only if somebody else made progress: this many in a row mean a fault."""
 
 GROUP_TOO_LARGE = "group_too_large"
+NOT_SAME = "not_same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Request:
 class United:
     """What became of the requests: an outcome each, None where the link had been made before."""
 
-    outcomes: Sequence[Joined | AlreadyOne | TooLarge | None]
+    outcomes: Sequence[Outcome | None]
     roots: Mapping[ContactId, ContactId]
     """Root of every record of the persons that were touched."""
 
@@ -56,6 +58,10 @@ class Undone:
     groups: Sequence[tuple[Record, ...]] = ()
     """The persons after it, where this call split one or gave one his former id back."""
     version: int = 0
+
+
+_END_REASONS: Mapping[type, str] = {TooLarge: GROUP_TOO_LARGE, NotSame: NOT_SAME}
+"""Links that never held, and why."""
 
 
 class _RootMoved(Exception):
@@ -78,13 +84,17 @@ async def _unite(conn: Connection, requests: Sequence[Request], now: datetime) -
     people = await _lock(conn, contacts)
     made_before = await store.find_links(conn, [request.link_id for request in requests])
     versions = iter(await store.draw_versions(conn, len(requests)))
-    outcomes: list[Joined | AlreadyOne | TooLarge | None] = []
+    outcomes: list[Outcome | None] = []
     links: dict[str, NewLink] = {}
     for request in requests:
         if request.link_id in made_before or request.link_id in links:
             outcomes.append(None)
             continue
-        outcome = _join(people, request, next(versions))
+        if await _is_refused(conn, people, request):
+            outcome: Outcome = NotSame(Roots(*_roots(people, request), 0))
+            await _hold(conn, request)
+        else:
+            outcome = _join(people, request, next(versions))
         outcomes.append(outcome)
         links[request.link_id] = _new_link(request, outcome, now)
     if links:
@@ -103,13 +113,34 @@ async def _lock(conn: Connection, contacts: set[ContactId]) -> People:
     return people
 
 
-def _join(people: People, request: Request, version: int) -> Joined | AlreadyOne | TooLarge:
+async def _is_refused(conn: Connection, people: People, request: Request) -> bool:
+    """Returns whether a rule wants what somebody said is wrong. What a person wants is done."""
+    one, other = _roots(people, request)
+    if request.actor or one == other:
+        return False
+    groups = [{each.contact_id for each in people.group(root)} for root in (one, other)]
+    said = await suggestions.read_not_same(conn, groups[0] | groups[1])
+    return any(pair & groups[0] and pair & groups[1] for pair in said)
+
+
+def _roots(people: People, request: Request) -> tuple[ContactId, ContactId]:
+    return people.root_of(request.contact_id), people.root_of(request.other_contact_id)
+
+
+async def _hold(conn: Connection, request: Request) -> None:
+    """The evidence is there for a person to look at."""
+    pair = request.contact_id, request.other_contact_id
+    suggestion_id = derive_id(None, "suggestion", request.workspace_id, *sorted(pair))
+    await suggestions.hold_for_a_person(conn, request.workspace_id, suggestion_id, pair, request.evidence)
+
+
+def _join(people: People, request: Request, version: int) -> Outcome:
     one, other = request.contact_id, request.other_contact_id
     root = one if request.contact_survives else people.elder(one, other)
     return people.join(one, other, root=root, version=version)
 
 
-def _new_link(request: Request, outcome: Joined | AlreadyOne | TooLarge, now: datetime) -> NewLink:
+def _new_link(request: Request, outcome: Outcome, now: datetime) -> NewLink:
     return NewLink(
         request.link_id,
         request.workspace_id,
@@ -121,7 +152,7 @@ def _new_link(request: Request, outcome: Joined | AlreadyOne | TooLarge, now: da
         request.cause_id,
         outcome.roots,
         now,
-        GROUP_TOO_LARGE if isinstance(outcome, TooLarge) else "",
+        _END_REASONS.get(type(outcome), ""),
     )
 
 

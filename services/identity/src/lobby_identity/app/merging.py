@@ -35,8 +35,9 @@ async def merge(
     note: str,
     actor: str,
     now: datetime,
+    elder_survives: bool = False,
 ) -> Merged:
-    """The two contacts named are linked and the first one's id survives.
+    """The two contacts named are linked; the first one's id survives, or that of the elder person.
 
     CONTACT_NOT_FOUND, SAME_CONTACT, GROUP_TOO_LARGE.
     """
@@ -46,7 +47,13 @@ async def merge(
         raise Conflict("SAME_CONTACT", "a contact cannot be merged with itself")
     contacts = ContactId(contact_id), ContactId(other_contact_id)
     request = linking.Request(
-        new_id(), workspace_id, *contacts, MANUAL, actor, note.replace("\x00", "\ufffd"), contact_survives=True
+        new_id(),
+        workspace_id,
+        *contacts,
+        MANUAL,
+        actor,
+        note.replace("\x00", "\ufffd"),
+        contact_survives=not elder_survives,
     )
     united = await linking.unite(conn, [request], now=now)
     outcome = united.outcomes[0]

@@ -71,6 +71,17 @@ class TooLarge:
     roots: Roots
 
 
+@dataclass(frozen=True, slots=True)
+class NotSame:
+    """Somebody said that they are not one person: no rule joins them, a person may."""
+
+    roots: Roots
+
+
+Outcome = Joined | AlreadyOne | TooLarge | NotSame
+"""What became of a link."""
+
+
 class People:
     """Records of whole groups, and what becomes of them."""
 

@@ -12,6 +12,7 @@ ContactId = NewType("ContactId", str)
 WorkspaceId = NewType("WorkspaceId", str)
 
 PHONE = "phone"
+EMAIL = "email"
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 """The retired time of an identifier that holds."""

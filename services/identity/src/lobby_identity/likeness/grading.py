@@ -12,7 +12,7 @@ from lobby_identity.likeness import blocks, learning
 from lobby_identity.likeness.comparing import align, similarity
 from lobby_identity.likeness.model import COMPARISONS, Model, Record, Weights
 from lobby_identity.likeness.names import Name, cuts
-from lobby_identity.likeness.population import Population
+from lobby_identity.likeness.population import Chances, Population
 
 Row = Mapping[str, str]
 
@@ -85,7 +85,7 @@ def _record(row: Row, columns: Sequence[str]) -> Record:
 
 def _model(records: Sequence[Record], columns: Sequence[str], prior: float) -> Model:
     fields = {"name": "name"} | {column: KINDS[column] for column in columns if KINDS[column] != "name"}
-    populations = {
+    populations: dict[str, Chances] = {
         field: Population(
             (word for record in records if record.names for word in record.names[0])
             if kind == "name"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lobby_identity.likeness.comparing import CODE, EXACT, LEVELS, TEXT, Comparison, align
 from lobby_identity.likeness.names import Name, Word
-from lobby_identity.likeness.population import Population
+from lobby_identity.likeness.population import Chances
 
 COMPARISONS: Mapping[str, Comparison] = {"name": TEXT, "text": TEXT, "code": CODE, "exact": EXACT}
 """Kinds of fields. Names are compared word by word; of others a person may have several, the closest counts."""
@@ -64,7 +64,7 @@ class Model:
     """Weighs pairs of a population."""
 
     def __init__(
-        self, kinds: Mapping[str, str], populations: Mapping[str, Population], weights: Weights, prior: float
+        self, kinds: Mapping[str, str], populations: Mapping[str, Chances], weights: Weights, prior: float
     ) -> None:
         """`kinds`: a key of COMPARISONS by field; `prior`: the share of all pairs that are one person."""
         self._kinds = kinds

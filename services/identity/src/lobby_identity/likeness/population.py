@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Protocol
 
 from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
@@ -12,6 +13,30 @@ from lobby_identity.likeness.names import Word
 _MOST_COMPARED = 2_500
 """Values with which one is compared to learn its near levels: the commonest, which are most of every population."""
 _MOST_KEPT = 100_000
+_NOT_HIS_OWN = 0.02
+_NEAR_BY_CHANCE = (1e-5, 1e-4, 1e-3)
+"""Of numbers with nine digits or so: nine other digits at each place, and so on."""
+
+
+class Chances(Protocol):
+    """How often strangers have values that are near to one."""
+
+    def chance(self, value: Word) -> tuple[float, ...]:
+        """Returns by level the share of strangers whose value is that near to this one; sums up to one."""
+        ...
+
+
+class OnePersons:
+    """Values that are one person's each, such as phones: what strangers have in common is a mistake, or a friend's."""
+
+    def __init__(self, contacts: int) -> None:
+        """`contacts`: how many there are; one in fifty gives a value that is another contact's."""
+        equal = _NOT_HIS_OWN / max(contacts, 1)
+        self._chance = (equal, *_NEAR_BY_CHANCE, 1 - equal - sum(_NEAR_BY_CHANCE))
+
+    def chance(self, value: Word) -> tuple[float, ...]:
+        """Returns what holds for every value."""
+        return self._chance
 
 
 class Population:
