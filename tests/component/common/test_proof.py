@@ -10,7 +10,9 @@ from lobby.events.v1.proof_service_pb2_grpc import ProofServiceStub
 from lobby_common import caller
 from lobby_common.caller import Caller
 from lobby_common.errors import Invalid, Unavailable
-from lobby_common.events.proof import BUCKET, Auditor, Reconciler, bucket_of
+from lobby_common.events.auditor import Auditor, Source
+from lobby_common.events.periods import BUCKET, bucket_of
+from lobby_common.events.proof import Reconciler
 from lobby_common.events.service import RemoteLog
 from lobby_common.rpc.client import create_channel
 from lobby_common.service import start
@@ -81,7 +83,7 @@ async def behind(world):
         async with start(TELLER.__class__("identity", type(config), _nothing, ""), config) as listener:
             await tell(teller, *names(50))
             async with create_channel(teller.grpc_address, "token") as channel:
-                yield Auditor(listener.log, Recorder(), {"connectors": RemoteLog(channel)}), listener
+                yield Auditor(listener.log, {"connectors": Source(RemoteLog(channel), Recorder())}), listener
 
 
 async def _nothing(runtime) -> None:
@@ -92,7 +94,7 @@ async def test_what_was_told_just_now_is_to_come_and_later_it_is_missing_and_not
     async with behind(world) as (auditor, _):
         found = await auditor.examine("connectors", utc_now() - MINUTE, utc_now() + MINUTE)
         assert (found.tallies["w"].pending, found.tallies["w"].missing) == (50, 0)
-        monkeypatch.setattr("lobby_common.events.proof.utc_now", lambda: utc_now() + 2 * MINUTE)
+        monkeypatch.setattr("lobby_common.events.auditor.utc_now", lambda: utc_now() + 2 * MINUTE)
         found = await auditor.examine("connectors", utc_now() - MINUTE, utc_now() + MINUTE)
         assert (found.tallies["w"].pending, found.tallies["w"].missing) == (0, 50)
         assert await auditor.mend(found.missing) == 0
@@ -104,7 +106,7 @@ async def test_the_reconciler_mends_closed_buckets_and_keeps_what_it_found(world
         await heard_exactly(world, names(40))
         await listener.pool.execute("DELETE FROM heard WHERE event_id = 'k5-5'")
         async with create_channel(teller.grpc_address, "token") as channel:
-            auditor = Auditor(listener.log, Recorder(), {"connectors": RemoteLog(channel)})
+            auditor = Auditor(listener.log, {"connectors": Source(RemoteLog(channel), Recorder())})
             reconciler = Reconciler(listener.log, auditor)
             later = bucket_of(utc_now()) + 2 * BUCKET
             for _ in range(2):

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from lobby_common.events.evidence import LATE, MOST_NAMED, Evidence, Expected, Lack, Tally, judge, merged
 from lobby_common.events.lanes import Span
-from lobby_common.events.proof import BUCKET, bucket_of, closed_before, pieces_without, stored_before
 
 NOW = datetime(2026, 11, 26, 12, 3, tzinfo=UTC)
 LANES = st.integers(0, 2)
@@ -48,6 +47,14 @@ def test_every_event_is_one_of_four_things_and_each_missing_one_is_named_with_it
         else:
             wanted = Lack.NO_EFFECT if event.event_id in effectless else None
         assert lacks.get(event.event_id) == wanted
+    for event in events:
+        is_whole = evidence.holds(event.lane, event.position, event.position) and not evidence.accuses(event.event_id)
+        assert is_whole == (
+            event.event_id not in lacks
+            and (event.lane, event.position) in held
+            and event.event_id not in quarantined
+            and event.position <= positions.get(event.lane, 0)
+        )
     for workspace_id in ("w1", "w2"):
         mine = [event for event in events if event.workspace_id == workspace_id]
         tally = tallies.get(workspace_id, Tally())
@@ -72,42 +79,3 @@ def test_merged_spans_hold_the_same_and_stand_apart(spans):
     held = [at for span in result for at in range(span.first, span.last + 1)]
     assert held == sorted({at for span in spans for at in range(span.first, span.last + 1)})
     assert all(before.last + 1 < after.first for before, after in pairwise(result))
-
-
-@given(st.timedeltas(timedelta(0), timedelta(days=2000)).map(lambda since: datetime(2024, 1, 1, tzinfo=UTC) + since))
-def test_buckets_of_five_minutes_cover_time_and_the_last_closed_one_is_a_minute_old(at):
-    bucket = bucket_of(at)
-    assert bucket <= at < bucket + BUCKET
-    assert (bucket.minute % 5, bucket.second, bucket.microsecond) == (0, 0, 0)
-    assert timedelta(seconds=60) <= at - closed_before(at) < BUCKET + timedelta(seconds=60)
-
-
-@given(
-    st.lists(st.integers(0, 400), max_size=20),
-    st.integers(0, 100),
-    st.integers(1, 120),
-    st.integers(0, 2000),
-)
-def test_the_newest_events_of_a_period_are_examined_anew_and_each_moment_is_accounted_for_once(
-    sizes, begin, long, most
-):
-    origin = datetime(2026, 11, 26, tzinfo=UTC)
-    by_bucket = {origin + n * BUCKET: size for n, size in enumerate(sizes)}
-    start = origin + timedelta(minutes=begin)
-    end = start + timedelta(minutes=long)
-    known = stored_before(by_bucket, start, end, most, origin - timedelta(days=1))
-    pieces = pieces_without(known, start, end)
-    whole = sorted([*pieces, *((bucket, bucket + BUCKET) for bucket in known)])
-    assert whole[0][0] == start
-    assert whole[-1][1] == end
-    assert all(before[1] == after[0] for before, after in pairwise(whole))
-    anew = sum(size for bucket, size in by_bucket.items() if bucket not in known and bucket >= start + BUCKET)
-    edges = [size for bucket, size in by_bucket.items() if bucket + BUCKET > end or bucket < start]
-    assert anew <= most + sum(edges)
-
-
-def test_of_buckets_older_than_the_logs_what_was_found_then_is_taken():
-    origin = datetime(2026, 11, 26, tzinfo=UTC)
-    by_bucket = {origin + n * BUCKET: 1 for n in range(4)}
-    known = stored_before(by_bucket, origin, origin + 4 * BUCKET, 1000, origin + 2 * BUCKET)
-    assert known == {origin, origin + BUCKET}

@@ -28,9 +28,10 @@ from lobby_common import config as configuration
 from lobby_common import log as logs
 from lobby_common import nats, postgres, tracing
 from lobby_common.config import ConfigError, ServiceConfig
-from lobby_common.events.consumer import Consumer, Handler
+from lobby_common.events.auditor import Auditor, Source
+from lobby_common.events.consumer import Consumer, Handler, Witness
 from lobby_common.events.log import EventLog
-from lobby_common.events.proof import Auditor, PeriodLog, ProofApi, Reconciler
+from lobby_common.events.proof import ProofApi, Reconciler
 from lobby_common.events.publisher import Publisher
 from lobby_common.events.service import Begin, Describe, EventLogApi, Journey, RemoteLog
 from lobby_common.health import Check, Readiness, application
@@ -94,8 +95,8 @@ class Runtime:
                 self._names.append(f"{base.__module__.removesuffix('_pb2_grpc')}:{base.__name__}")
                 break
 
-    def consume(self, handler: Handler, producers: tuple[str, ...]) -> None:
-        """The handler hears the producers from the start on."""
+    def consume(self, handler: Handler, producers: tuple[str, ...], *, own: Witness | None = None) -> None:
+        """The handler hears the producers from the start on; `own` answers for what the service tells itself."""
         logs_of = {producer: RemoteLog(self.channel(producer)) for producer in producers}
         consumer = Consumer(
             self.log,
@@ -107,11 +108,12 @@ class Runtime:
         )
         self._consumers.append(consumer)
         self.background("consumer", consumer.run)
-        self.prove(handler, logs_of)
+        heard = {producer: Source(log, handler) for producer, log in logs_of.items()}
+        self.prove(heard if own is None else heard | {self.name: Source(self.log, own)})
 
-    def prove(self, handler: Handler, producers: Mapping[str, PeriodLog]) -> None:
-        """What the producers told is held against the handler's effects: for `/v1/proof`, and to mend what is lost."""
-        reconciler = Reconciler(self.log, Auditor(self.log, handler, producers))
+    def prove(self, sources: Mapping[str, Source]) -> None:
+        """What was told is held against its effects here: for `/v1/proof`, and to mend what is lost."""
+        reconciler = Reconciler(self.log, Auditor(self.log, sources))
         self.serve(add_ProofServiceServicer_to_server, ProofApi(self.name, reconciler))
         self.alone("reconciler", reconciler.run)
 

@@ -5,6 +5,7 @@ from lobby.connectors.v1.account_service_pb2_grpc import add_AccountServiceServi
 from lobby.connectors.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from lobby.connectors.v1.message_service_pb2_grpc import add_MessageServiceServicer_to_server
 from lobby.connectors.v1.quarantine_service_pb2_grpc import add_QuarantineServiceServicer_to_server
+from lobby_common.events.auditor import Source
 from lobby_common.service import Runtime, Service, run
 from lobby_connectors.addresses import AddressRules
 from lobby_connectors.api import AcceptanceApi, AccountApi, IngestApi, MessageApi, QuarantineApi
@@ -59,7 +60,7 @@ async def build(runtime: Runtime) -> None:
     runtime.serve(add_QuarantineServiceServicer_to_server, QuarantineApi(normaliser))
     runtime.serve(add_AcceptanceServiceServicer_to_server, AcceptanceApi(log))
     runtime.journey(begin=Journeys(log).begin)
-    runtime.prove(OwnMessages(), {runtime.name: log})
+    runtime.prove({runtime.name: Source(log, OwnMessages())})
 
     runtime.background("directory", directory.watch)
 

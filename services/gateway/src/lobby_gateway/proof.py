@@ -40,9 +40,15 @@ class Proof:
         return sum(stage.missing for stage in self.stages)
 
     @property
+    def complete(self) -> bool:
+        """Whether every stage was examined over the whole period."""
+        return not any(stage.unexamined for stage in self.stages)
+
+    @property
     def balanced(self) -> bool:
-        """Whether nothing is missing and every account and stage adds up."""
-        return not self.missed and all(map(_adds_up, self.accounts)) and all(map(_is_whole, self.stages))
+        """Whether everything was examined, nothing is missing, and every account and stage adds up."""
+        adds_up = all(map(_adds_up, self.accounts)) and all(map(_is_whole, self.stages))
+        return self.complete and not self.missed and adds_up
 
 
 def period(start: datetime | None, end: datetime | None, now: datetime) -> tuple[datetime, datetime]:

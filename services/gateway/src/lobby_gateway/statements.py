@@ -9,8 +9,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
+from lobby.events.v1.proof_service_pb2 import Period
+from lobby_common.times import from_proto
 from lobby_gateway.proof import Proof
 
 FIRST = "0" * 64
@@ -64,6 +66,7 @@ def write(workspace_id: str, day: date, found: Proof, number: int, previous_dige
                 "pending": each.pending,
                 "quarantined": each.quarantined,
                 "missing_event_ids": sorted(each.missing_event_ids),
+                "unexamined": [[_shown(period, "from"), _shown(period, "to")] for period in each.unexamined],
             }
             for each in found.stages
         ],
@@ -83,5 +86,9 @@ def digest_of(text: str) -> str:
 
 
 def has_settled(found: Proof) -> bool:
-    """Whether nothing of the day is still to come."""
-    return not any(stage.pending for stage in found.stages)
+    """Whether all of the day was examined and nothing of it is still to come."""
+    return found.complete and not any(stage.pending for stage in found.stages)
+
+
+def _shown(period: Period, moment: Literal["from", "to"]) -> str:
+    return from_proto(getattr(period, moment)).isoformat()

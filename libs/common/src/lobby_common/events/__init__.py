@@ -5,8 +5,8 @@ transaction and its event batch carry the same `now()`: a row whose time column 
 that were told with it by `EventLog.find_told`.
 """
 
-from lobby_common.events.consumer import Handler, Incoming
+from lobby_common.events.consumer import Handler, Incoming, Witness
 from lobby_common.events.lanes import LANES, lane_of
 from lobby_common.events.log import EventLog, Tx
 
-__all__ = ["LANES", "EventLog", "Handler", "Incoming", "Tx", "lane_of"]
+__all__ = ["LANES", "EventLog", "Handler", "Incoming", "Tx", "Witness", "lane_of"]

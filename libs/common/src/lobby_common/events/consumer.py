@@ -51,20 +51,24 @@ class Incoming:
     traceparent: str = ""
 
 
-class Handler(Protocol):
-    """What a service does with what it hears."""
+class Witness(Protocol):
+    """Says of events whether their effects are there: those of another service's log, or of the service's own."""
 
     handles: tuple[type[Message], ...]
-    """Payloads it wants; other events only move the position."""
-
-    async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
-        """The effects of all events are in the transaction. May run again for the same events: keyed by event id."""
+    """Payloads that have effects; other events only move the position."""
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
         """Returns the ids of those events, applied before, whose effects are not there."""
 
     async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
         """Effects of events that were applied before, and were lost since, are in the transaction, each once."""
+
+
+class Handler(Witness, Protocol):
+    """What a service does with what it hears."""
+
+    async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
+        """The effects of all events are in the transaction. May run again for the same events: keyed by event id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +261,8 @@ class Consumer:
         )
 
 
-def types_of(handler: Handler) -> dict[str, type[Message]]:
-    """Returns the payloads that a handler wants, by their full names."""
+def types_of(handler: Witness) -> dict[str, type[Message]]:
+    """Returns the payloads that a handler or witness wants, by their full names."""
     return {kind.DESCRIPTOR.full_name: kind for kind in handler.handles}
 
 

@@ -82,9 +82,25 @@ class Evidence:
 
     def covers(self, lane: int, position: int) -> bool:
         """Returns whether a range row holds the position."""
+        return self._covers(lane, position, position)
+
+    def holds(self, lane: int, first: int, last: int) -> bool:
+        """Returns whether all of a run was applied and one range row, or several joined, hold it."""
+        return last <= self.positions.get(lane, 0) and self._covers(lane, first, last)
+
+    def accuses(self, event_id: str) -> bool:
+        """Returns whether the event is in quarantine, or its effect is not there."""
+        return event_id in self.quarantined or event_id in self.effectless
+
+    @property
+    def accuses_any(self) -> bool:
+        """Whether it says so of any event."""
+        return bool(self.quarantined or self.effectless)
+
+    def _covers(self, lane: int, first: int, last: int) -> bool:
         spans = self.ranges.get(lane, ())
-        end = bisect_right(spans, position, key=lambda span: span.first)
-        return end > 0 and spans[end - 1].last >= position
+        end = bisect_right(spans, first, key=lambda span: span.first)
+        return end > 0 and spans[end - 1].last >= last
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

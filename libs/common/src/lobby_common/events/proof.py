@@ -1,242 +1,101 @@
-"""The proof of one service's stage: whether everything it was told had its effect, and the mending of what had not.
+"""The proof of one service's stage: whether everything it was told had its effect, in time whatever period is asked.
 
-The producers' own logs say what was told. Against each event stand the position of its lane, the range row that says it
-was applied, and its effect in the service's tables. The `Reconciler` examines every closed bucket of five minutes once
-and keeps what it found; a question about a period examines anew as much of it as can be done at once.
+The `Reconciler` examines every closed bucket of five minutes once, mends what is missing and keeps what it found. A
+question examines what nobody has examined yet, then looks again at the newest of what was examined, for as long as its
+budget lasts; the rest is as the reconciler found it, or is named as examined by nobody.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
 from lobby.events.v1 import proof_service_pb2 as pb
-from lobby.events.v1.batch_pb2 import Batch
 from lobby.events.v1.proof_service_pb2_grpc import ProofServiceServicer
 from lobby_common import caller, metrics
 from lobby_common.errors import Invalid, LobbyError
-from lobby_common.events.consumer import Handler, Incoming, incoming, types_of
-from lobby_common.events.evidence import Evidence, Expected, Lack, Tally, judge, merged
-from lobby_common.events.lanes import LANES, Span
-from lobby_common.events.log import QUERIES, Connection, EventLog
+from lobby_common.events import periods
+from lobby_common.events.auditor import Auditor, Examination, Missing
+from lobby_common.events.evidence import MOST_NAMED, Tally
+from lobby_common.events.log import QUERIES, EventLog
+from lobby_common.events.periods import BUCKET, Known, Period
 from lobby_common.postgres import AWAY
-from lobby_common.times import from_proto, utc_now
+from lobby_common.times import from_proto, to_proto, utc_now
 
 _LOG = structlog.get_logger("proof")
 
-BUCKET = timedelta(minutes=5)
-_CLOSED_AFTER = timedelta(seconds=60)
-"""A transaction that began this long ago has ended: no statement and no idle transaction is allowed to take longer."""
-_LOOK_BACK = timedelta(days=1)
-"""How far back buckets are examined by a service that was away, or is new to this."""
 _EVERY_SECONDS = 60.0
-_LONG_REST, _SHORT_REST = 60.0, 12.0
-"""Rest per second of the reconciler's work: all services together take a twelfth of a core, or two fifths of one."""
-_LATE_AFTER = timedelta(minutes=15)
-"""Buckets that closed longer ago are examined with the short rest."""
+_TURN_SECONDS = 60.0
+"""After so long the reconciler turns to the next producer, and begins with what has closed meanwhile."""
+_BUDGET_SECONDS = 6.0
+"""How long a question examines; whoever asks waits three seconds longer (`lobby_gateway.api.proof`)."""
+_AGAIN_SECONDS = 2.0
+"""How much of that goes to what was examined before."""
 _MOST_AT_ONCE = 50_000
-"""Events that a question examines anew, newest first; older buckets are as the reconciler found them."""
-_KEPT = timedelta(days=29)
-"""How long logs can be read again for certain: their partitions are dropped after thirty days."""
-_MOST_MENDED = 500
-"""Events mended in one transaction."""
-_LONGEST_RANGE = 10_000
-"""Positions that one range row holds at most: one transaction of a consumer, with room to spare."""
-_SKEW = timedelta(hours=1)
-"""How far the clocks of producer and consumer may be apart."""
-_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""Events of examined buckets that a question looks at again, newest first."""
+_MOST_PERIODS = 100
+"""Parts of a period that are named apart from each other."""
 _ALL = ""
 """The workspace of the row that says a bucket was examined."""
 
-
-class PeriodLog(Protocol):
-    """The part of a producer's log that a proof needs."""
-
-    async def read_period(self, start: datetime, end: datetime, after: tuple[datetime, int]) -> Sequence[bytes]:
-        """Returns some batches written in the period after (time, id), in that order; none at the end."""
+Clock = Callable[[], float]
+"""Seconds that only rise."""
 
 
-Tallies = dict[str, Tally]
-"""By workspace."""
+class Budget:
+    """Time that a question may take."""
 
+    def __init__(self, seconds: float, clock: Clock) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
 
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """An event that is missing, and why."""
-
-    event: Incoming
-    lack: Lack
+    def left(self) -> float:
+        """Returns how many seconds are left, 0 where it is spent."""
+        return max(self._end - self._clock(), 0.0)
 
 
 @dataclass(slots=True)
-class Examination:
-    """What became of the events of a period."""
+class Answer:
+    """What became of a period's events of a workspace, and who says so."""
 
-    tallies: Tallies
-    missing: list[Missing]
-
-    def add(self, other: "Examination") -> None:
-        """The other period's events are counted as well."""
-        for workspace_id, tally in other.tallies.items():
-            self.tallies.setdefault(workspace_id, Tally()).add(tally)
-        self.missing += other.missing
-
-
-class Auditor:
-    """Examines one service. A producer of the service's own name is its own log: all of that is applied."""
-
-    def __init__(self, log: EventLog, handler: Handler, producers: Mapping[str, PeriodLog]) -> None:
-        self._log = log
-        self._handler = handler
-        self._types = types_of(handler)
-        self.producers = producers
-
-    async def examine(
-        self, producer: str, start: datetime, end: datetime, workspace_id: str | None = None, *, resting: bool = False
-    ) -> Examination:
-        """Returns what became of what the producer told in the period. Raises LobbyError while it is away.
-
-        `resting`: messages go first, so after each page it rests many times as long as the page took.
-        """
-        found = Examination({}, [])
-        after = (start, 0)
-        began = time.monotonic()
-        while batches := await self.producers[producer].read_period(start, end, after):
-            told: list[tuple[Expected, Incoming]] = []
-            for data in batches:
-                batch = Batch.FromString(data)
-                after = (from_proto(batch.create_time), batch.batch_id)
-                told += self._told(producer, batch, after[0], workspace_id)
-            if told:
-                found.add(await self._judge(producer, told))
-            if resting:
-                is_late = utc_now() - end > _LATE_AFTER
-                await asyncio.sleep((time.monotonic() - began) * (_SHORT_REST if is_late else _LONG_REST))
-            began = time.monotonic()
-        return found
-
-    def _told(
-        self, producer: str, batch: Batch, at: datetime, workspace_id: str | None
-    ) -> Iterable[tuple[Expected, Incoming]]:
-        for segment in batch.segments:
-            for each in incoming(self._types, producer, segment.lane, segment.first, segment.events):
-                event = each.event
-                if workspace_id in (None, event.workspace_id):
-                    yield Expected(event.id, event.workspace_id, each.lane, each.position, at), each
-
-    async def _judge(self, producer: str, told: Sequence[tuple[Expected, Incoming]]) -> Examination:
-        events = [expected for expected, _ in told]
-        async with self._log.pool.acquire() as conn:
-            # In this order: what a position is past has left its range row and its effect before.
-            positions = await self._positions(conn, producer)
-            ranges = await self._ranges(conn, producer, events)
-            quarantined = await conn.fetch(QUERIES["find_quarantined"], [event.event_id for event in events])
-            out = {row["event_id"] for row in quarantined}
-            applied = [
-                each
-                for expected, each in told
-                if expected.event_id not in out and expected.position <= positions.get(expected.lane, 0)
-            ]
-            effectless = await self._handler.find_effectless(conn, applied) if applied else ()
-        tallies, lacks = judge(events, Evidence(positions, ranges, out, frozenset(effectless)), utc_now())
-        by_id = {expected.event_id: each for expected, each in told}
-        return Examination(tallies, [Missing(by_id[event_id], lack) for event_id, lack in lacks.items()])
-
-    async def _positions(self, conn: Connection, producer: str) -> dict[int, int]:
-        if producer == self._log.service:
-            return {lane: row["position"] for lane, row in enumerate(await conn.fetch(QUERIES["read_heads"]))}
-        rows = await conn.fetch(QUERIES["read_positions"], producer, range(LANES))
-        return {row["lane"]: row["position"] for row in rows}
-
-    async def _ranges(
-        self, conn: Connection, producer: str, events: Sequence[Expected]
-    ) -> Mapping[int, Sequence[Span]]:
-        spans: dict[int, tuple[int, int]] = {}
-        for event in events:
-            low, high = spans.get(event.lane, (event.position, event.position))
-            spans[event.lane] = (min(low, event.position), max(high, event.position))
-        if producer == self._log.service:
-            return {lane: [Span(low, high - low + 1)] for lane, (low, high) in spans.items()}
-        rows = await conn.fetch(
-            QUERIES["read_ranges"],
-            producer,
-            list(spans),
-            [low for low, _ in spans.values()],
-            [high for _, high in spans.values()],
-            _LONGEST_RANGE,
-            min(event.told_time for event in events) - _SKEW,
-        )
-        by_lane: dict[int, list[Span]] = {lane: [] for lane in range(LANES)}
-        for row in rows:
-            by_lane[row["lane"]].append(Span(row["first"], row["count"]))
-        return {lane: merged(each) for lane, each in by_lane.items()}
-
-    async def mend(self, missing: Sequence[Missing]) -> int:
-        """Effects and range rows that were lost are there again. Returns how many; what is late is not touched."""
-        lost = [each for each in missing if each.lack is not Lack.LATE]
-        done = 0
-        for at in range(0, len(lost), _MOST_MENDED):
-            some = lost[at : at + _MOST_MENDED]
-            if await self._try_to_mend(some):
-                done += len(some)
-            else:
-                done += sum([await self._try_to_mend([each]) for each in some])
-        return done
-
-    async def _try_to_mend(self, missing: Sequence[Missing]) -> bool:
-        try:
-            async with self._log.transaction() as tx:
-                events = [each.event for each in missing]
-                await self._handler.mend(tx, events)
-                for producer in {each.producer for each in events}:
-                    of = [each for each in missing if each.event.producer == producer]
-                    await _note_mended(tx.conn, producer, of)
-        except AWAY:
-            raise
-        except Exception:  # noqa: BLE001  # one that cannot be mended must not keep its neighbours from it
-            _LOG.exception("mending_failed", events=len(missing))
-            return False
-        for each in missing:
-            metrics.EFFECTS_MENDED.labels(self._log.service, each.lack).inc()
-            _LOG.warning("effect_mended", event_id=each.event.event.id, reason=each.lack)
-        return True
+    tally: Tally = field(default_factory=Tally)
+    unexamined: list[Period] = field(default_factory=list)
+    """What nobody has examined: its events are not in the tally."""
+    reconciled: list[Period] = field(default_factory=list)
+    """What is as the reconciler found it; the rest was examined for this answer."""
+    reconcile_time: datetime | None = None
+    """When the oldest of that was examined."""
 
 
-async def _note_mended(conn: Connection, producer: str, missing: Sequence[Missing]) -> None:
-    rangeless = [each.event for each in missing if each.lack is Lack.NO_RANGE]
-    if rangeless:
-        await conn.execute(
-            QUERIES["insert_ranges"],
-            producer,
-            [each.lane for each in rangeless],
-            [each.position for each in rangeless],
-        )
-    await conn.execute(
-        QUERIES["insert_mended"],
-        producer,
-        [each.event.event.id for each in missing],
-        [each.event.event.workspace_id for each in missing],
-        [each.lack.value for each in missing],
-    )
+@dataclass(slots=True)
+class Plan:
+    """What is known of a producer's part of a period, and what is to be examined of it."""
+
+    producer: str
+    known: dict[datetime, Known]
+    unknown: list[Period]
+    lost: list[Period]
+    """What nobody can examine any more: its log is gone."""
 
 
 class Reconciler:
     """Examines closed buckets, mends what is missing, and answers what became of a period."""
 
-    def __init__(self, log: EventLog, auditor: Auditor) -> None:
+    def __init__(self, log: EventLog, auditor: Auditor, clock: Clock = time.monotonic) -> None:
         self._log = log
         self._auditor = auditor
+        self._clock = clock
         self._mending: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Every minute, until cancelled. Another replica that does the same does no harm."""
         while True:
             await asyncio.sleep(_EVERY_SECONDS)
-            for producer in self._auditor.producers:
+            for producer in self._auditor.sources:
                 try:
                     await self.reconcile(producer, utc_now())
                 except LobbyError as error:
@@ -245,67 +104,108 @@ class Reconciler:
                     _LOG.warning("reconciler_waits", producer=producer, reason=type(error).__name__)
 
     async def reconcile(self, producer: str, now: datetime) -> None:
-        """Every closed bucket was examined, and what was missing was mended as far as that is possible."""
-        end = closed_before(now)
-        start = max(end - _LOOK_BACK, bucket_of(await self._log.pool.fetchval(QUERIES["find_birth"])))
-        settled = {row["bucket_start"] for row in await self._log.pool.fetch(QUERIES["find_settled"], producer, start)}
-        mismatch = 0
-        while start < end:
-            if start not in settled:
-                mismatch += await self._settle(producer, start)
-            start += BUCKET
+        """Closed buckets were examined, the newest first, and what was missing was mended as far as that is possible.
+
+        All of them, or as many as a turn is long; the next call goes on.
+        """
+        end = periods.closed_before(now)
+        start = max(periods.bucket_of(await self._birth()), periods.bucket_of(now - periods.KEPT))
+        due = periods.due(await self._known(producer, start, end), start, end)
+        turn = Budget(_TURN_SECONDS, self._clock)
+        for bucket in due:
+            await self._settle(producer, bucket)
+            if not turn.left():
+                break
+        mismatch = await self._log.pool.fetchval(QUERIES["count_missing"], producer, start)
         metrics.LEDGER_MISMATCH.labels(self._log.service, producer).set(mismatch)
 
-    async def _settle(self, producer: str, start: datetime) -> int:
+    async def _birth(self) -> datetime:
+        birth: datetime = await self._log.pool.fetchval(QUERIES["find_birth"])
+        return birth
+
+    async def _known(self, producer: str, start: datetime, end: datetime) -> dict[datetime, Known]:
+        rows = await self._log.pool.fetch(QUERIES["find_examined"], producer, start, end)
+        return {row["bucket_start"]: Known(row["expected"], row["settled"], row["examine_time"]) for row in rows}
+
+    async def _settle(self, producer: str, start: datetime) -> None:
         found = await self._auditor.examine(producer, start, start + BUCKET, resting=True)
         if found.missing and await self._auditor.mend(found.missing):
             found = await self._auditor.examine(producer, start, start + BUCKET, resting=True)
-        total = Tally()
-        for tally in found.tallies.values():
-            total.add(tally)
-        rows = {_ALL: total} | found.tallies
+        await self._keep(producer, {start: found})
+
+    async def _keep(self, producer: str, found: Mapping[datetime, Examination]) -> None:
+        """What was found in whole, closed buckets is kept."""
+        rows = [
+            (bucket, workspace_id, tally)
+            for bucket, each in found.items()
+            for workspace_id, tally in ({_ALL: _sum(each.tallies.values())} | each.tallies).items()
+        ]
         await self._log.pool.execute(
             QUERIES["write_reconciled"],
             producer,
-            start,
-            list(rows),
-            [tally.expected for tally in rows.values()],
-            [tally.applied for tally in rows.values()],
-            [tally.pending for tally in rows.values()],
-            [tally.quarantined for tally in rows.values()],
-            [",".join(tally.named) for tally in rows.values()],
+            [bucket for bucket, _, _ in rows],
+            [workspace_id for _, workspace_id, _ in rows],
+            [tally.expected for _, _, tally in rows],
+            [tally.applied for _, _, tally in rows],
+            [tally.pending for _, _, tally in rows],
+            [tally.quarantined for _, _, tally in rows],
+            [",".join(tally.named) for _, _, tally in rows],
         )
-        return total.missing
 
-    async def prove(self, start: datetime, end: datetime, workspace_id: str) -> Tally:
-        """Returns what became of a period's events of a workspace; what is missing is mended soon after."""
-        total = Tally()
-        missing: list[Missing] = []
-        for producer in self._auditor.producers:
-            stored, pieces = await self._plan(producer, start, end, workspace_id)
-            total.add(stored)
-            for piece_start, piece_end in pieces:
-                found = await self._auditor.examine(producer, piece_start, piece_end, workspace_id)
-                total.add(found.tallies.get(workspace_id, Tally()))
-                missing += found.missing
-        if missing:
-            self._mend_soon(missing)
-        return total
+    async def prove(self, start: datetime, end: datetime, workspace_id: str) -> Answer:
+        """Returns what became of a period's events of a workspace; what is missing is mended soon after.
 
-    async def _plan(
-        self, producer: str, start: datetime, end: datetime, workspace_id: str
-    ) -> tuple[Tally, list[tuple[datetime, datetime]]]:
-        """Returns what is known of old buckets, and the pieces of the period that are to be examined anew."""
-        rows = await self._log.pool.fetch(QUERIES["read_reconciled"], producer, bucket_of(start), end, workspace_id)
-        sizes = {row["bucket_start"]: row["expected"] for row in rows if row["workspace_id"] == _ALL}
-        known = stored_before(sizes, start, end, _MOST_AT_ONCE, utc_now() - _KEPT)
-        stored = Tally()
-        for row in rows:
-            if row["workspace_id"] == workspace_id and row["bucket_start"] in known:
-                accounted = row["applied"] + row["pending"] + row["quarantined"]
-                missing = row["expected"] - accounted  # only the first of them were named
-                stored.add(Tally(row["applied"], row["pending"], row["quarantined"], missing, row["missing"]))
-        return stored, pieces_without(known, start, end)
+        It takes about as long as the budget at most. Raises LobbyError while a producer is away.
+        """
+        budget = Budget(_BUDGET_SECONDS, self._clock)
+        now = utc_now()
+        plans = [await self._plan(producer, start, end, now) for producer in self._auditor.sources]
+        question = _Question(self._auditor, workspace_id, budget)
+        await self._look_at_unknown(question, plans, periods.closed_before(now))
+        question.budget = Budget(min(budget.left(), _AGAIN_SECONDS), self._clock)
+        await _look_again(question, plans, now)
+        answer = Answer(question.tally)
+        for plan in plans:
+            answer.unexamined += plan.lost + plan.unknown
+            await self._fill_up(answer, plan, workspace_id)
+        answer.unexamined = periods.union(answer.unexamined, _MOST_PERIODS)
+        answer.reconciled = periods.union(periods.minus(answer.reconciled, answer.unexamined), _MOST_PERIODS)
+        if question.missing:
+            self._mend_soon(question.missing)
+        return answer
+
+    async def _plan(self, producer: str, start: datetime, end: datetime, now: datetime) -> Plan:
+        known = await self._known(producer, start, end)
+        known = {bucket: each for bucket, each in known.items() if start <= bucket and bucket + BUCKET <= end}
+        kept_since, birth = now - periods.KEPT, await self._birth()
+        unknown = periods.without(start, end, known)
+        lost = [part for each in unknown if (part := each.within(birth, kept_since))]
+        held = [part for each in unknown if (part := each.within(kept_since, end))]
+        return Plan(producer, known, held, lost)
+
+    async def _look_at_unknown(self, question: "_Question", plans: Sequence[Plan], closed: datetime) -> None:
+        """The newest part that nobody examined comes first; what is whole is kept as if the reconciler had come by."""
+        birth = periods.bucket_of(await self._birth())
+        todo = [(period, plan) for plan in plans for period in plan.unknown]
+        for period, plan in sorted(todo, key=lambda each: each[0].end, reverse=True):
+            until, found = await question.examine(plan.producer, period)
+            plan.unknown.remove(period)
+            if until < period.end:
+                plan.unknown.append(Period(until, period.end))
+            whole = periods.buckets(max(period.start, birth), min(until, closed))
+            await self._keep(plan.producer, {bucket: found.get(bucket, Examination()) for bucket in whole})
+
+    async def _fill_up(self, answer: Answer, plan: Plan, workspace_id: str) -> None:
+        """What was not looked at again is as the reconciler found it."""
+        if not plan.known:
+            return
+        answer.reconciled += [Period(bucket, bucket + BUCKET) for bucket in plan.known]
+        row = await self._log.pool.fetchrow(QUERIES["read_reconciled"], plan.producer, workspace_id, list(plan.known))
+        assert row is not None, "sums are one row"
+        named = row["missing"][:MOST_NAMED]
+        answer.tally.add(Tally(row["applied"], row["pending"], row["quarantined"], row["lost"], named))
+        oldest = min(each.examine_time for each in plan.known.values())
+        answer.reconcile_time = min(answer.reconcile_time or oldest, oldest)
 
     def _mend_soon(self, missing: Sequence[Missing]) -> None:
         task = asyncio.create_task(self._mend(missing))
@@ -319,39 +219,73 @@ class Reconciler:
             _LOG.warning("mending_waits", reason=type(error).__name__)  # whoever asks next finds it again
 
 
-def bucket_of(at: datetime) -> datetime:
-    """Returns when the bucket begins in which a moment lies."""
-    return at - (at - _BEGINNING) % BUCKET
+class _Question:
+    """What is examined for one answer, while its budget lasts."""
+
+    def __init__(self, auditor: Auditor, workspace_id: str, budget: Budget) -> None:
+        self._auditor = auditor
+        self.workspace_id = workspace_id
+        self.budget = budget
+        self.tally = Tally()
+        self.missing: list[Missing] = []
+
+    async def examine(
+        self, producer: str, period: Period, workspace_id: str | None = None
+    ) -> tuple[datetime, Mapping[datetime, Examination]]:
+        """Returns until when the period was examined, at a bucket's edge, and what was found until then, by bucket.
+
+        What was found is counted; a bucket that was not finished counts as not begun.
+        """
+        found: dict[datetime, Examination] = {}
+        until = await self._read(producer, period, workspace_id, found)
+        if until < period.end:
+            until = max(periods.bucket_of(until), period.start)
+        whole = until == period.end
+        finished = {bucket: each for bucket, each in found.items() if whole or bucket + BUCKET <= until}
+        for each in finished.values():
+            self.tally.add(each.tallies.get(self.workspace_id, Tally()))
+            self.missing += each.missing
+        return until, finished
+
+    async def _read(
+        self, producer: str, period: Period, workspace_id: str | None, found: dict[datetime, Examination]
+    ) -> datetime:
+        """Returns the time of the last batch that was examined; the period's end where that was all."""
+        until = period.start
+        pages = self._auditor.pages(producer, period.start, period.end, workspace_id)
+        limit = asyncio.timeout(self.budget.left())
+        try:
+            async with limit, aclosing(pages):
+                while self.budget.left():
+                    page = await anext(pages, None)
+                    if page is None:
+                        return period.end
+                    until = page.until
+                    for bucket, each in page.found.items():
+                        found.setdefault(bucket, Examination()).add(each)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        return until
 
 
-def closed_before(now: datetime) -> datetime:
-    """Returns when the last closed bucket ended."""
-    return bucket_of(now - _CLOSED_AFTER)
+def _sum(tallies: Iterable[Tally]) -> Tally:
+    total = Tally()
+    for tally in tallies:
+        total.add(tally)
+    return total
 
 
-def stored_before(
-    sizes: Mapping[datetime, int], start: datetime, end: datetime, most: int, kept_since: datetime
-) -> set[datetime]:
-    """Returns which examined buckets inside the period are older than its newest `most` events, or than the logs."""
-    known: set[datetime] = set()
-    seen = 0
-    for bucket in sorted(sizes, reverse=True):
-        seen += sizes[bucket]
-        if (seen > most or bucket < kept_since) and start <= bucket and bucket + BUCKET <= end:
-            known.add(bucket)
-    return known
-
-
-def pieces_without(known: Iterable[datetime], start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
-    """Returns what is left of a period without some buckets."""
-    pieces: list[tuple[datetime, datetime]] = []
-    for bucket in sorted(known):
-        if start < bucket:
-            pieces.append((start, bucket))
-        start = bucket + BUCKET
-    if start < end:
-        pieces.append((start, end))
-    return pieces
+async def _look_again(question: _Question, plans: Iterable[Plan], now: datetime) -> None:
+    """The newest examined buckets are examined anew; what was found before does not count for them."""
+    todo = [
+        (bucket, plan) for plan in plans for bucket in periods.to_look_at(plan.known, _MOST_AT_ONCE, now - periods.KEPT)
+    ]
+    for bucket, plan in sorted(todo, key=lambda each: each[0], reverse=True):
+        until, _ = await question.examine(plan.producer, Period(bucket, bucket + BUCKET), question.workspace_id)
+        if until < bucket + BUCKET:
+            return
+        del plan.known[bucket]
 
 
 class ProofApi(ProofServiceServicer):
@@ -366,7 +300,8 @@ class ProofApi(ProofServiceServicer):
         start, end = from_proto(getattr(request, "from")), from_proto(request.to)
         if start >= end:
             raise Invalid("INVALID_PERIOD", "from must be before to")
-        tally = await self._reconciler.prove(start, end, caller.current().workspace_id)
+        answer = await self._reconciler.prove(start, end, caller.current().workspace_id)
+        tally = answer.tally
         return pb.GetStageResponse(
             stage=pb.Stage(
                 service=self._service,
@@ -376,5 +311,12 @@ class ProofApi(ProofServiceServicer):
                 quarantined=tally.quarantined,
                 missing_event_ids=tally.named,
                 missing=tally.missing,
+                unexamined=map(_period, answer.unexamined),
+                reconciled=map(_period, answer.reconciled),
+                reconcile_time=to_proto(answer.reconcile_time) if answer.reconcile_time else None,
             )
         )
+
+
+def _period(period: Period) -> pb.Period:
+    return pb.Period(**{"from": to_proto(period.start), "to": to_proto(period.end)})

@@ -157,11 +157,12 @@ FROM unnest($2::text[], $3::text[], $4::text[]) AS t (event_id, workspace_id, re
 ON CONFLICT DO NOTHING;
 
 -- name: write_reconciled
--- What was found in a bucket, by workspace.
+-- What was found in buckets, by workspace.
 INSERT INTO reconciled (producer, bucket_start, workspace_id, expected, applied, pending, quarantined, missing)
-SELECT $1, $2, workspace_id, expected, applied, pending, quarantined, string_to_array(missing, ',')
-FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[])
-    AS t (workspace_id, expected, applied, pending, quarantined, missing)
+SELECT $1, bucket_start, workspace_id, expected, applied, pending, quarantined, string_to_array(missing, ',')
+FROM unnest($2::timestamptz[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[])
+    AS t (bucket_start, workspace_id, expected, applied, pending, quarantined, missing)
+ORDER BY bucket_start, workspace_id
 ON CONFLICT (producer, bucket_start, workspace_id)
 DO UPDATE SET
     expected = excluded.expected,
@@ -176,17 +177,33 @@ DO UPDATE SET
 SELECT min(run_time)
 FROM migration;
 
--- name: find_settled
--- Which buckets of a producer were examined, with nothing missing and nothing to come.
-SELECT r.bucket_start
-FROM reconciled AS r
-WHERE r.producer = $1 AND r.bucket_start >= $2 AND r.workspace_id = '' AND r.pending = 0 AND r.missing = '{}';
+-- name: find_examined
+-- Which buckets of a producer were examined, how many events they hold, and whether anything was missing or to come.
+SELECT bucket_start, expected, pending = 0 AND missing = '{}' AS settled, examine_time
+FROM reconciled
+WHERE producer = $1 AND bucket_start >= $2 AND bucket_start < $3 AND workspace_id = '';
+
+-- name: count_missing
+-- How many events of a producer are missing in the buckets since a time.
+SELECT coalesce(sum(expected - applied - pending - quarantined), 0)::bigint
+FROM reconciled
+WHERE producer = $1 AND bucket_start >= $2 AND workspace_id = '' AND (pending > 0 OR missing <> '{}');
 
 -- name: read_reconciled
--- What was found in a workspace's buckets of a period, and how many events the buckets had together.
-SELECT bucket_start, workspace_id, expected, applied, pending, quarantined, missing
+-- What was found in some buckets of a workspace, together; of what is missing only the first are named.
+SELECT
+    coalesce(sum(applied), 0)::bigint AS applied,
+    coalesce(sum(pending), 0)::bigint AS pending,
+    coalesce(sum(quarantined), 0)::bigint AS quarantined,
+    coalesce(sum(expected - applied - pending - quarantined), 0)::bigint AS lost,
+    coalesce(
+        string_to_array(
+            string_agg(array_to_string(missing, ','), ',' ORDER BY bucket_start) FILTER (WHERE missing <> '{}'), ','
+        ),
+        '{}'
+    ) AS missing
 FROM reconciled
-WHERE producer = $1 AND bucket_start >= $2 AND bucket_start < $3 AND workspace_id IN ('', $4);
+WHERE producer = $1 AND workspace_id = $2 AND bucket_start = ANY ($3::timestamptz[]);
 
 -- name: forget_reconciled
 -- What was found is kept for a year: longer than what it was found in.

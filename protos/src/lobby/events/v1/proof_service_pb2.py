@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#lobby/events/v1/proof_service.proto\x12\x0flobby.events.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"s\n\x0fGetStageRequest\x12\x30\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"9\n\x10GetStageResponse\x12%\n\x05stage\x18\x01 \x01(\x0b\x32\x16.lobby.events.v1.Stage\"\x8d\x01\n\x05Stage\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x10\n\x08\x65xpected\x18\x02 \x01(\x03\x12\x0f\n\x07\x61pplied\x18\x03 \x01(\x03\x12\x0f\n\x07pending\x18\x04 \x01(\x03\x12\x13\n\x0bquarantined\x18\x05 \x01(\x03\x12\x19\n\x11missing_event_ids\x18\x06 \x03(\t\x12\x0f\n\x07missing\x18\x07 \x01(\x03\x32_\n\x0cProofService\x12O\n\x08GetStage\x12 .lobby.events.v1.GetStageRequest\x1a!.lobby.events.v1.GetStageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#lobby/events/v1/proof_service.proto\x12\x0flobby.events.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"s\n\x0fGetStageRequest\x12\x30\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"9\n\x10GetStageResponse\x12%\n\x05stage\x18\x01 \x01(\x0b\x32\x16.lobby.events.v1.Stage\"Z\n\x06Period\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9b\x02\n\x05Stage\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x10\n\x08\x65xpected\x18\x02 \x01(\x03\x12\x0f\n\x07\x61pplied\x18\x03 \x01(\x03\x12\x0f\n\x07pending\x18\x04 \x01(\x03\x12\x13\n\x0bquarantined\x18\x05 \x01(\x03\x12\x19\n\x11missing_event_ids\x18\x06 \x03(\t\x12\x0f\n\x07missing\x18\x07 \x01(\x03\x12+\n\nunexamined\x18\x08 \x03(\x0b\x32\x17.lobby.events.v1.Period\x12+\n\nreconciled\x18\t \x03(\x0b\x32\x17.lobby.events.v1.Period\x12\x32\n\x0ereconcile_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp2_\n\x0cProofService\x12O\n\x08GetStage\x12 .lobby.events.v1.GetStageRequest\x1a!.lobby.events.v1.GetStageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,8 +41,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTAGEREQUEST']._serialized_end=233
   _globals['_GETSTAGERESPONSE']._serialized_start=235
   _globals['_GETSTAGERESPONSE']._serialized_end=292
-  _globals['_STAGE']._serialized_start=295
-  _globals['_STAGE']._serialized_end=436
-  _globals['_PROOFSERVICE']._serialized_start=438
-  _globals['_PROOFSERVICE']._serialized_end=533
+  _globals['_PERIOD']._serialized_start=294
+  _globals['_PERIOD']._serialized_end=384
+  _globals['_STAGE']._serialized_start=387
+  _globals['_STAGE']._serialized_end=670
+  _globals['_PROOFSERVICE']._serialized_start=672
+  _globals['_PROOFSERVICE']._serialized_end=767
 # @@protoc_insertion_point(module_scope)

@@ -69,6 +69,31 @@ class GetStageResponse(_message.Message):
 Global___GetStageResponse: _TypeAlias = GetStageResponse  # noqa: Y015
 
 @_typing.final
+class Period(_message.Message):
+    """Some time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def to(self) -> _timestamp_pb2.Timestamp:
+        """Before this time."""
+
+    def __init__(
+        self,
+        *,
+        to: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "to", b"to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Period: _TypeAlias = Period  # noqa: Y015
+
+@_typing.final
 class Stage(_message.Message):
     """One service's part of the proof: expected = applied + pending + quarantined + those missing."""
 
@@ -81,10 +106,13 @@ class Stage(_message.Message):
     QUARANTINED_FIELD_NUMBER: _builtins.int
     MISSING_EVENT_IDS_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
+    UNEXAMINED_FIELD_NUMBER: _builtins.int
+    RECONCILED_FIELD_NUMBER: _builtins.int
+    RECONCILE_TIME_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     """The service."""
     expected: _builtins.int
-    """Events that it had to apply."""
+    """Events that it had to apply, or told itself and has effects of to show."""
     applied: _builtins.int
     """Events whose effects are there, with the row that says so."""
     pending: _builtins.int
@@ -97,6 +125,22 @@ class Stage(_message.Message):
     def missing_event_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Events that left no effect, or no row that says so; the first 1,000."""
 
+    @_builtins.property
+    def unexamined(self) -> _containers.RepeatedCompositeFieldContainer[Global___Period]:
+        """Parts of the period that nobody has examined yet: the events told in them are in none of the figures. Empty in a
+        complete answer. In order; at most 100, where there are more with what lies between them.
+        """
+
+    @_builtins.property
+    def reconciled(self) -> _containers.RepeatedCompositeFieldContainer[Global___Period]:
+        """Parts of the period that are as the background examination found them when they had ended; all the rest was
+        examined for this answer. In order; at most 100, as above.
+        """
+
+    @_builtins.property
+    def reconcile_time(self) -> _timestamp_pb2.Timestamp:
+        """When the oldest of those was examined; absent where there is none."""
+
     def __init__(
         self,
         *,
@@ -107,10 +151,13 @@ class Stage(_message.Message):
         quarantined: _builtins.int = ...,
         missing_event_ids: _abc.Iterable[_builtins.str] | None = ...,
         missing: _builtins.int = ...,
+        unexamined: _abc.Iterable[Global___Period] | None = ...,
+        reconciled: _abc.Iterable[Global___Period] | None = ...,
+        reconcile_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reconcile_time", b"reconcile_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "expected", b"expected", "missing", b"missing", "missing_event_ids", b"missing_event_ids", "pending", b"pending", "quarantined", b"quarantined", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "expected", b"expected", "missing", b"missing", "missing_event_ids", b"missing_event_ids", "pending", b"pending", "quarantined", b"quarantined", "reconcile_time", b"reconcile_time", "reconciled", b"reconciled", "service", b"service", "unexamined", b"unexamined"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

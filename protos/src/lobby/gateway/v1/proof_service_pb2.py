@@ -29,7 +29,7 @@ from lobby.events.v1 import proof_service_pb2 as lobby_dot_events_dot_v1_dot_pro
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$lobby/gateway/v1/proof_service.proto\x12\x10lobby.gateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,lobby/connectors/v1/acceptance_service.proto\x1a#lobby/events/v1/proof_service.proto\x1a\x1elobby/options/v1/options.proto\"c\n\x0fGetProofRequest\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8f\x01\n\x10GetProofResponse\x12\x31\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1f.lobby.connectors.v1.Acceptance\x12&\n\x06stages\x18\x02 \x03(\x0b\x32\x16.lobby.events.v1.Stage\x12\x0e\n\x06missed\x18\x03 \x01(\x03\x12\x10\n\x08\x62\x61lanced\x18\x04 \x01(\x08\">\n\x15ListStatementsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"b\n\x16ListStatementsResponse\x12/\n\nstatements\x18\x01 \x03(\x0b\x32\x1b.lobby.gateway.v1.Statement\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbe\x01\n\tStatement\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x03\x12\x11\n\taccounted\x18\x04 \x01(\x03\x12\x0e\n\x06missed\x18\x05 \x01(\x03\x12\x10\n\x08\x62\x61lanced\x18\x06 \x01(\x08\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\x0e\n\x06\x64igest\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x80\x02\n\x0cProofService\x12h\n\x08GetProof\x12!.lobby.gateway.v1.GetProofRequest\x1a\".lobby.gateway.v1.GetProofResponse\"\x15\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/proof\x12\x85\x01\n\x0eListStatements\x12\'.lobby.gateway.v1.ListStatementsRequest\x1a(.lobby.gateway.v1.ListStatementsResponse\" \xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/proof/statementsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$lobby/gateway/v1/proof_service.proto\x12\x10lobby.gateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,lobby/connectors/v1/acceptance_service.proto\x1a#lobby/events/v1/proof_service.proto\x1a\x1elobby/options/v1/options.proto\"c\n\x0fGetProofRequest\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa1\x01\n\x10GetProofResponse\x12\x31\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1f.lobby.connectors.v1.Acceptance\x12&\n\x06stages\x18\x02 \x03(\x0b\x32\x16.lobby.events.v1.Stage\x12\x0e\n\x06missed\x18\x03 \x01(\x03\x12\x10\n\x08\x62\x61lanced\x18\x04 \x01(\x08\x12\x10\n\x08\x63omplete\x18\x05 \x01(\x08\">\n\x15ListStatementsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"b\n\x16ListStatementsResponse\x12/\n\nstatements\x18\x01 \x03(\x0b\x32\x1b.lobby.gateway.v1.Statement\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbe\x01\n\tStatement\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x03\x12\x11\n\taccounted\x18\x04 \x01(\x03\x12\x0e\n\x06missed\x18\x05 \x01(\x03\x12\x10\n\x08\x62\x61lanced\x18\x06 \x01(\x08\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\x0e\n\x06\x64igest\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\x80\x02\n\x0cProofService\x12h\n\x08GetProof\x12!.lobby.gateway.v1.GetProofRequest\x1a\".lobby.gateway.v1.GetProofResponse\"\x15\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/proof\x12\x85\x01\n\x0eListStatements\x12\'.lobby.gateway.v1.ListStatementsRequest\x1a(.lobby.gateway.v1.ListStatementsResponse\" \xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/proof/statementsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,13 +43,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPROOFREQUEST']._serialized_start=236
   _globals['_GETPROOFREQUEST']._serialized_end=335
   _globals['_GETPROOFRESPONSE']._serialized_start=338
-  _globals['_GETPROOFRESPONSE']._serialized_end=481
-  _globals['_LISTSTATEMENTSREQUEST']._serialized_start=483
-  _globals['_LISTSTATEMENTSREQUEST']._serialized_end=545
-  _globals['_LISTSTATEMENTSRESPONSE']._serialized_start=547
-  _globals['_LISTSTATEMENTSRESPONSE']._serialized_end=645
-  _globals['_STATEMENT']._serialized_start=648
-  _globals['_STATEMENT']._serialized_end=838
-  _globals['_PROOFSERVICE']._serialized_start=841
-  _globals['_PROOFSERVICE']._serialized_end=1097
+  _globals['_GETPROOFRESPONSE']._serialized_end=499
+  _globals['_LISTSTATEMENTSREQUEST']._serialized_start=501
+  _globals['_LISTSTATEMENTSREQUEST']._serialized_end=563
+  _globals['_LISTSTATEMENTSRESPONSE']._serialized_start=565
+  _globals['_LISTSTATEMENTSRESPONSE']._serialized_end=663
+  _globals['_STATEMENT']._serialized_start=666
+  _globals['_STATEMENT']._serialized_end=856
+  _globals['_PROOFSERVICE']._serialized_start=859
+  _globals['_PROOFSERVICE']._serialized_end=1115
 # @@protoc_insertion_point(module_scope)

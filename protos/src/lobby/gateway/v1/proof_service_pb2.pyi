@@ -56,10 +56,13 @@ class GetProofResponse(_message.Message):
     STAGES_FIELD_NUMBER: _builtins.int
     MISSED_FIELD_NUMBER: _builtins.int
     BALANCED_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
     missed: _builtins.int
     """How many events are missing, over all stages."""
     balanced: _builtins.bool
-    """Whether nothing is missing and every account adds up."""
+    """Whether everything was examined, nothing is missing and every account adds up."""
+    complete: _builtins.bool
+    """Whether everything told in the period was examined, now or before; what was not is named in the stages."""
     @_builtins.property
     def accounts(self) -> _containers.RepeatedCompositeFieldContainer[_acceptance_service_pb2.Acceptance]:
         """What platforms said, per account: accepted = new + duplicate + ignored + quarantined."""
@@ -75,10 +78,11 @@ class GetProofResponse(_message.Message):
         stages: _abc.Iterable[_proof_service_pb2.Stage] | None = ...,
         missed: _builtins.int = ...,
         balanced: _builtins.bool = ...,
+        complete: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "balanced", b"balanced", "missed", b"missed", "stages", b"stages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "balanced", b"balanced", "complete", b"complete", "missed", b"missed", "stages", b"stages"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

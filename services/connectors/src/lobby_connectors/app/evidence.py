@@ -15,9 +15,6 @@ class OwnMessages:
 
     handles: tuple[type[Message], ...] = (MessageReceived,)
 
-    async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
-        """Nothing is applied by event here."""
-
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
         """Returns the events whose messages are not kept."""
         by_message = {_message_id(each): each.event.id for each in events}

@@ -21,7 +21,7 @@ from lobby_gateway import proof, store
 from lobby_gateway.statements import Statement
 
 _SECONDS = 9.0
-"""Longer than others may take: many events are held against their effects."""
+"""Longer than others may take: services examine for six seconds, and say what they had no time for."""
 _LARGEST_NUMBER = 2**63 - 1
 
 
@@ -38,7 +38,11 @@ class ProofApi(ProofServiceServicer):
         end = _time(request.to) if request.HasField("to") else None
         found = await proof.prove(self._services, *proof.period(start, end, utc_now()))
         return pb.GetProofResponse(
-            accounts=found.accounts, stages=found.stages, missed=found.missed, balanced=found.balanced
+            accounts=found.accounts,
+            stages=found.stages,
+            missed=found.missed,
+            balanced=found.balanced,
+            complete=found.complete,
         )
 
     async def ListStatements(self, request: pb.ListStatementsRequest, context: object) -> pb.ListStatementsResponse:
