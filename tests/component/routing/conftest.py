@@ -35,6 +35,7 @@ from lobby_routing.api.agents import AgentApi
 from lobby_routing.api.conversations import ConversationApi
 from lobby_routing.app.sending import Sender
 from lobby_routing.clients import GrpcConnectors, GrpcTranslator
+from lobby_routing.events.evidence import OwnDecisions
 from lobby_routing.events.hearing import Hearing
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -182,6 +183,20 @@ class Routing:
         rows = await self.pool.fetch("SELECT data FROM event_batch ORDER BY batch_id")
         events = [e for row in rows for s in Batch.FromString(row["data"]).segments for e in s.events]
         return [kind.FromString(e.payload) for e in events if e.type == kind.DESCRIPTOR.full_name]
+
+    async def prove(self, *payloads: Message) -> set[str]:
+        """Which of the messages heard, and of the assignments told, lack something; it is there afterwards."""
+        heard = [self._incoming(each) for each in payloads]
+        told = [self._incoming(each) for each in await self.told(told_pb.ConversationAssigned)]
+        missing: set[str] = set()
+        for witness, events in ((self.hearing, heard), (OwnDecisions(), told)):
+            async with self.pool.acquire() as conn:
+                lost = await witness.find_effectless(conn, events)
+            async with self.log.transaction() as tx:
+                await witness.mend(tx, [each for each in events if each.event.id in lost])
+                assert not tx.events
+            missing |= {each.payload.message_id for each in events if each.event.id in lost}
+        return missing
 
     def _incoming(self, payload: Message) -> Incoming:
         event = Event(

@@ -10,6 +10,7 @@ from lobby_routing.api.conversations import ConversationApi
 from lobby_routing.app.sending import Sender
 from lobby_routing.clients import GrpcConnectors, GrpcTranslator
 from lobby_routing.config import RoutingConfig
+from lobby_routing.events.evidence import OwnDecisions
 from lobby_routing.events.hearing import Hearing
 from lobby_routing.journey import describe
 from lobby_routing.store.statements import QUERIES
@@ -29,7 +30,7 @@ async def build(runtime: Runtime) -> None:
             await runtime.pool.execute(QUERIES["forget_admitted"])
             await asyncio.sleep(_FORGET_SECONDS)
 
-    runtime.consume(Hearing(), PRODUCERS)
+    runtime.consume(Hearing(), PRODUCERS, own=OwnDecisions())
     runtime.serve(add_ConversationServiceServicer_to_server, ConversationApi(runtime.log, runtime.pool, sender))
     runtime.serve(add_AgentServiceServicer_to_server, AgentApi(runtime.log, runtime.pool))
     runtime.alone("forget", forget)

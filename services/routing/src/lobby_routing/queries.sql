@@ -158,11 +158,54 @@ DELETE FROM waiting_event
 WHERE event_id = ANY($1::uuid[]);
 
 -- name: find_unplaced
--- Events whose message stands in no conversation and that do not wait for one.
+-- Events whose message stands in no conversation and that do not wait for one; and those because of which it was
+-- decided that nobody is free, without that decision.
 SELECT h.event_id
 FROM unnest($1::text[], $2::uuid[]) AS h (event_id, message_id)
-WHERE NOT EXISTS (SELECT FROM conversation_message AS m WHERE m.message_id = h.message_id)
-    AND NOT EXISTS (SELECT FROM waiting_event AS w WHERE w.event_id = h.event_id::uuid);
+LEFT JOIN conversation_message AS m ON m.message_id = h.message_id
+WHERE m.message_id IS NULL AND NOT EXISTS (SELECT FROM waiting_event AS w WHERE w.event_id = h.event_id::uuid)
+    OR m.effects LIKE '%pooled%'
+    AND NOT EXISTS (
+        SELECT FROM decision AS d WHERE d.conversation_id = m.conversation_id AND d.message_id = m.message_id
+    );
+
+-- name: restore_pooled
+-- Messages because of which it was decided that nobody is free have that decision; who was looked at is not known.
+INSERT INTO decision (conversation_id, decide_time, agent_id, strategy, reason, candidates, message_id)
+SELECT m.conversation_id, m.apply_time, NULL, 'none', 'restored', '[]', m.message_id
+FROM conversation_message AS m
+WHERE m.message_id = ANY ($1::uuid[])
+    AND m.effects LIKE '%pooled%'
+    AND NOT EXISTS (
+        SELECT FROM decision AS d WHERE d.conversation_id = m.conversation_id AND d.message_id = m.message_id
+    );
+
+-- name: find_undecided
+-- Events that tell of a conversation which went to somebody, or to nobody any more, without the decision.
+SELECT h.event_id
+FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::uuid[])
+    AS h (event_id, conversation_id, decide_time, agent_id)
+WHERE NOT EXISTS (
+    SELECT
+    FROM decision AS d
+    WHERE d.conversation_id = h.conversation_id
+        AND d.decide_time = h.decide_time
+        AND d.agent_id IS NOT DISTINCT FROM h.agent_id
+);
+
+-- name: restore_decisions
+-- Decisions that were told and are not there; who was looked at is not known any more.
+INSERT INTO decision (conversation_id, decide_time, agent_id, strategy, reason, candidates, message_id)
+SELECT h.conversation_id, h.decide_time, h.agent_id, h.strategy, 'restored', '[]', h.message_id
+FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::text[], $5::uuid[])
+    AS h (conversation_id, decide_time, agent_id, strategy, message_id)
+WHERE NOT EXISTS (
+    SELECT
+    FROM decision AS d
+    WHERE d.conversation_id = h.conversation_id
+        AND d.decide_time = h.decide_time
+        AND d.agent_id IS NOT DISTINCT FROM h.agent_id
+);
 
 -- name: restore_messages
 -- Effective messages that are gone from conversations which count them are back, each at a number that is free.
@@ -483,12 +526,12 @@ WHERE conversation_id = $1
 ORDER BY bind_time, chat;
 
 -- name: list_decisions
--- Why a conversation went to whom, oldest first.
+-- Why a conversation went to whom, oldest first: one that was restored has a higher number than its time says.
 SELECT decision_id, decide_time, COALESCE(agent_id::text, '') AS agent_id, strategy, reason, candidates
 FROM decision
-WHERE conversation_id = $1 AND decision_id > $2
-ORDER BY decision_id
-LIMIT $3;
+WHERE conversation_id = $1 AND (decide_time, decision_id) > ($2, $3)
+ORDER BY decide_time, decision_id
+LIMIT $4;
 
 -- name: find_seq
 -- Where a message stands in a conversation.

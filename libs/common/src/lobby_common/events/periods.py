@@ -63,7 +63,7 @@ def due(known: Mapping[datetime, Known], start: datetime, end: datetime) -> list
 
 
 def to_look_at(known: Mapping[datetime, Known], most: int, kept_since: datetime) -> list[datetime]:
-    """Returns which examined buckets are worth another look, newest first: so many events at most, in logs that hold."""
+    """Returns which examined buckets are worth another look, newest first: at most so many events, while logs hold."""
     found: list[datetime] = []
     for bucket in sorted(known, reverse=True):
         most -= known[bucket].expected

@@ -99,14 +99,14 @@ async def list_decisions(
     pool: asyncpg.Pool, caller: Caller, conversation_id: str, page_size: int, page_token: str
 ) -> tuple[list[Decision], str]:
     """Returns a page of why the conversation went to whom, and the next page's token."""
-    (after,) = pages.decode(page_token, 1) or (0,)
-    if not isinstance(after, int) or not 0 <= after <= _LARGEST_MICROS:
-        raise _bad_token()
+    at, number = pages.decode(page_token, 2) or (0, 0)
+    after = (_time_of(at), _number_of(number, _LARGEST_MICROS))
     size = pages.size(page_size)
     async with pool.acquire() as conn:
         await conversations.find_visible(conn, caller, conversation_id)
         found = await views.list_decisions(conn, conversation_id, after, size + 1)
-    token = pages.encode(found[size - 1][0]) if len(found) > size else ""
+    last = found[size - 1] if len(found) > size else None
+    token = pages.encode(micros(last[1].time), last[0]) if last else ""
     return [decision for _, decision in found[:size]], token
 
 

@@ -15,6 +15,9 @@ from lobby_routing.domain.conversation import Conversation, Echo, Inbound, Outbo
 from lobby_routing.domain.deciding import Decision, Policy
 from lobby_routing.domain.urgency import Rank, rank
 
+POOLED = "pooled"
+"""The effect of a message for which it was decided that nobody is free, and nobody is told: nobody had it before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -263,9 +266,11 @@ class Floor:
         effects = []
         placed = after
         if fresh or self._wants_deciding(after, roster):
-            told = len(self.told)
+            told, decided = len(self.told), len(self.decisions)
             placed = self._decide(after, cause, fresh=fresh)
             effects = [f"assigned:{fact.strategy}" for fact, _ in self.told[told:] if isinstance(fact, facts.Assigned)]
+            if not effects and len(self.decisions) > decided:
+                effects = [POOLED]
         if placed.owed_since != before.owed_since:
             self._tell(facts.Owed(placed), cause)
             effects.append("owed")

@@ -40,7 +40,7 @@ class Hearing:
         await _save_languages(tx.conn, events)
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
-        """Returns those about messages that stand in no conversation and wait for none."""
+        """Returns those about messages that stand in no conversation and wait for none, or lack the pool's decision."""
         sought = [each for each in events if isinstance(each.payload, MessageIdentified | MessageSent)]
         rows = await conn.fetch(
             QUERIES["find_unplaced"],
@@ -54,6 +54,9 @@ class Hearing:
         await floors.lock(tx.conn, [event.event.workspace_id for event in events])
         restored = await _restore(tx.conn, [event.payload for event in events])
         await self.apply(tx, [event for event in events if _message_of(event.payload) not in restored])
+        await tx.conn.execute(
+            QUERIES["restore_pooled"], [message_id for event in events if (message_id := _message_of(event.payload))]
+        )
 
 
 def _message_of(payload: Message) -> str:

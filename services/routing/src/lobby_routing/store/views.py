@@ -117,11 +117,13 @@ async def list_chats(conn: Connection, conversation_id: str) -> list[str]:
     return [row["chat"] for row in await conn.fetch(QUERIES["list_chats"], conversation_id)]
 
 
-async def list_decisions(conn: Connection, conversation_id: str, after: int, limit: int) -> list[tuple[int, Decision]]:
-    """Returns decisions with their numbers, oldest first."""
+async def list_decisions(
+    conn: Connection, conversation_id: str, after: tuple[datetime, int], limit: int
+) -> list[tuple[int, Decision]]:
+    """Returns decisions with their numbers, oldest first, after (time, number)."""
     return [
         (row["decision_id"], _decision_of(row))
-        for row in await conn.fetch(QUERIES["list_decisions"], conversation_id, after, limit)
+        for row in await conn.fetch(QUERIES["list_decisions"], conversation_id, *after, limit)
     ]
 
 
