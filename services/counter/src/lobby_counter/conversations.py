@@ -4,10 +4,11 @@ Events of one conversation come in order; the position of the last one folded in
 changes nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 
 
 class Ending(StrEnum):
@@ -47,6 +48,10 @@ class Wait:
     end_agent_id: str | None = None
     """Who answered or closed."""
     close_reason: str = ""
+    first_position: int = 0
+    """Where the event that told of it first stands in its lane."""
+    end_position: int | None = None
+    """Where the event that ended it stands; None while it is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class Answered:
     since: datetime
     time: datetime
     agent_id: str | None
+    ending: ClassVar = Ending.ANSWERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class Closed:
     time: datetime
     agent_id: str | None
     reason: str
+    ending: ClassVar = Ending.CLOSED
 
 
 Change = Assigned | Owed | Answered | Closed
@@ -128,9 +135,8 @@ class Conversations:
             case Assigned(agent_id):
                 self._assign(held, agent_id)
             case Owed(since, agent_id):
-                open_wait = self.open_waits.get(key)
-                wait_id = told.event_id if open_wait is None else open_wait.wait_id
-                self._keep(Wait(wait_id, key, since, agent_id or held.agent_id))
+                wait = self.open_waits.get(key) or _begun(told, since)
+                self._keep(replace(wait, owed_since=since, agent_id=agent_id or held.agent_id))
             case Answered() | Closed() as end:
                 self._end(told, end)
 
@@ -156,12 +162,57 @@ class Conversations:
         wait = self.open_waits.pop(key, None)
         if wait is None and change.since is None:
             return
-        wait = wait or Wait(told.event_id, key, change.since or change.time)
-        self.waits[wait.wait_id] = replace(
-            wait,
-            owed_since=change.since or wait.owed_since,
-            end_time=change.time,
-            ending=Ending.ANSWERED if isinstance(change, Answered) else Ending.CLOSED,
-            end_agent_id=change.agent_id,
-            close_reason=change.reason if isinstance(change, Closed) else "",
-        )
+        wait = wait or _begun(told, change.since or change.time)
+        self.waits[wait.wait_id] = _ended(wait, told, change)
+
+
+def rebuilt(lost: Iterable[Told], known: Mapping[str, Conversation], open_waits: Mapping[str, Wait]) -> list[Wait]:
+    """Returns the waits that events tell of which are told by none that is there, each as far as these events know it.
+
+    A wait whose end was told is over; another one is open, unless its conversation has an open one: then it is part of
+    that, which began later than it should, or its end is among what is still to be examined. Who held the conversation
+    at an end is who ended it.
+    """
+    held = dict(open_waits)
+    begun: dict[str, Wait] = {}
+    waits: dict[str, Wait] = {}
+    for told in sorted(lost, key=lambda each: each.position):
+        key = told.conversation.conversation_id
+        match told.change:
+            case Owed(since):
+                begun[key] = replace(begun.get(key) or _begun(told, since), owed_since=since)
+            case Answered() | Closed() as end if end.since is not None:
+                wait = begun.pop(key, None)
+                if wait is None and _is_ended_by(held.get(key), told, end.since):
+                    wait = held.pop(key)
+                ended = _ended(wait or _begun(told, end.since), told, end)
+                waits[ended.wait_id] = replace(ended, agent_id=end.agent_id or known[key].agent_id)
+            case _:
+                pass
+    for key, wait in begun.items():
+        now = held.get(key)
+        if now is None:
+            waits[wait.wait_id] = replace(wait, agent_id=known[key].agent_id)
+        elif wait.first_position < now.first_position and wait.owed_since >= now.owed_since:
+            waits[now.wait_id] = replace(now, first_position=wait.first_position)
+    return list(waits.values())
+
+
+def _is_ended_by(wait: Wait | None, told: Told, since: datetime) -> bool:
+    return wait is not None and wait.first_position < told.position and wait.owed_since == since
+
+
+def _begun(told: Told, since: datetime) -> Wait:
+    return Wait(told.event_id, told.conversation.conversation_id, since, first_position=told.position)
+
+
+def _ended(wait: Wait, told: Told, change: Answered | Closed) -> Wait:
+    return replace(
+        wait,
+        owed_since=change.since or wait.owed_since,
+        end_time=change.time,
+        ending=change.ending,
+        end_agent_id=change.agent_id,
+        close_reason=change.reason if isinstance(change, Closed) else "",
+        end_position=told.position,
+    )

@@ -68,11 +68,15 @@ class CounterEvents:
         _tell(tx, changes, facts)
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
-        """Returns the events whose messages are not counted, or whose entries are gone."""
-        return await store.find_uncounted(conn, read(events))
+        """Returns the events whose messages are not counted, or whose entries, conversations or waits are gone."""
+        facts = read(events)
+        return await store.find_uncounted(conn, facts) | await store.find_unfollowed(conn, facts.told)
 
     async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
-        """Lost messages are counted anew, and their roll-ups made of them: a lost row leaves its roll-up behind."""
+        """Lost messages are counted anew, and their roll-ups made of them: a lost row leaves its roll-up behind.
+
+        Waits that are gone are there again.
+        """
         facts = read(events)
         await store.lock_workspaces(tx.conn, facts.origins)
         lost = await store.find_uncounted(tx.conn, facts)
@@ -82,6 +86,8 @@ class CounterEvents:
         await store.forget_messages(tx.conn, messages)
         await self.apply(tx, events)
         await store.roll_up_traffic(tx.conn, messages)
+        waitless = await store.find_unfollowed(tx.conn, facts.told)
+        await store.restore_waits(tx.conn, [each for each in facts.told if each.event_id in waitless])
 
 
 def read(events: Sequence[Incoming]) -> Facts:

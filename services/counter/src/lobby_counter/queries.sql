@@ -104,6 +104,28 @@ WHERE NOT EXISTS (SELECT FROM message AS m WHERE m.message_id = h.message_id)
         WHERE e.channel_user_id = h.channel_user_id AND e.account_id = h.account_id
     )
 
+-- name: find_unfollowed
+-- Events that their conversation is not past, and those of which the wait is not there: `since` is NULL where they tell
+-- of none. A beginning stands in the wait that was open then, an end is that of a wait.
+SELECT h.event_id
+FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::text[])
+    AS h (event_id, conversation_id, position, since, end_time, ending)
+WHERE NOT EXISTS (
+        SELECT FROM conversation AS c WHERE c.conversation_id = h.conversation_id AND c.position >= h.position
+    )
+    OR h.since IS NOT NULL
+    AND NOT EXISTS (
+        SELECT
+        FROM wait AS w
+        WHERE w.conversation_id = h.conversation_id
+            AND CASE
+                WHEN h.ending IS NULL THEN
+                    w.first_position <= h.position
+                    AND (w.end_position IS NULL OR w.end_position >= h.position)
+                ELSE w.ending = h.ending AND w.owed_since = h.since AND w.end_time = h.end_time
+            END
+    )
+
 -- name: forget_unjudged
 -- Entries without a verdict are not there, at the places where one was lost: they are made and judged again. What was
 -- told of their language waits for them.
@@ -271,7 +293,8 @@ FROM unnest(
 -- Conversations with their open waits.
 SELECT
     c.conversation_id::text, c.workspace_id::text, c.account_id::text, c.platform, c.channel_user_id::text,
-    c.agent_id::text, c.first_agent_id::text, c.position, w.wait_id::text, w.owed_since, w.agent_id::text AS wait_agent_id
+    c.agent_id::text, c.first_agent_id::text, c.position, w.wait_id::text, w.owed_since,
+    w.agent_id::text AS wait_agent_id, w.first_position
 FROM conversation AS c
 LEFT JOIN wait AS w ON w.conversation_id = c.conversation_id AND w.end_time IS NULL
 WHERE c.conversation_id = ANY ($1::uuid[])
@@ -294,14 +317,18 @@ DO UPDATE SET
 -- name: write_waits
 -- Waits are as told; those that ended come first, because a conversation has one open wait at most.
 INSERT INTO wait (
-    wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason
+    wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
+    first_position, end_position
 )
-SELECT wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason
+SELECT
+    wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
+    first_position, end_position
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[], $8::text[],
-    $9::text[]
+    $9::text[], $10::bigint[], $11::bigint[]
 ) AS w (
-    wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason
+    wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
+    first_position, end_position
 )
 ORDER BY end_time NULLS LAST
 ON CONFLICT (wait_id)
@@ -311,7 +338,23 @@ DO UPDATE SET
     owed_since = excluded.owed_since,
     end_time = excluded.end_time,
     ending = excluded.ending,
-    close_reason = excluded.close_reason
+    close_reason = excluded.close_reason,
+    first_position = excluded.first_position,
+    end_position = excluded.end_position
+
+-- name: stretch_waits
+-- Waits that are over and were made again begin where the wait before them in their conversation ended: what was told
+-- of them in between, and is examined apart, belongs to them.
+UPDATE wait AS w
+SET first_position = 1 + coalesce(
+    (
+        SELECT max(o.end_position)
+        FROM wait AS o
+        WHERE o.conversation_id = w.conversation_id AND o.end_position < w.end_position
+    ),
+    0
+)
+WHERE w.wait_id = ANY ($1::uuid[]) AND w.end_position IS NOT NULL
 
 -- name: freeze_agents
 -- Entries of the conversations have the first agent, for ever.

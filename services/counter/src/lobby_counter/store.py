@@ -1,6 +1,6 @@
 """Rows of the event path: facts in, domain out. Every function is one statement, whatever the size of the batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,7 +8,16 @@ from zlib import crc32
 
 from lobby_common import sql
 from lobby_common.events.log import Connection
-from lobby_counter.conversations import Conversation, Conversations, Wait
+from lobby_counter.conversations import (
+    Answered,
+    Assigned,
+    Closed,
+    Conversation,
+    Conversations,
+    Told,
+    Wait,
+    rebuilt,
+)
 from lobby_counter.domain import (
     ChannelUserId,
     ContactId,
@@ -59,6 +68,23 @@ async def find_uncounted(conn: Connection, facts: Facts) -> set[str]:
     if not heard:
         return set()
     rows = await conn.fetch(QUERIES["find_uncounted"], *map(list, zip(*heard, strict=True)))
+    return {row["event_id"] for row in rows}
+
+
+async def find_unfollowed(conn: Connection, told: Sequence[Told]) -> set[str]:
+    """Returns the ids of events that their conversation does not know of, or whose wait is not there."""
+    if not told:
+        return set()
+    ends = [each.change if isinstance(each.change, Answered | Closed) else None for each in told]
+    rows = await conn.fetch(
+        QUERIES["find_unfollowed"],
+        [each.event_id for each in told],
+        [each.conversation.conversation_id for each in told],
+        [each.position for each in told],
+        [None if isinstance(each.change, Assigned) else each.change.since for each in told],
+        [None if end is None else end.time for end in ends],
+        [None if end is None else end.ending for end in ends],
+    )
     return {row["event_id"] for row in rows}
 
 
@@ -268,7 +294,9 @@ async def load_conversations(conn: Connection, conversation_ids: Iterable[str]) 
         )
         loaded.positions[key] = row["position"]
         if row["wait_id"] is not None:
-            loaded.open_waits[key] = Wait(row["wait_id"], key, row["owed_since"], row["wait_agent_id"])
+            loaded.open_waits[key] = Wait(
+                row["wait_id"], key, row["owed_since"], row["wait_agent_id"], first_position=row["first_position"]
+            )
     return loaded
 
 
@@ -291,20 +319,33 @@ async def write_conversations(conn: Connection, folded: Conversations) -> None:
 
 async def write_waits(conn: Connection, folded: Conversations) -> None:
     """Waits are as folded."""
-    waits = list(folded.waits.values())
-    if waits:
-        await conn.execute(
-            QUERIES["write_waits"],
-            [each.wait_id for each in waits],
-            [each.conversation_id for each in waits],
-            [folded.known[each.conversation_id].workspace_id for each in waits],
-            [each.agent_id for each in waits],
-            [each.end_agent_id for each in waits],
-            [each.owed_since for each in waits],
-            [each.end_time for each in waits],
-            [each.ending for each in waits],
-            [each.close_reason for each in waits],
-        )
+    if waits := list(folded.waits.values()):
+        await _write_waits(conn, waits, folded.known)
+
+
+async def restore_waits(conn: Connection, lost: Sequence[Told]) -> None:
+    """Waits that are gone are there again; each stands for all that was told since the one before it ended."""
+    held = await load_conversations(conn, (each.conversation.conversation_id for each in lost))
+    if waits := rebuilt(lost, held.known, held.open_waits):
+        await _write_waits(conn, waits, held.known)
+        await conn.execute(QUERIES["stretch_waits"], [each.wait_id for each in waits])
+
+
+async def _write_waits(conn: Connection, waits: Sequence[Wait], known: Mapping[str, Conversation]) -> None:
+    await conn.execute(
+        QUERIES["write_waits"],
+        [each.wait_id for each in waits],
+        [each.conversation_id for each in waits],
+        [known[each.conversation_id].workspace_id for each in waits],
+        [each.agent_id for each in waits],
+        [each.end_agent_id for each in waits],
+        [each.owed_since for each in waits],
+        [each.end_time for each in waits],
+        [each.ending for each in waits],
+        [each.close_reason for each in waits],
+        [each.first_position for each in waits],
+        [each.end_position for each in waits],
+    )
 
 
 async def freeze_agents(conn: Connection, folded: Conversations) -> None:

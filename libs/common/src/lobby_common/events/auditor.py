@@ -193,6 +193,7 @@ class Auditor:
         done = 0
         for producer in self.sources:
             lost = [each for each in missing if each.event.producer == producer and each.lack is not Lack.LATE]
+            lost.sort(key=lambda each: (each.event.lane, each.event.position))
             for at in range(0, len(lost), _MOST_MENDED):
                 some = lost[at : at + _MOST_MENDED]
                 if await self._try_to_mend(producer, some):
