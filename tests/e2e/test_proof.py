@@ -30,11 +30,11 @@ async def balanced(lobby: Lobby):
     return await until(look)
 
 
-async def told(lobby: Lobby, customers: int = 3) -> tuple[str, str]:
+async def told(lobby: Lobby, customers: int = 3, text: str = "Hello") -> tuple[str, str]:
     """Some customers wrote, and one was answered. Returns account and agent."""
     account_id, agent_id = await lobby.account("whatsapp"), await lobby.agent()
     for number in range(customers):
-        await lobby.say("whatsapp", account_id, f"6681111222{number}", f"Hello {number}")
+        await lobby.say("whatsapp", account_id, f"6681111222{number}", f"{text} {number}")
     await lobby.until_counted(new=customers, repeat=0)
     conversation = (await lobby.conversations(account_id))[0]
     last = (await lobby.messages(conversation["conversation_id"]))[-1]
@@ -126,6 +126,59 @@ async def picture(lobby: Lobby, account_id: str):
         for each in await lobby.messages(conversation["conversation_id"])
     ]
     return await lobby.totals(), sorted(shown), sorted(messages)
+
+
+SMALLER_LOSSES = {
+    "routing": (
+        "DELETE FROM routing.decision USING routing.conversation AS c"
+        " WHERE decision.conversation_id = c.conversation_id AND c.workspace_id = $1::uuid",
+        3,
+    ),
+    "counter": ("DELETE FROM counter.wait WHERE workspace_id = $1::uuid", 4),
+    "translate": (
+        "DELETE FROM translate.translation USING translate.message AS m"
+        " WHERE translation.message_id = m.message_id AND m.workspace_id = $1::uuid",
+        3,
+    ),
+    "identity": ("DELETE FROM identity.channel_user WHERE workspace_id = $1::uuid", 3),
+}
+"""What is lost, and how many events tell of it: a wait of three was answered."""
+
+
+@pytest.mark.parametrize("service", SMALLER_LOSSES)
+async def test_decisions_waits_translations_and_people_that_are_taken_away_come_back(lobby: Lobby, database, service):
+    account_id, _ = await told(lobby, text="Quanto custa?")
+
+    async def shown():
+        lists = [
+            await lobby.messages(each["conversation_id"]) for each in await lobby.conversations(account_id, state="all")
+        ]
+        return all("translation" in message for messages in lists for message in messages[:1])
+
+    await until(shown)
+    await balanced(lobby)
+    before, decided = await picture(lobby, account_id), await decisions(lobby, account_id)
+    workspace_id = (await lobby.get("/v1/workspace"))["workspace"]["workspace_id"]
+    loss, told_of = SMALLER_LOSSES[service]
+    await database.execute(loss, workspace_id)
+    proof = await lobby.get("/v1/proof")
+    missing = {stage["service"]: len(stage["missing_event_ids"]) for stage in proof["stages"]}
+    assert (missing.pop(service), set(missing.values())) == (told_of, {0})
+    assert proof["complete"] and not proof["balanced"]
+    await balanced(lobby)
+    assert await picture(lobby, account_id) == before
+    assert await decisions(lobby, account_id) == decided
+
+
+async def decisions(lobby: Lobby, account_id: str):
+    """Who got each conversation, how and when."""
+    return {
+        conversation["conversation_id"]: [
+            (each["time"], each["agent_id"], each["strategy"])
+            for each in (await lobby.get(f"/v1/conversations/{conversation['conversation_id']}/decisions"))["decisions"]
+        ]
+        for conversation in await lobby.conversations(account_id, state="all")
+    }
 
 
 async def test_range_rows_that_are_taken_away_are_named_and_come_back(lobby: Lobby, database):

@@ -29,6 +29,7 @@ from lobby_translate import store
 from lobby_translate.api import TranslateApi
 from lobby_translate.chain import Chain
 from lobby_translate.events import TranslateEvents
+from lobby_translate.evidence import OwnTranslations
 from lobby_translate.journey import Journey
 from lobby_translate.translator import Translator
 from lobby_translate.worker import Worker
@@ -137,6 +138,19 @@ class Hall:
             with tx.conn.query_logger(self._count):
                 await self._events.apply(tx, events)
         return self.told[before:]
+
+    async def untranslated(self) -> list[str]:
+        """Texts told whose translations are not kept; they are kept afterwards."""
+        told = [
+            Incoming("translate", 0, 1, event, MessageTranslated.FromString(event.payload)) for event in self.envelopes
+        ]
+        witness = OwnTranslations()
+        async with self.pool.acquire() as conn:
+            lost = await witness.find_effectless(conn, told)
+        missing = [one for one in told if one.event.id in lost]
+        async with self.log.transaction() as tx:
+            await witness.mend(tx, missing)
+        return [one.payload.translation.text for one in missing]
 
     def _count(self, _: Any) -> None:
         self.statements += 1

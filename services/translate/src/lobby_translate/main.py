@@ -11,6 +11,7 @@ from lobby_translate.chain import Chain
 from lobby_translate.config import TranslateConfig
 from lobby_translate.detect import detect
 from lobby_translate.events import PRODUCERS, TranslateEvents
+from lobby_translate.evidence import OwnTranslations
 from lobby_translate.journey import Journey
 from lobby_translate.providers import models
 from lobby_translate.providers.apertium import Apertium
@@ -33,7 +34,7 @@ async def build(runtime: Runtime) -> None:
     chain = Chain(_providers(runtime, config))
     translator = Translator(chain, runtime.pool)
     worker = Worker(runtime.log, translator)
-    runtime.consume(TranslateEvents(chain, worker.ring), PRODUCERS)
+    runtime.consume(TranslateEvents(chain, worker.ring), PRODUCERS, own=OwnTranslations())
     runtime.background("worker", worker.run)
     runtime.alone("cleaning", lambda: _clean(runtime, config.text_days))
     runtime.serve(add_TranslateServiceServicer_to_server, TranslateApi(runtime.pool, translator))

@@ -66,6 +66,28 @@ SELECT message_id::text
 FROM unnest($1::uuid[]) AS asked (message_id)
 WHERE NOT EXISTS (SELECT FROM message WHERE message.message_id = asked.message_id);
 
+-- name: find_untranslated
+-- Events that told the present version of a message with a translation, where that is not kept.
+SELECT told.event_id
+FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::text[]) AS told (event_id, message_id, version, target)
+JOIN message USING (message_id, version, target)
+WHERE message.status = 'translated'
+AND NOT message.deleted
+AND NOT EXISTS (
+    SELECT FROM translation WHERE translation.message_id = told.message_id AND translation.target = told.target
+);
+
+-- name: restore_translations
+-- Translations as they were told, where their messages still have the version.
+INSERT INTO translation (message_id, target, text, provider)
+SELECT told.message_id, told.target, told.text, told.provider
+FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[])
+     AS told (message_id, version, target, text, provider)
+JOIN message USING (message_id, version, target)
+WHERE message.status = 'translated'
+AND NOT message.deleted
+ON CONFLICT DO NOTHING;
+
 -- name: lock_messages
 -- Messages that are known, with their languages, held until the end of the transaction.
 SELECT message_id::text, workspace_id::text, account_id::text, chat, language, confidence, basis, revision, deleted

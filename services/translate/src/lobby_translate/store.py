@@ -134,6 +134,18 @@ class Stored:
     provider: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ToldTranslation:
+    """A translation as it was told with a version of its message."""
+
+    event_id: str
+    message_id: str
+    version: int
+    target: str
+    text: str
+    provider: str
+
+
 async def lock_chats(conn: Connection, keys: Collection[ChatKey]) -> None:
     """Until the end of the transaction nobody else applies what is told of the chats."""
     await conn.execute(QUERIES["lock_chats"], list(map(_lock_of, keys)))
@@ -160,6 +172,30 @@ async def load_chats(conn: Connection, keys: Collection[ChatKey]) -> dict[ChatKe
 async def find_unknown(conn: Connection, message_ids: Collection[str]) -> set[str]:
     """Which of the messages are not known."""
     return {row["message_id"] for row in await conn.fetch(QUERIES["find_unknown"], list(message_ids))}
+
+
+async def find_untranslated(conn: Connection, told: Sequence[ToldTranslation]) -> set[str]:
+    """Events that told the last version of their message with a translation that is not kept."""
+    rows = await conn.fetch(
+        QUERIES["find_untranslated"],
+        [one.event_id for one in told],
+        [one.message_id for one in told],
+        [one.version for one in told],
+        [one.target for one in told],
+    )
+    return {row["event_id"] for row in rows}
+
+
+async def restore_translations(conn: Connection, told: Sequence[ToldTranslation]) -> None:
+    """The translations are kept, each where its message still has this version of it."""
+    await conn.execute(
+        QUERIES["restore_translations"],
+        [one.message_id for one in told],
+        [one.version for one in told],
+        [one.target for one in told],
+        [one.text for one in told],
+        [one.provider for one in told],
+    )
 
 
 async def find_remembered(conn: Connection, keys: Collection[bytes]) -> dict[bytes, tuple[str, str]]:
