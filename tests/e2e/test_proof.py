@@ -30,11 +30,11 @@ async def balanced(lobby: Lobby):
     return await until(look)
 
 
-async def told(lobby: Lobby, customers: int = 3, text: str = "Hello") -> tuple[str, str]:
+async def told(lobby: Lobby, customers: int = 3, text: str = "Hello {}") -> tuple[str, str]:
     """Some customers wrote, and one was answered. Returns account and agent."""
     account_id, agent_id = await lobby.account("whatsapp"), await lobby.agent()
     for number in range(customers):
-        await lobby.say("whatsapp", account_id, f"6681111222{number}", f"{text} {number}")
+        await lobby.say("whatsapp", account_id, f"6681111222{number}", text.format(number))
     await lobby.until_counted(new=customers, repeat=0)
     conversation = (await lobby.conversations(account_id))[0]
     last = (await lobby.messages(conversation["conversation_id"]))[-1]
@@ -129,20 +129,15 @@ async def picture(lobby: Lobby, account_id: str):
 
 
 SMALLER_LOSSES = {
-    "routing": (
-        "DELETE FROM routing.decision USING routing.conversation AS c"
-        " WHERE decision.conversation_id = c.conversation_id AND c.workspace_id = $1::uuid",
-        3,
-    ),
-    "counter": ("DELETE FROM counter.wait WHERE workspace_id = $1::uuid", 4),
-    "translate": (
-        "DELETE FROM translate.translation USING translate.message AS m"
-        " WHERE translation.message_id = m.message_id AND m.workspace_id = $1::uuid",
-        3,
-    ),
-    "identity": ("DELETE FROM identity.channel_user WHERE workspace_id = $1::uuid", 3),
+    "routing": "DELETE FROM routing.decision AS lost USING routing.conversation AS c"
+    " WHERE lost.conversation_id = c.conversation_id AND c.workspace_id = $1::uuid",
+    "counter": "DELETE FROM counter.wait WHERE workspace_id = $1::uuid",
+    "translate": "DELETE FROM translate.translation AS lost USING translate.message AS m"
+    " WHERE lost.message_id = m.message_id AND m.workspace_id = $1::uuid",
+    "identity": "DELETE FROM identity.channel_user WHERE workspace_id = $1::uuid",
 }
-"""What is lost, and how many events tell of it: a wait of three was answered."""
+TOLD_OF = {"routing": 3, "counter": 4, "translate": 3, "identity": 3}
+"""How many events tell of what is lost: one of three waits was answered."""
 
 
 @pytest.mark.parametrize("service", SMALLER_LOSSES)
@@ -159,12 +154,11 @@ async def test_decisions_waits_translations_and_people_that_are_taken_away_come_
     await balanced(lobby)
     before, decided = await picture(lobby, account_id), await decisions(lobby, account_id)
     workspace_id = (await lobby.get("/v1/workspace"))["workspace"]["workspace_id"]
-    loss, told_of = SMALLER_LOSSES[service]
-    await database.execute(loss, workspace_id)
+    await database.execute(SMALLER_LOSSES[service], workspace_id)
     proof = await lobby.get("/v1/proof")
     missing = {stage["service"]: len(stage["missing_event_ids"]) for stage in proof["stages"]}
-    assert (missing.pop(service), set(missing.values())) == (told_of, {0})
-    assert proof["complete"] and not proof["balanced"]
+    assert (missing.pop(service), set(missing.values())) == (TOLD_OF[service], {0})
+    assert (proof["complete"], proof["balanced"]) == (True, False)
     await balanced(lobby)
     assert await picture(lobby, account_id) == before
     assert await decisions(lobby, account_id) == decided

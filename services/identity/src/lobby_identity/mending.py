@@ -1,45 +1,125 @@
-"""Identifiers that were lost lead again to whom identity itself has named before.
+"""People and identifiers that were lost are again whom identity itself has named before.
 
 Hearing an event anew would meet a stranger where the identifier is gone: what was told of it knows better.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lobby.connectors.v1.events_pb2 import MessageReceived
 from lobby.events.v1.event_log_service_pb2 import EventRef
 from lobby.identity.v1.events_pb2 import MessageIdentified
 from lobby_common.events import EventLog, Incoming
 from lobby_common.events.log import Connection
+from lobby_common.log import get_logger
 from lobby_common.times import from_proto
 from lobby_identity import store
-from lobby_identity.domain.identifiers import ChannelUserId, WorkspaceId, address
+from lobby_identity.domain import profile as profiles
+from lobby_identity.domain.identifiers import ChannelUserId, ContactId, WorkspaceId, address
+from lobby_identity.domain.profile import Hints, Profile
+from lobby_identity.domain.resolution import Newcomer, born_of, contact_of
 from lobby_identity.store import Lost
+
+_LOG = get_logger("mending")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A message, and whom identity named as its writer."""
+
+    event_id: str
+    workspace_id: WorkspaceId
+    message: MessageReceived
+    said: MessageIdentified
+
+    @property
+    def channel_user_id(self) -> ChannelUserId:
+        """Who wrote it."""
+        return ChannelUserId(self.said.channel_user_id)
 
 
 async def restore(conn: Connection, log: EventLog, events: Sequence[Incoming]) -> list[Incoming]:
-    """Identifiers of messages whose writers were named are there. Returns the other events: they are to be heard."""
+    """Writers of messages who were named are there, with their identifiers. Returns the other events, to be heard."""
     unheard: list[Incoming] = []
-    lost: list[Lost] = []
+    named: list[Named] = []
     for each in events:
-        named = await _find_named(conn, log, each)
-        if named is None or not isinstance(each.payload, MessageReceived):
+        said = await _find_named(conn, log, each)
+        if said is None or not isinstance(each.payload, MessageReceived):
             unheard.append(each)
-            continue
-        for given in each.payload.identifiers:
-            found = address(WorkspaceId(each.event.workspace_id), given.kind, given.scope, given.value)
-            first_seen = from_proto(each.payload.occurred_time)
-            lost.append(Lost(found, ChannelUserId(named), each.payload.platform, first_seen))
-    await store.restore_identifiers(conn, lost)
+        else:
+            named.append(Named(each.event.id, WorkspaceId(each.event.workspace_id), each.payload, said))
+    await _restore_people(conn, named)
+    await store.restore_identifiers(conn, [lost for each in named for lost in _identifiers(each)])
     return unheard
 
 
-async def _find_named(conn: Connection, log: EventLog, each: Incoming) -> str | None:
-    """Returns the channel user that was told to have written the message, None where nothing was told of it."""
+def _identifiers(each: Named) -> list[Lost]:
+    first_seen = from_proto(each.message.occurred_time)
+    return [
+        Lost(
+            address(each.workspace_id, given.kind, given.scope, given.value),
+            each.channel_user_id,
+            each.message.platform,
+            first_seen,
+        )
+        for given in each.message.identifiers
+        if given.value
+    ]
+
+
+async def _restore_people(conn: Connection, named: Sequence[Named]) -> None:
+    """Who is not there is born again from what he wrote, where it is certain which contact he began as."""
+    by_user: dict[ChannelUserId, list[Named]] = defaultdict(list)
+    for each in named:
+        by_user[each.channel_user_id].append(each)
+    born = await store.find_born(conn, by_user)
+    linked = await store.find_linked(conn, {ContactId(each.said.contact_id) for each in named})
+    people: list[tuple[Newcomer, Profile]] = []
+    for user, wrote in by_user.items():
+        contact_id = born.get(user) or first_contact(user, wrote, linked)
+        if contact_id is None:
+            _LOG.warning("contact_unknown", channel_user_id=user)
+        else:
+            people.append(_reborn(user, contact_id, wrote))
+    if people:
+        await store.restore_people(conn, people)
+
+
+def first_contact(user: ChannelUserId, wrote: Sequence[Named], linked: set[ContactId]) -> ContactId | None:
+    """Returns the contact that a channel user began as, from messages that he wrote.
+
+    The message that made him tells. Another one names the person's canonical contact, which is his own as long as that
+    was never linked with another; None where it was.
+    """
+    for each in wrote:
+        at = from_proto(each.message.occurred_time)
+        if born_of(each.event_id, at) == user:
+            return contact_of(each.event_id, at)
+    named = ContactId(wrote[-1].said.contact_id)
+    return None if named in linked else named
+
+
+def _reborn(user: ChannelUserId, contact_id: ContactId, wrote: Sequence[Named]) -> tuple[Newcomer, Profile]:
+    profile = Profile()
+    for each in wrote:
+        hints = each.message
+        at = from_proto(hints.occurred_time)
+        profile = profiles.learn(
+            profile, Hints(at, hints.display_name, hints.locale, hints.country, greeting=hints.greeting)
+        )
+    first_seen = min(from_proto(each.message.occurred_time) for each in wrote)
+    newcomer = Newcomer(user, contact_id, wrote[0].workspace_id, wrote[0].message.platform, first_seen)
+    return newcomer, profile
+
+
+async def _find_named(conn: Connection, log: EventLog, each: Incoming) -> MessageIdentified | None:
+    """Returns what was told of the message, None where nothing was."""
     ref = EventRef(service=each.producer, lane=each.lane, position=each.position, event_id=each.event.id)
     at = await log.find_applied(conn, ref)
     if at is None:
         return None
     for _, told in await log.find_told(conn, at):
         if told.cause_id == each.event.id and told.type == MessageIdentified.DESCRIPTOR.full_name:
-            return MessageIdentified.FromString(told.payload).channel_user_id
+            return MessageIdentified.FromString(told.payload)
     return None

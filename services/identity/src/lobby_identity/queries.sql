@@ -63,6 +63,79 @@ JOIN channel_user AS u ON u.channel_user_id = b.channel_user_id AND u.workspace_
 ORDER BY b.workspace_id, b.match_key, b.kind, b.scope, b.first_seen_time
 ON CONFLICT DO NOTHING;
 
+-- name: find_born
+-- Channel users that are there, with the contacts they were born with.
+SELECT channel_user_id::text, contact_id::text
+FROM channel_user
+WHERE channel_user_id = ANY ($1::uuid[]);
+
+-- name: find_linked
+-- Those of some contacts that a link names, whether it holds or was undone.
+SELECT named.contact_id::text
+FROM unnest($1::uuid[]) AS named (contact_id)
+WHERE EXISTS (SELECT FROM link AS l WHERE named.contact_id IN (l.contact_id, l.other_contact_id));
+
+-- name: restore_people
+-- Channel users and contacts that were lost are there. Where links hold, the person's canonical contact is that of those
+-- in it who are left; where nobody is, the last link says which it is: the one named first, or by rule the older one.
+WITH RECURSIVE born AS (
+    SELECT
+        workspace_id, channel_user_id, contact_id, platform, first_seen_time, display_name, name_key, language,
+        country, first_entry_time, profile_time
+    FROM unnest(
+        $1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+        $9::text[], $10::timestamptz[], $11::timestamptz[]
+    ) AS b (
+        workspace_id, channel_user_id, contact_id, platform, first_seen_time, display_name, name_key, language,
+        country, first_entry_time, profile_time
+    )
+), member (start_id, contact_id) AS (
+    SELECT contact_id, contact_id
+    FROM born
+    UNION
+    SELECT m.start_id, CASE WHEN l.contact_id = m.contact_id THEN l.other_contact_id ELSE l.contact_id END
+    FROM member AS m
+    JOIN link AS l ON l.end_time IS NULL AND m.contact_id IN (l.contact_id, l.other_contact_id)
+), rooted AS (
+    SELECT
+        b.contact_id,
+        coalesce(left_over.root_id, last.root_id, b.contact_id) AS root_id,
+        coalesce(left_over.version, last.version, 0) AS version
+    FROM born AS b
+    LEFT JOIN LATERAL (
+        SELECT u.root_id, u.version
+        FROM member AS m
+        JOIN channel_user AS u ON u.contact_id = m.contact_id
+        WHERE m.start_id = b.contact_id
+        LIMIT 1
+    ) AS left_over ON true
+    LEFT JOIN LATERAL (
+        SELECT
+            CASE l.evidence WHEN 'manual' THEN l.contact_id ELSE least(l.contact_root_id, l.other_root_id) END
+                AS root_id,
+            l.version
+        FROM member AS m
+        JOIN link AS l ON l.contact_id = m.contact_id AND l.end_time IS NULL
+        WHERE m.start_id = b.contact_id
+        ORDER BY l.version DESC
+        LIMIT 1
+    ) AS last ON true
+), users AS (
+    INSERT INTO channel_user
+        (channel_user_id, workspace_id, contact_id, root_id, version, below_since, platform, first_seen_time)
+    SELECT
+        b.channel_user_id, b.workspace_id, b.contact_id, r.root_id, r.version,
+        CASE WHEN r.root_id = b.contact_id THEN 0 ELSE r.version END, b.platform, b.first_seen_time
+    FROM born AS b
+    JOIN rooted AS r USING (contact_id)
+    ON CONFLICT DO NOTHING
+)
+INSERT INTO contact
+    (workspace_id, contact_id, display_name, name_key, language, country, first_entry_time, profile_time)
+SELECT workspace_id, contact_id, display_name, name_key, language, country, first_entry_time, profile_time
+FROM born
+ON CONFLICT DO NOTHING;
+
 -- name: retire_identifiers
 -- The addresses no longer match; those that another transaction retired stay as they are.
 WITH held AS (

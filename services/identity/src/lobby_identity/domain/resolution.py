@@ -181,7 +181,7 @@ class _Desk:
         channel_user_id = born_of(sighting.event_id, sighting.at)
         self.newcomers[channel_user_id] = Newcomer(
             channel_user_id,
-            ContactId(derive_id(sighting.at, "contact", sighting.event_id)),
+            contact_of(sighting.event_id, sighting.at),
             sighting.workspace_id,
             sighting.platform,
             sighting.at,
@@ -292,3 +292,8 @@ def _binding(key: Key, value: str, platform: int, holding: Holding) -> Binding:
 def born_of(event_id: str, at: datetime) -> ChannelUserId:
     """Returns the id of the channel user that an event makes, if it makes one."""
     return ChannelUserId(derive_id(at, "channel_user", event_id))
+
+
+def contact_of(event_id: str, at: datetime) -> ContactId:
+    """Returns the contact that the channel user begins as whom an event makes, if it makes one."""
+    return ContactId(derive_id(at, "contact", event_id))

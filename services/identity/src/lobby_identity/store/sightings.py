@@ -1,6 +1,6 @@
 """Identifiers, channel users and their records, as batches of events need and make them."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -72,6 +72,26 @@ async def find_unknown(conn: Connection, asked: Sequence[tuple[int, Key]]) -> se
         return set()
     rows = await conn.fetch(QUERIES["find_unknown"], [n for n, _ in asked], *_key_columns([key for _, key in asked]))
     return {row["n"] for row in rows}
+
+
+async def find_born(conn: Connection, channel_user_ids: Collection[ChannelUserId]) -> dict[ChannelUserId, ContactId]:
+    """Returns the contacts that those channel users were born with who are there."""
+    rows = await conn.fetch(QUERIES["find_born"], list(channel_user_ids))
+    return {ChannelUserId(row["channel_user_id"]): ContactId(row["contact_id"]) for row in rows}
+
+
+async def find_linked(conn: Connection, contact_ids: Collection[ContactId]) -> set[ContactId]:
+    """Returns those of the contacts that were ever linked with another."""
+    return {ContactId(row["contact_id"]) for row in await conn.fetch(QUERIES["find_linked"], list(contact_ids))}
+
+
+async def restore_people(conn: Connection, people: Sequence[tuple[Newcomer, Profile]]) -> None:
+    """Channel users and contacts are there, each in its person as far as links tell; who was there stays as he is."""
+    await conn.execute(
+        QUERIES["restore_people"],
+        *_people_columns([newcomer for newcomer, _ in people]),
+        *_profile_columns([profile for _, profile in people]),
+    )
 
 
 async def restore_identifiers(conn: Connection, lost: Sequence[Lost]) -> None:
@@ -183,12 +203,18 @@ async def insert_people(conn: Connection, people: Sequence[tuple[Newcomer, Profi
     """The channel users exist, each with its contact."""
     await conn.execute(
         QUERIES["insert_people"],
-        [each.workspace_id for each, _ in people],
-        [each.channel_user_id for each, _ in people],
-        [each.contact_id for each, _ in people],
-        [each.platform for each, _ in people],
-        [each.first_seen_time for each, _ in people],
+        *_people_columns([newcomer for newcomer, _ in people]),
         *_profile_columns([profile for _, profile in people]),
+    )
+
+
+def _people_columns(people: Sequence[Newcomer]) -> tuple[list[Any], ...]:
+    return (
+        [each.workspace_id for each in people],
+        [each.channel_user_id for each in people],
+        [each.contact_id for each in people],
+        [each.platform for each in people],
+        [each.first_seen_time for each in people],
     )
 
 
