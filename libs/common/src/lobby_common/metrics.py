@@ -23,7 +23,7 @@ FENCED = Counter(
 GAPS = Counter("lobby_gaps", "Gaps found in a producer's lanes.", ["producer"], registry=REGISTRY)
 LEDGER_MISMATCH = Gauge(
     "ledger_mismatch",
-    "Events told whose effects are missing after mending.",
+    "Events told whose effects are missing after mending; producer `stream`: batches that the own stream has lost.",
     ["service", "producer"],
     registry=REGISTRY,
 )

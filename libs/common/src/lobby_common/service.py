@@ -30,6 +30,7 @@ from lobby_common import nats, postgres, tracing
 from lobby_common.config import ConfigError, ServiceConfig
 from lobby_common.events.auditor import Auditor, Source
 from lobby_common.events.consumer import Consumer, Handler, Witness
+from lobby_common.events.holes import Holes
 from lobby_common.events.log import EventLog
 from lobby_common.events.proof import ProofApi, Reconciler
 from lobby_common.events.publisher import Publisher
@@ -151,6 +152,7 @@ class Runtime:
         """
         self._add_checks()
         self.alone("left_batches", self.publisher.find_left)
+        self.alone("holes", Holes(self.name, self.nats, self.pool, self.publisher).run)
         for consumer in self._consumers:
             await consumer.prepare()
         await self.leases.prepare()

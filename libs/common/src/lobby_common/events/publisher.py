@@ -113,6 +113,12 @@ class Publisher:
                 _LOG.warning("publish_failed", error=type(error).__name__, retry_in=_CHECK_SECONDS)
             await asyncio.sleep(_CHECK_SECONDS)
 
+    async def publish_again(self, batch_ids: Sequence[int]) -> None:
+        """Batches of the log were published once more. Raises what the broker or the database raises."""
+        for start in range(0, len(batch_ids), _WINDOW):
+            some = list(batch_ids[start : start + _WINDOW])
+            await self._publish([_from_row(row) for row in await self._pool.fetch(QUERIES["read_some"], some)])
+
     async def flush(self) -> None:
         """What was offered is published and marked; used once, at stop. Errors leave it to others."""
         try:

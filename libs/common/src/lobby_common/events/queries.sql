@@ -25,6 +25,34 @@ WHERE batch_id > $1
 ORDER BY batch_id
 LIMIT $2;
 
+-- name: read_some
+-- Batches by their ids, with what the publisher needs.
+SELECT batch_id, lanes, firsts, counts, data
+FROM event_batch
+WHERE batch_id = ANY ($1::bigint[])
+ORDER BY batch_id;
+
+-- name: find_told_time
+-- When a batch was told.
+SELECT create_time
+FROM event_batch
+WHERE batch_id = $1;
+
+-- name: list_told
+-- Batches told in a period, in order of time, and whether they are marked as published.
+SELECT
+    b.batch_id,
+    b.create_time,
+    NOT EXISTS (
+        SELECT
+        FROM unnest(b.lanes, b.firsts, b.counts) AS s (lane, first, count)
+        JOIN lane_published AS p USING (lane)
+        WHERE p.position < s.first + s.count - 1
+    ) AS published
+FROM event_batch AS b
+WHERE b.create_time >= $1 AND b.create_time < $2
+ORDER BY b.create_time;
+
 -- name: read_lanes_behind
 -- Lanes whose published mark is behind their last position.
 SELECT l.lane, l.position AS drawn, p.position, p.batch_id

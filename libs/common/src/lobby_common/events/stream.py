@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import nats.errors
@@ -35,6 +36,11 @@ class Received:
 
     sequence: int
     data: bytes
+    """Empty where only heads were asked for."""
+    message_id: str = ""
+    """What its publisher called it."""
+    time: datetime | None = None
+    """When the broker took it, by its clock."""
 
 
 async def start_sequence(client: Client, service: str, cursor: int) -> int:
@@ -50,7 +56,7 @@ async def start_sequence(client: Client, service: str, cursor: int) -> int:
 
 
 @asynccontextmanager
-async def reading(client: Client, service: str, sequence: int) -> AsyncIterator["Reading"]:
+async def reading(client: Client, service: str, sequence: int, *, heads_only: bool = False) -> AsyncIterator["Reading"]:
     """The block may read the stream from `sequence` on, in order; the consumer is gone afterwards."""
     js = client.jetstream(timeout=5)
     stream = stream_of(service)
@@ -58,6 +64,7 @@ async def reading(client: Client, service: str, sequence: int) -> AsyncIterator[
         deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
         opt_start_seq=sequence,
         ack_policy=AckPolicy.NONE,
+        headers_only=heads_only or None,
         inactive_threshold=30,
         mem_storage=True,
         num_replicas=1,
@@ -103,7 +110,9 @@ class Reading:
             status = (message.headers or {}).get("Status", "")
             if not status:
                 self._asked -= 1
-                return Received(message.metadata.sequence.stream, message.data)
+                about = message.metadata
+                name = (message.headers or {}).get("Nats-Msg-Id", "")
+                return Received(about.sequence.stream, message.data, name, about.timestamp)
             if status in ("408", "404"):
                 self._asked = 0
                 return None
