@@ -24,7 +24,6 @@ from lobby_common.events.periods import BUCKET, CLOSED_AFTER
 from lobby_common.events.publisher import Publisher, stream_of
 from lobby_common.events.stream import Received, StreamLost, reading
 from lobby_common.postgres import AWAY
-from lobby_common.times import utc_now
 
 _LOG = structlog.get_logger("holes")
 
@@ -89,12 +88,16 @@ class Holes:
         while True:
             await asyncio.sleep(_EVERY_SECONDS)
             try:
-                await self.mend(utc_now())
+                await self.mend()
             except (StreamLost, nats.errors.Error, nats.js.errors.Error, *AWAY) as error:
                 _LOG.info("holes_wait", reason=type(error).__name__)
 
-    async def mend(self, now: datetime) -> list[int]:
-        """Batches that the stream lost are published again, and counted; returns their ids."""
+    async def mend(self, now: datetime | None = None) -> list[int]:
+        """Batches that the stream lost are published again, and counted; returns their ids.
+
+        `now` is the database's time where none is given: batches are told by that clock.
+        """
+        now = now or await self._pool.fetchval(QUERIES["read_times"], column=1)
         info = await self._look()
         if self._seen is None or not self._seen.continues(info):
             self._seen = Seen(info.created, removed(info))

@@ -24,7 +24,7 @@ from lobby_common.events.evidence import MOST_NAMED, Tally
 from lobby_common.events.log import QUERIES, EventLog
 from lobby_common.events.periods import BUCKET, Known, Period
 from lobby_common.postgres import AWAY
-from lobby_common.times import from_proto, to_proto, utc_now
+from lobby_common.times import from_proto, to_proto
 
 _LOG = structlog.get_logger("proof")
 
@@ -97,19 +97,22 @@ class Reconciler:
             await asyncio.sleep(_EVERY_SECONDS)
             for producer in self._auditor.sources:
                 try:
-                    await self.reconcile(producer, utc_now())
+                    await self.reconcile(producer)
                 except LobbyError as error:
                     _LOG.info("reconciler_waits", producer=producer, reason=error.reason)
                 except AWAY as error:
                     _LOG.warning("reconciler_waits", producer=producer, reason=type(error).__name__)
 
-    async def reconcile(self, producer: str, now: datetime) -> None:
+    async def reconcile(self, producer: str, now: datetime | None = None) -> None:
         """Closed buckets were examined, the newest first, and what was missing was mended as far as that is possible.
 
-        All of them, or as many as a turn is long; the next call goes on.
+        All of them, or as many as a turn is long; the next call goes on. `now` is the database's time where none is
+        given: a process whose clock is ahead must not examine what is still to be told.
         """
+        birth, present = await self._times()
+        now = now or present
         end = periods.closed_before(now)
-        start = max(periods.bucket_of(await self._birth()), periods.bucket_of(now - periods.KEPT))
+        start = max(periods.bucket_of(birth), periods.bucket_of(now - periods.KEPT))
         due = periods.due(await self._known(producer, start, end), start, end)
         turn = Budget(_TURN_SECONDS, self._clock)
         for bucket in due:
@@ -119,9 +122,10 @@ class Reconciler:
         mismatch = await self._log.pool.fetchval(QUERIES["count_missing"], producer, start)
         metrics.LEDGER_MISMATCH.labels(self._log.service, producer).set(mismatch)
 
-    async def _birth(self) -> datetime:
-        birth: datetime = await self._log.pool.fetchval(QUERIES["find_birth"])
-        return birth
+    async def _times(self) -> tuple[datetime, datetime]:
+        row = await self._log.pool.fetchrow(QUERIES["read_times"])
+        assert row is not None, "sums are one row"
+        return row["birth"], row["now"]
 
     async def _known(self, producer: str, start: datetime, end: datetime) -> dict[datetime, Known]:
         rows = await self._log.pool.fetch(QUERIES["find_examined"], producer, start, end)
@@ -158,10 +162,10 @@ class Reconciler:
         It takes about as long as the budget at most. Raises LobbyError while a producer is away.
         """
         budget = Budget(_BUDGET_SECONDS, self._clock)
-        now = utc_now()
-        plans = [await self._plan(producer, start, end, now) for producer in self._auditor.sources]
+        birth, now = await self._times()
+        plans = [await self._plan(producer, Period(start, end), birth, now) for producer in self._auditor.sources]
         question = _Question(self._auditor, workspace_id, budget)
-        await self._look_at_unknown(question, plans, periods.closed_before(now))
+        await self._look_at_unknown(question, plans, Period(periods.bucket_of(birth), periods.closed_before(now)))
         question.budget = Budget(min(budget.left(), _AGAIN_SECONDS), self._clock)
         await _look_again(question, plans, now)
         answer = Answer(question.tally)
@@ -174,25 +178,24 @@ class Reconciler:
             self._mend_soon(question.missing)
         return answer
 
-    async def _plan(self, producer: str, start: datetime, end: datetime, now: datetime) -> Plan:
-        known = await self._known(producer, start, end)
-        known = {bucket: each for bucket, each in known.items() if start <= bucket and bucket + BUCKET <= end}
-        kept_since, birth = now - periods.KEPT, await self._birth()
-        unknown = periods.without(start, end, known)
+    async def _plan(self, producer: str, asked: Period, birth: datetime, now: datetime) -> Plan:
+        known = await self._known(producer, asked.start, asked.end)
+        known = {bucket: each for bucket, each in known.items() if bucket + BUCKET <= asked.end}
+        kept_since = now - periods.KEPT
+        unknown = periods.without(asked.start, asked.end, known)
         lost = [part for each in unknown if (part := each.within(birth, kept_since))]
-        held = [part for each in unknown if (part := each.within(kept_since, end))]
+        held = [part for each in unknown if (part := each.within(kept_since, asked.end))]
         return Plan(producer, known, held, lost)
 
-    async def _look_at_unknown(self, question: "_Question", plans: Sequence[Plan], closed: datetime) -> None:
+    async def _look_at_unknown(self, question: "_Question", plans: Sequence[Plan], closed: Period) -> None:
         """The newest part that nobody examined comes first; what is whole is kept as if the reconciler had come by."""
-        birth = periods.bucket_of(await self._birth())
         todo = [(period, plan) for plan in plans for period in plan.unknown]
         for period, plan in sorted(todo, key=lambda each: each[0].end, reverse=True):
             until, found = await question.examine(plan.producer, period)
             plan.unknown.remove(period)
             if until < period.end:
                 plan.unknown.append(Period(until, period.end))
-            whole = periods.buckets(max(period.start, birth), min(until, closed))
+            whole = periods.buckets(max(period.start, closed.start), min(until, closed.end))
             await self._keep(plan.producer, {bucket: found.get(bucket, Examination()) for bucket in whole})
 
     async def _fill_up(self, answer: Answer, plan: Plan, workspace_id: str) -> None:

@@ -200,9 +200,9 @@ DO UPDATE SET
     missing = excluded.missing,
     examine_time = now();
 
--- name: find_birth
--- When this schema was made: before, nothing was heard.
-SELECT min(run_time)
+-- name: read_times
+-- When this schema was made (before, nothing was heard), and what time it is by the clock that batches are told by.
+SELECT min(run_time) AS birth, now() AS now
 FROM migration;
 
 -- name: find_examined
