@@ -21,6 +21,7 @@ class Recorder:
     """Writes each event's id into a table, and tells it on."""
 
     handles: tuple[type[Event], ...] = (Event,)
+    evident: tuple[type[Event], ...] = (Event,)
     poison: set[str] = dataclasses.field(default_factory=set)
     tell_on: bool = False
 

@@ -56,6 +56,14 @@ class CounterEvents:
         ConversationClosed,
         MessageTranslated,
     )
+    evident: tuple[type[Message], ...] = (
+        MessageIdentified,
+        MessageSent,
+        ConversationAssigned,
+        ConversationOwed,
+        ConversationAnswered,
+        ConversationClosed,
+    )
 
     def __init__(self, calendars: Calendars) -> None:
         self._calendars = calendars

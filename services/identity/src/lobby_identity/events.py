@@ -43,6 +43,7 @@ class PeopleHandler:
         connectors.IdentifierChanged,
         connectors.ReferralSeen,
     )
+    evident: tuple[type[Message], ...] = (connectors.MessageReceived,)
 
     def __init__(self, log: EventLog) -> None:
         self._log = log

@@ -47,6 +47,7 @@ class TranslateEvents:
     """
 
     handles: tuple[type[Message], ...] = (MessageReceived, MessageEdited, MessageDeleted, ConversationAssigned)
+    evident: tuple[type[Message], ...] = (MessageReceived,)
 
     def __init__(self, chain: Chain, ring: Callable[[], None]) -> None:
         self._chain = chain
@@ -68,9 +69,13 @@ class TranslateEvents:
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
         """Messages with text whose language is not known."""
-        arrivals = received(events)
-        unknown = await store.find_unknown(conn, arrivals)
-        return {arrival.cause.event_id for message_id, arrival in arrivals.items() if message_id in unknown}
+        said: list[tuple[Any, str]] = [(one.payload, one.event.id) for one in events]
+        heard = {
+            payload.message_id: event_id
+            for payload, event_id in said
+            if isinstance(payload, MessageReceived) and payload.text.strip()
+        }
+        return {heard[message_id] for message_id in await store.find_unknown(conn, heard)}
 
     async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
         """The events are heard again: what is there stays as it is."""

@@ -20,6 +20,7 @@ class OwnTranslations:
     """
 
     handles: tuple[type[Message], ...] = (MessageTranslated,)
+    evident = handles
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
         """Returns the events whose message has this version, and not the translation told with it."""

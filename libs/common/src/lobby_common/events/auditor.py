@@ -16,7 +16,7 @@ import structlog
 
 from lobby.events.v1.batch_pb2 import Batch
 from lobby_common import metrics
-from lobby_common.events.consumer import Incoming, Witness, incoming, types_of
+from lobby_common.events.consumer import Incoming, Witness, incoming, payload_of, types_of
 from lobby_common.events.evidence import Evidence, Expected, Lack, Tally, judge, merged
 from lobby_common.events.lanes import LANES, Span
 from lobby_common.events.log import QUERIES, Connection, EventLog
@@ -96,6 +96,12 @@ class Auditor:
     def __init__(self, log: EventLog, sources: Mapping[str, Source]) -> None:
         self._log = log
         self._types = {producer: types_of(source.witness) for producer, source in sources.items()}
+        self._unread = {
+            producer: {kind.DESCRIPTOR.full_name: kind() for kind in set(each.handles) - set(each.evident)}
+            for producer, source in sources.items()
+            for each in (source.witness,)
+        }
+        """Of payloads whose effects nobody looks for only the place counts."""
         self.sources = sources
 
     async def examine(
@@ -130,10 +136,11 @@ class Auditor:
             yield Page(after[0], await self._judge(producer, told) if told else {})
 
     def _told(self, producer: str, batch: Batch, workspace_id: str | None) -> Iterable[Sequence[Incoming]]:
+        types, unread = self._types[producer], self._unread[producer]
         for segment in batch.segments:
             run = [
                 each
-                for each in incoming(self._types[producer], producer, segment.lane, segment.first, segment.events)
+                for each in incoming(types, producer, segment.lane, segment.first, segment.events, unread=unread)
                 if workspace_id is None or each.event.workspace_id == workspace_id
             ]
             if run:
@@ -144,13 +151,15 @@ class Auditor:
             # In this order: what a position is past has left its range row and its effect before.
             positions = await self._positions(conn, producer)
             ranges = await self._ranges(conn, producer, told)
-            ids = [each.event.id for _, run in told for each in run]
-            out = {row["event_id"] for row in await conn.fetch(QUERIES["find_quarantined"], ids)}
+            out = await self._quarantined(conn, told)
+            unread = self._unread[producer]
             applied = [
                 each
                 for _, run in told
                 for each in run
-                if each.position <= positions.get(each.lane, 0) and each.event.id not in out
+                if each.event.type not in unread
+                and each.position <= positions.get(each.lane, 0)
+                and each.event.id not in out
             ]
             witness = self.sources[producer].witness
             effectless = frozenset(await witness.find_effectless(conn, applied)) if applied else frozenset[str]()
@@ -188,12 +197,22 @@ class Auditor:
             by_lane[row["lane"]].append(Span(row["first"], row["count"]))
         return {lane: merged(each) for lane, each in by_lane.items()}
 
+    async def _quarantined(self, conn: Connection, told: Told) -> set[str]:
+        if not await conn.fetchval(QUERIES["has_quarantined"]):
+            return set()  # as nearly always
+        ids = [each.event.id for _, run in told for each in run]
+        return {row["event_id"] for row in await conn.fetch(QUERIES["find_quarantined"], ids)}
+
     async def mend(self, missing: Sequence[Missing]) -> int:
         """Effects and range rows that were lost are there again. Returns how many; what is late is not touched."""
         done = 0
         for producer in self.sources:
             lost = [each for each in missing if each.event.producer == producer and each.lack is not Lack.LATE]
             lost.sort(key=lambda each: (each.event.lane, each.event.position))
+            for each in lost:
+                name = each.event.event.type
+                if name in self._unread[producer]:
+                    each.event.payload = payload_of(self._types[producer][name], each.event.event)
             for at in range(0, len(lost), _MOST_MENDED):
                 some = lost[at : at + _MOST_MENDED]
                 if await self._try_to_mend(producer, some):

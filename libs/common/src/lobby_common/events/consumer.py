@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 import asyncpg
@@ -56,9 +57,11 @@ class Witness(Protocol):
 
     handles: tuple[type[Message], ...]
     """Payloads that have effects; other events only move the position."""
+    evident: tuple[type[Message], ...]
+    """Those of them whose effects are looked for."""
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
-        """Returns the ids of those events, applied before, whose effects are not there."""
+        """Returns the ids of those events, applied before and of evident payloads, whose effects are not there."""
 
     async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
         """Effects of events that were applied before, and were lost since, are in the transaction, each once."""
@@ -267,21 +270,32 @@ def types_of(handler: Witness) -> dict[str, type[Message]]:
 
 
 def incoming(
-    types: Mapping[str, type[Message]], producer: str, lane: int, first: int, events: Iterable[Event]
+    types: Mapping[str, type[Message]],
+    producer: str,
+    lane: int,
+    first: int,
+    events: Iterable[Event],
+    *,
+    unread: Mapping[str, Message] = MappingProxyType({}),
 ) -> Iterator[Incoming]:
     """Returns those of contiguous events that are of some types.
 
-    Others, and payloads of the future, only move the position (unknown fields are kept out).
+    Others, and payloads of the future, only move the position (unknown fields are kept out). For a type that is in
+    `unread` its payload there stands for the event's own.
     """
     for position, event in enumerate(events, first):
         kind = types.get(event.type)
-        if kind is None:
-            continue
-        try:
-            payload = kind.FromString(event.payload)
-        except DecodeError:
-            payload = kind()
-        yield Incoming(producer, lane, position, event, payload, event.traceparent)
+        if kind is not None:
+            payload = unread.get(event.type) or payload_of(kind, event)
+            yield Incoming(producer, lane, position, event, payload, event.traceparent)
+
+
+def payload_of(kind: type[Message], event: Event) -> Message:
+    """Returns what an event says; nothing where it cannot be read."""
+    try:
+        return kind.FromString(event.payload)
+    except DecodeError:
+        return kind()
 
 
 def _collect(first: Run, queue: "asyncio.Queue[Run]") -> list[Run]:

@@ -164,6 +164,10 @@ JOIN applied_range AS r ON r.producer = $1 AND r.lane = t.lane AND r.first BETWE
 WHERE r.first + r.count > t.lo AND r.apply_time >= $6
 ORDER BY r.lane, r.first;
 
+-- name: has_quarantined
+-- Whether any event is in quarantine.
+SELECT EXISTS (SELECT FROM event_quarantine);
+
 -- name: find_quarantined
 -- Which events are in quarantine.
 SELECT event_id

@@ -14,6 +14,7 @@ class OwnMessages:
     """Holds what was told against what is kept. Connectors hears nobody: its own log stands for what it had to do."""
 
     handles: tuple[type[Message], ...] = (MessageReceived,)
+    evident = handles
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
         """Returns the events whose messages are not kept."""

@@ -18,6 +18,7 @@ class OwnDecisions:
     """Holds what routing told against its decisions: an assignment and its decision have the same time and agent."""
 
     handles: tuple[type[Message], ...] = (ConversationAssigned,)
+    evident = handles
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
         """Returns the assignments without their decision."""

@@ -24,6 +24,7 @@ class Hearing:
     """The consumer of routing: all effects of a batch in its transaction."""
 
     handles: tuple[type[Message], ...] = (*ABOUT, ContactMerged, ContactSplit, MessageTranslated)
+    evident: tuple[type[Message], ...] = (MessageIdentified, MessageSent)
 
     async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
         """Conversations, pool and loads are as after all events; what changed is told."""
