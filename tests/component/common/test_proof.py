@@ -1,5 +1,6 @@
 """The proof of a stage can be wrong, says what is missing, and mends it."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -66,6 +67,18 @@ async def test_what_was_lost_is_named_and_mended_once(world, loss, lost, reason)
         assert sorted(row["event_id"] for row in await heard(world.admin_url)) == sorted(names(60))
         mended = await listener.pool.fetch("SELECT DISTINCT event_id, reason FROM mended_effect")
         assert {(row["event_id"], row["reason"]) for row in mended} == {(each, reason) for each in lost}
+
+
+async def test_what_two_ask_for_at_once_is_mended_once(world):
+    async with both(world, Recorder()) as (teller, listener):
+        await tell(teller, *names(60))
+        await heard_exactly(world, names(60))
+        await listener.pool.execute("DELETE FROM applied_range")
+        await asyncio.gather(*(stage(listener) for _ in range(5)))
+        await asyncio.gather(
+            *(task for task in asyncio.all_tasks() if task.get_coro().__qualname__ == "Reconciler._mend")
+        )
+        assert await listener.pool.fetchval("SELECT sum(count) FROM applied_range") == 60
 
 
 async def test_what_is_in_quarantine_is_not_missing(world):

@@ -224,6 +224,7 @@ class Auditor:
     async def _try_to_mend(self, producer: str, missing: Sequence[Missing]) -> bool:
         try:
             async with self._log.transaction() as tx:
+                await tx.conn.execute(QUERIES["mend_alone"])
                 await self.sources[producer].witness.mend(tx, [each.event for each in missing])
                 await _note_mended(tx.conn, producer, missing)
         except AWAY:
@@ -267,6 +268,7 @@ async def _note_mended(conn: Connection, producer: str, missing: Sequence[Missin
             producer,
             [each.lane for each in rangeless],
             [each.position for each in rangeless],
+            _LONGEST_RANGE,
         )
     await conn.execute(
         QUERIES["insert_mended"],

@@ -174,12 +174,22 @@ SELECT event_id
 FROM event_quarantine
 WHERE event_id = ANY ($1::text[]);
 
+-- name: mend_alone
+-- Nobody else mends this service before the transaction ends: what two found missing is mended once.
+SELECT pg_advisory_xact_lock(hashtext('mend'), hashtext(current_schema()));
+
 -- name: insert_ranges
--- Range rows of positions that were applied again.
+-- Range rows of positions that were applied again, where there is none.
 INSERT INTO applied_range (producer, lane, first, count)
 SELECT $1, lane, position, 1
 FROM unnest($2::int[], $3::bigint[]) AS t (lane, position)
-ON CONFLICT DO NOTHING;
+WHERE NOT EXISTS (
+    SELECT FROM applied_range AS a
+    WHERE a.producer = $1
+        AND a.lane = t.lane
+        AND a.first BETWEEN t.position - $4 AND t.position
+        AND a.first + a.count > t.position
+);
 
 -- name: insert_mended
 -- What was missing and is there again.
