@@ -1,31 +1,10 @@
 """Ways in which Lobby could be wrong: each takes one guard away, and the checker has to see it under its fault."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A text of a file of the repository that is replaced by another."""
-
-    file: str
-    old: str
-    new: str
-
-    @property
-    def package(self) -> Path:
-        """The package's folder, from the root of the repository: it is copied as a whole."""
-        parts = Path(self.file).parts
-        return Path(*parts[: parts.index("src") + 2])
-
-    def apply(self, text: str) -> str:
-        """Returns the text with the edit. Raises ValueError unless the old text is there exactly once."""
-        if (times := text.count(self.old)) != 1:
-            raise ValueError(f"{self.file} has {times} times, not once:\n{self.old}")
-        return text.replace(self.old, self.new)
+from tests.chaos import edits
+from tests.chaos.edits import Edit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +20,7 @@ class Mutant:
 
     def write(self, folder: Path) -> None:
         """The packages that it changes are in the folder, changed."""
-        for edit in self.edits:
-            target = folder / edit.package.name
-            if not target.exists():
-                shutil.copytree(ROOT / edit.package, target, ignore=shutil.ignore_patterns("__pycache__"))
-            path = target / Path(edit.file).relative_to(edit.package)
-            path.write_text(edit.apply(path.read_text()))
+        edits.write(self.edits, folder)
 
 
 _EVENTS = "libs/common/src/lobby_common/events"
