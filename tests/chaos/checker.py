@@ -42,12 +42,17 @@ def check(history: History, observed: Observed) -> list[Violation]:
 
 
 def accepted_is_kept_once(history: History, observed: Observed) -> Iterator[str]:
-    """C1: a webhook is kept as often as it was answered 200, and what it says once; doubt allows one more, not two."""
+    """C1: a webhook is kept as often as it was answered 200, and what it says once; doubt allows one more, not two.
+
+    None that its platform signed is refused for good.
+    """
     raw = Counter((each.account, each.digest) for each in observed.raw)
     for each in _genuine(history):
         kept = raw[each.account, each.digest]
         if not each.accepted <= kept <= each.accepted + each.unsure:
             yield f"{_name(each)}: 200 {each.accepted} times, unsure {each.unsure} times, kept {kept} times"
+        if each.refused:
+            yield f"{_name(each)} is genuine, and was refused for good {each.refused} times"
     stored = Counter((each.account, each.message) for each in observed.stored)
     for each in history.messages:
         there = stored[each.account, each.message]

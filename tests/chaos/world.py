@@ -43,6 +43,8 @@ class World:
     crowd: Crowd
     plan: Plan
     faults: list[Fault] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
+    """Secrets that were replaced: no log may show them either."""
     stream_is_whole: bool = True
     """False once a test has harmed the broker's store on purpose."""
 
@@ -143,6 +145,7 @@ class World:
             self.plan.marker,
             self.plan.api_key,
             *credentials,
+            *self.retired,
             *(c for line in self.plan.lines for c in line.customers),
         ]
 

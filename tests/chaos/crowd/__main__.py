@@ -1,6 +1,7 @@
 """A crowd in a process of its own, so that no fault reaches it: `python -m tests.chaos.crowd FOLDER`.
 
-It obeys lines on its standard input (write, rate N, repost N, stop) and answers each with a line when it is done.
+It obeys lines on its standard input (write, rate N, repost N, sign ACCOUNT CREDENTIAL VALUE, key SECRET, stop) and
+answers each with a line when it is done.
 """
 
 import asyncio
@@ -25,6 +26,8 @@ class Crowd:
     def __init__(self, folder: Path, session: aiohttp.ClientSession, staff: aiohttp.ClientSession) -> None:
         plan = load(folder)
         self.journals = {name: Journal(folder / f"{name}.jsonl") for name in ("customers", "agents", "screens")}
+        self._lines = {line.account_id: line for line in plan.lines}
+        self._staff = staff
         self._customers = Customers(plan, session, self.journals["customers"])
         self._agents = Agents(plan, staff, self.journals["agents"])
         self._screens = [Screen(number, plan, staff, self.journals["screens"]) for number in range(plan.screens)]
@@ -40,6 +43,11 @@ class Crowd:
                 self._customers.rate = float(rate)
             case ["repost", times]:
                 await self._customers.repost(int(times))
+            case ["sign", account_id, credential, value]:
+                # What was signed before keeps its signature, however often it still has to be posted.
+                self._lines[account_id].credentials[credential] = value
+            case ["key", secret]:
+                self._staff.headers["Authorization"] = f"Bearer {secret}"
             case ["stop"]:
                 self._customers.stop()
                 self._agents.stop()

@@ -98,9 +98,42 @@ async def test_changes_replace_what_they_name_and_leave_the_rest(connectors):
         account.account_id, display_name="New", settings={"other": "2"}, credentials={"app_secret": "second"}
     )
     assert (changed.display_name, dict(changed.settings)) == ("New", {"portfolio_id": "p", "other": "2"})
-    assert await connectors.post(signed("whatsapp", account.account_id, whatsapp(text()))) == ["bad_signature"]
-    await connectors.update(account.account_id, credentials={"app_secret": "app-secret"})
-    assert await connectors.post(signed("whatsapp", account.account_id, whatsapp(text()))) == ["accepted"]
+
+
+def under(secret: str, account_id: str, number: int):
+    """A message of a WhatsApp customer, signed under an app secret."""
+    return signed("whatsapp", account_id, whatsapp(text(number)), secret=secret)
+
+
+async def test_a_secret_that_was_replaced_is_good_beside_the_new_one_for_a_while(connectors):
+    account = await connectors.connect("whatsapp")
+    await connectors.update(account, credentials={"app_secret": "second"})
+    await connectors.update(account, credentials={"app_secret": "third"})
+    posted = await connectors.post(
+        *(under(secret, account, number) for number, secret in enumerate(("app-secret", "second", "third", "none")))
+    )
+    assert posted == ["accepted", "accepted", "accepted", "bad_signature"]
+    (row,) = await connectors.rows("SELECT former_secrets FROM account")
+    assert b"second" not in bytes(row["former_secrets"])
+
+
+async def test_a_secret_that_leaked_is_dropped_at_once(connectors):
+    account = await connectors.connect("whatsapp")
+    await connectors.update(account, credentials={"app_secret": "second"})
+    await connectors.update(account, credentials={"app_secret": "third"}, drop_former_secrets=True)
+    posted = await connectors.post(
+        *(under(secret, account, number) for number, secret in enumerate(("app-secret", "second", "third")))
+    )
+    assert posted == ["bad_signature", "bad_signature", "accepted"]
+
+
+async def test_a_secret_that_another_replica_was_given_is_good_at_once(world):
+    async with world.connectors() as one, world.connectors() as other:
+        other.caller = one.caller
+        account = await one.connect("whatsapp")
+        assert await other.post(under("app-secret", account, 0)) == ["accepted"]
+        await one.update(account, credentials={"app_secret": "second"})
+        assert await other.post(under("second", account, 1), under("none", account, 2)) == ["accepted", "bad_signature"]
 
 
 async def test_the_first_webhook_shows_that_the_account_is_connected(connectors):

@@ -151,6 +151,7 @@ LIES = {
     "C1": {
         "an accepted webhook is not kept": _changed(raw=lambda rows: rows[1:]),
         "a webhook is kept more often than it was posted": _changed(raw=lambda rows: [*rows, rows[0]]),
+        "a genuine webhook was refused": _told(deliveries=lambda all_: [replace(all_[0], refused=1), *all_[1:]]),
     },
     "C2": {
         "a message of nobody": _changed(stored=lambda rows: [*rows, Stored("id x", "A", "wamid.x")]),

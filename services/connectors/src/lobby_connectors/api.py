@@ -137,6 +137,7 @@ class AccountApi(AccountServiceServicer):
             api_base_url=request.api_base_url if request.HasField("api_base_url") else None,
             settings=request.settings,
             disabled=request.disabled if request.HasField("disabled") else None,
+            drop_former_secrets=request.drop_former_secrets,
         )
         account = await self._accounts.update(request.account_id, changes)
         self._setup.wake()

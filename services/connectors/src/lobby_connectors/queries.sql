@@ -287,24 +287,24 @@ LIMIT $4;
 -- name: read_accounts
 -- Accounts changed since a time, deleted ones too.
 SELECT
-    account_id::text, workspace_id::text, platform, display_name, credentials, api_base_url, settings, address, owner,
-    numbers, state, state_reason, state_time, told_time, create_time, update_time, delete_time
+    account_id::text, workspace_id::text, platform, display_name, credentials, former_secrets, api_base_url, settings,
+    address, owner, numbers, state, state_reason, state_time, told_time, create_time, update_time, delete_time
 FROM account
 WHERE update_time >= $1;
 
 -- name: find_accounts
 -- Accounts by id.
 SELECT
-    account_id::text, workspace_id::text, platform, display_name, credentials, api_base_url, settings, address, owner,
-    numbers, state, state_reason, state_time, told_time, create_time, update_time, delete_time
+    account_id::text, workspace_id::text, platform, display_name, credentials, former_secrets, api_base_url, settings,
+    address, owner, numbers, state, state_reason, state_time, told_time, create_time, update_time, delete_time
 FROM account
 WHERE account_id = ANY ($1::uuid[]);
 
 -- name: lock_account
 -- One account of a workspace, to be changed.
 SELECT
-    account_id::text, workspace_id::text, platform, display_name, credentials, api_base_url, settings, address, owner,
-    numbers, state, state_reason, state_time, told_time, create_time, update_time, delete_time
+    account_id::text, workspace_id::text, platform, display_name, credentials, former_secrets, api_base_url, settings,
+    address, owner, numbers, state, state_reason, state_time, told_time, create_time, update_time, delete_time
 FROM account
 WHERE account_id = $1 AND workspace_id = $2 AND delete_time IS NULL
 FOR UPDATE;
@@ -312,8 +312,8 @@ FOR UPDATE;
 -- name: list_accounts
 -- A workspace's accounts, oldest first.
 SELECT
-    account_id::text, workspace_id::text, platform, display_name, credentials, api_base_url, settings, address, owner,
-    numbers, state, state_reason, state_time, told_time, create_time, update_time, delete_time
+    account_id::text, workspace_id::text, platform, display_name, credentials, former_secrets, api_base_url, settings,
+    address, owner, numbers, state, state_reason, state_time, told_time, create_time, update_time, delete_time
 FROM account
 WHERE workspace_id = $1 AND delete_time IS NULL AND (create_time, account_id) > ($2::timestamptz, $3::uuid)
 ORDER BY create_time, account_id
@@ -342,6 +342,7 @@ SET display_name = $2,
     state_time = CASE WHEN state = $8 AND state_reason = $9 THEN state_time ELSE now() END,
     webhook_due_time = CASE WHEN $10 THEN now() ELSE webhook_due_time END,
     webhook_attempts = CASE WHEN $10 THEN 0 ELSE webhook_attempts END,
+    former_secrets = $11,
     update_time = clock_timestamp()
 WHERE account_id = $1;
 

@@ -281,6 +281,7 @@ class UpdateAccountRequest(_message.Message):
     API_BASE_URL_FIELD_NUMBER: _builtins.int
     SETTINGS_FIELD_NUMBER: _builtins.int
     DISABLED_FIELD_NUMBER: _builtins.int
+    DROP_FORMER_SECRETS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Id of the account."""
     display_name: _builtins.str
@@ -289,9 +290,15 @@ class UpdateAccountRequest(_message.Message):
     """New base address; "" means the platform's own."""
     disabled: _builtins.bool
     """Switches it off or on again."""
+    drop_former_secrets: _builtins.bool
+    """Webhooks signed under secrets that were replaced, before or by this very change, are refused from now on. Otherwise
+    they are taken for 24 hours after the change, so that nothing is refused while the platform changes over.
+    """
     @_builtins.property
     def credentials(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """New credentials; those named are replaced, the others stay."""
+        """New credentials; those named are replaced, the others stay. Give a new secret here first and to the platform
+        then: both are good for a day.
+        """
 
     @_builtins.property
     def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -306,10 +313,11 @@ class UpdateAccountRequest(_message.Message):
         api_base_url: _builtins.str | None = ...,
         settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         disabled: _builtins.bool | None = ...,
+        drop_former_secrets: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_api_base_url", b"_api_base_url", "_disabled", b"_disabled", "_display_name", b"_display_name", "api_base_url", b"api_base_url", "disabled", b"disabled", "display_name", b"display_name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_api_base_url", b"_api_base_url", "_disabled", b"_disabled", "_display_name", b"_display_name", "account_id", b"account_id", "api_base_url", b"api_base_url", "credentials", b"credentials", "disabled", b"disabled", "display_name", b"display_name", "settings", b"settings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_api_base_url", b"_api_base_url", "_disabled", b"_disabled", "_display_name", b"_display_name", "account_id", b"account_id", "api_base_url", b"api_base_url", "credentials", b"credentials", "disabled", b"disabled", "display_name", b"display_name", "drop_former_secrets", b"drop_former_secrets", "settings", b"settings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__api_base_url: _TypeAlias = _typing.Literal["api_base_url"]  # noqa: Y015
     _WhichOneofArgType__api_base_url: _TypeAlias = _typing.Literal["_api_base_url", b"_api_base_url"]  # noqa: Y015

@@ -14,6 +14,7 @@ from lobby_common.times import utc_now
 from lobby_connectors import events
 from lobby_connectors.addresses import AddressRules
 from lobby_connectors.directory import Directory
+from lobby_connectors.domain import accounts as rules
 from lobby_connectors.domain.accounts import Account
 from lobby_connectors.domain.kinds import State
 from lobby_connectors.domain.pacing import own_pace
@@ -33,6 +34,8 @@ class Changes:
     api_base_url: str | None
     settings: Mapping[str, str]
     disabled: bool | None
+    drop_former_secrets: bool = False
+    """What was replaced signs nothing from now on, instead of for a day longer."""
 
 
 class Accounts:
@@ -142,22 +145,22 @@ class Accounts:
 
     def _changed(self, account: Account, changes: Changes) -> Account:
         platform = PLATFORMS[account.platform]
-        credentials = account.credentials
         if changes.credentials:
             credentials = _checked(platform, {**account.credentials, **changes.credentials})
+            account = rules.replaced(account, credentials, platform.signing_credentials, utc_now())
         _check_pace(platform, changes.settings)
         state, reason = _state(account, changes)
         moved = (state, reason) != (account.state, account.state_reason)
         return dataclasses.replace(
             account,
             display_name=account.display_name if changes.display_name is None else _clean(changes.display_name),
-            credentials=credentials,
+            former=() if changes.drop_former_secrets else account.former,
             api_base_url=account.api_base_url
             if changes.api_base_url is None
             else self._addresses.api_base(changes.api_base_url),
             settings={**account.settings, **_clean_all(changes.settings)},
-            address=platform.address(credentials),
-            owner=platform.owner(credentials),
+            address=platform.address(account.credentials),
+            owner=platform.owner(account.credentials),
             state=state,
             state_reason=reason,
             state_time=utc_now() if moved else account.state_time,

@@ -18,6 +18,7 @@ from lobby_connectors import metrics
 from lobby_connectors.app.reading import names_unknown, read
 from lobby_connectors.app.recording import After, record
 from lobby_connectors.directory import Directory
+from lobby_connectors.domain.accounts import signing
 from lobby_connectors.domain.webhooks import Reading, Verdict, Webhook, postponed
 from lobby_connectors.platforms.registry import PLATFORMS
 from lobby_connectors.spool import Spool
@@ -32,6 +33,7 @@ _MOST_AT_ONCE = 2_000
 """Things said in one transaction. WhatsApp promises to put no more than 1000 into a webhook."""
 _SECONDS = 2.0
 """A transaction that takes longer is given up, and the spool takes its webhooks (docs/adr/0010)."""
+_LOOK_SECONDS = 0.5
 _MOST_ATTEMPTS = 5
 """After so many failures with the database there, spooled webhooks are stored unread, for the normaliser."""
 _PAUSE = 0.25
@@ -72,14 +74,31 @@ class Ingest:
         """Each is durable, or has its verdict."""
         reached = await self._know({post.account_id for post in posts} - {""})
         judged = [self._admit(post, reached=reached) for post in posts]
-        admitted = [each for each in judged if isinstance(each, Webhook)]
-        stored: dict[int, Outcome] = {}
-        groups = _groups(admitted)
-        for group, outcome in zip(groups, await asyncio.gather(*map(self._keep, groups)), strict=True):
-            stored.update((id(webhook), outcome) for webhook in group)
-        outcomes = [stored[id(each)] if isinstance(each, Webhook) else each for each in judged]
+        doubted = [post for post, each in zip(posts, judged, strict=True) if each is Outcome.BAD_SIGNATURE]
+        kept, anew = await asyncio.gather(self._keep_all(judged), self._judge_anew(doubted))
+        again = iter(await self._keep_all(anew))
+        outcomes = [next(again) if each is Outcome.BAD_SIGNATURE else each for each in kept]
         metrics.count_webhooks((post.platform, outcome.name) for post, outcome in zip(posts, outcomes, strict=True))
         return outcomes
+
+    async def _keep_all(self, judged: Sequence[Webhook | Outcome]) -> list[Outcome]:
+        """Returns what became of each: those that were admitted are kept, the others have their verdict."""
+        stored: dict[int, Outcome] = {}
+        groups = _groups([each for each in judged if isinstance(each, Webhook)])
+        for group, outcome in zip(groups, await asyncio.gather(*map(self._keep, groups)), strict=True):
+            stored.update((id(webhook), outcome) for webhook in group)
+        return [stored[id(each)] if isinstance(each, Webhook) else each for each in judged]
+
+    async def _judge_anew(self, posts: Sequence[Post]) -> list[Webhook | Outcome]:
+        """Nobody is refused for want of a secret that another replica was just given; if nobody knows, not for good."""
+        if not posts:
+            return []
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await self._directory.refresh()
+        except AWAY:
+            return [Outcome.UNAVAILABLE for _ in posts]
+        return [self._admit(post, reached=True) for post in posts]
 
     async def absorb(self, spooled: Sequence[Spooled]) -> None:
         """Webhooks from the spool are in the database: returns only when they are, or raises CancelledError."""
@@ -134,7 +153,8 @@ class Ingest:
             return Outcome.UNAVAILABLE
         if account is None or platform is None or account.platform != post.platform:
             return Outcome.UNKNOWN_ACCOUNT
-        if not platform.verify(account.credentials, post.body, post.signature):
+        secrets = signing(account, post.received_time)
+        if not any(platform.verify(each, post.body, post.signature) for each in secrets):
             return Outcome.BAD_SIGNATURE
         return Webhook(post.webhook_id, account, post.body, post.received_time, post.traceparent)
 

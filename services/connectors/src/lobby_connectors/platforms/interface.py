@@ -98,6 +98,8 @@ class Platform(Protocol):
     name: str
     limits: Limits
     required_credentials: tuple[str, ...]
+    signing_credentials: tuple[str, ...]
+    """Those that `verify` looks at."""
     resends_safely: bool
     """A request may be sent again under its retry key without reaching the customer twice."""
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lobby_common.events.log import Connection
-from lobby_connectors.domain.accounts import Account
+from lobby_connectors.domain.accounts import Account, Former
 from lobby_connectors.domain.kinds import State
 from lobby_connectors.sealing import Sealer
 from lobby_connectors.store import QUERIES
@@ -74,6 +74,7 @@ async def update(conn: Connection, sealer: Sealer, account: Account, *, webhook_
         account.state,
         account.state_reason,
         webhook_due,
+        _seal_former(sealer, account),
     )
 
 
@@ -98,6 +99,18 @@ def _seal(sealer: Sealer, account_id: str, credentials: Mapping[str, str]) -> by
     return sealer.seal(json.dumps(dict(credentials)).encode(), account_id)
 
 
+def _seal_former(sealer: Sealer, account: Account) -> bytes | None:
+    if not account.former:
+        return None
+    told = [{"credentials": dict(each.credentials), "until": each.until.isoformat()} for each in account.former]
+    return sealer.seal(json.dumps(told).encode(), account.account_id)
+
+
+def _open_former(sealer: Sealer, sealed: bytes | None, account_id: str) -> tuple[Former, ...]:
+    told = json.loads(sealer.open(sealed, account_id)) if sealed else ()
+    return tuple(Former(each["credentials"], datetime.fromisoformat(each["until"])) for each in told)
+
+
 def account_of(row: Any, sealer: Sealer) -> Account:
     """Returns the account in a row."""
     return Account(
@@ -117,4 +130,5 @@ def account_of(row: Any, sealer: Sealer) -> Account:
         told_time=row["told_time"],
         create_time=row["create_time"],
         update_time=row["update_time"],
+        former=_open_former(sealer, row["former_secrets"], row["account_id"]),
     )
