@@ -83,8 +83,8 @@ async def test_a_wrong_signature_and_an_unknown_account_are_not_spooled(world, c
         await send(connectors, account, 2)
         wrong = signed("whatsapp", account, whatsapp(text(3)), signature="sha256=" + "0" * 64)
         unknown = signed("whatsapp", new_id(), whatsapp(text(4)))
-        # Whether that account exists only the database knows: the platform is to ask again.
-        assert await connectors.post(wrong, unknown) == ["bad_signature", "unavailable"]
+        # Whether that account exists, or has got a new secret, only the database knows: the platform is to ask again.
+        assert await connectors.post(wrong, unknown) == ["unavailable", "unavailable"]
         assert await spooled(world) == 1
     await until(lambda: _has(connectors, 2))
 
@@ -166,3 +166,17 @@ async def test_while_neither_is_there_the_platform_keeps_it(connectors, monkeypa
 def quick(monkeypatch):
     """Nobody waits for the end of a spool that cannot end."""
     monkeypatch.setattr(module, "_WAIT_SECONDS", 0.05)
+
+
+async def test_a_spool_of_another_size_takes_over_the_one_that_is_there(world, connectors):
+    await until(lambda: nothing_waits(world))
+    async with world.connectors(spool_mb=512):
+        client = await nats.connect(world.broker.url())
+
+        async def is_smaller() -> bool:
+            return (await client.jetstream().stream_info("SPOOL")).config.max_bytes == 512 * 1024 * 1024
+
+        try:
+            await until(is_smaller)
+        finally:
+            await client.close()

@@ -56,10 +56,16 @@ class ServiceConfig:
 
     database_url: Secret = setting(
         env="LOBBY_DATABASE_URL",
-        doc="PostgreSQL as this service's own role: postgresql://role:password@host:port/database",
+        doc="PostgreSQL as this service's own role: postgresql://role:password@host:port/database; with a standby that "
+        "may take over …@host:port,host:port/database?target_session_attrs=read-write",
     )
     nats_url: Secret = setting(
-        env="LOBBY_NATS_URL", doc="NATS as this service's own user: nats://user:password@host:port"
+        env="LOBBY_NATS_URL",
+        doc="NATS as this service's own user: nats://user:password@host:port; of a cluster one server or several, with "
+        "commas (those after the first need no user)",
+    )
+    nats_replicas: int = setting(
+        1, env="LOBBY_NATS_REPLICAS", doc="Servers of a NATS cluster that hold each stream: 1, or 3 (or 5) of a cluster"
     )
     internal_token: Secret = setting(
         env="LOBBY_INTERNAL_TOKEN", doc="Shared secret with which services recognise each other's calls"

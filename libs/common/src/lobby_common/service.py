@@ -77,7 +77,7 @@ class Runtime:
         self._consumers: list[Consumer] = []
         self._works: list[tuple[str, Work]] = []
         self._closers: list[Work] = []
-        self.publisher = Publisher(name, nats_client, pool, stream_bytes=_STREAM_BYTES)
+        self.publisher = Publisher(name, nats_client, pool, stream_bytes=_STREAM_BYTES, replicas=config.nats_replicas)
         self.log.publish_to(self.publisher)
 
     def channel(self, name: str) -> grpc.aio.Channel:

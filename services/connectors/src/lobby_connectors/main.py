@@ -38,7 +38,7 @@ async def build(runtime: Runtime) -> None:
     runtime.on_stop(session.close)
 
     afterwards = Afterwards(log, session, directory)
-    spool = Spool(runtime.nats, stream_bytes=config.spool_mb * 1024 * 1024)
+    spool = Spool(runtime.nats, stream_bytes=config.spool_mb * 1024 * 1024, replicas=config.nats_replicas)
     ingest = Ingest(log, directory, afterwards, spool, config.ingest_transactions)
     normaliser = Normaliser(log, directory, afterwards)
     setup = WebhookSetup(log, session, directory, config.public_url)

@@ -44,10 +44,11 @@ Absorb = Callable[[Sequence[Spooled]], Awaitable[None]]
 class Spool:
     """The stream as this process sees it."""
 
-    def __init__(self, client: Client, *, stream_bytes: int) -> None:
+    def __init__(self, client: Client, *, stream_bytes: int, replicas: int) -> None:
         self._js = client.jetstream(timeout=_PUT_SECONDS)
         self._client = client
         self._stream_bytes = stream_bytes
+        self._replicas = replicas
         self._puts = 0
         self._waiting = 0
         self._emptied = asyncio.Event()
@@ -138,16 +139,22 @@ class Spool:
             max_bytes=self._stream_bytes,
             max_msg_size=_LARGEST_MESSAGE,
             duplicate_window=120,
-            num_replicas=1,
+            num_replicas=self._replicas,
         )
         while True:
             try:
-                await self._js.add_stream(config)
+                await self._make(config)
             except _TROUBLE as error:
                 _LOG.info("spool_waits", error=type(error).__name__)
                 await asyncio.sleep(_CHECK_SECONDS)
             else:
                 return
+
+    async def _make(self, config: StreamConfig) -> None:
+        try:
+            await self._js.add_stream(config)
+        except nats.js.errors.BadRequestError:  # it is there, with other settings
+            await self._js.update_stream(config)
 
 
 def _spooled(webhook: Webhook) -> Spooled:

@@ -57,11 +57,14 @@ class Publisher:
     Each replica publishes what it committed itself; one of them looks for what was committed and never published.
     """
 
-    def __init__(self, service: str, client: Client, pool: asyncpg.Pool, *, stream_bytes: int) -> None:
+    def __init__(
+        self, service: str, client: Client, pool: asyncpg.Pool, *, stream_bytes: int, replicas: int = 1
+    ) -> None:
         self._service = service
         self._js = client.jetstream(timeout=5, publish_async_max_pending=_WINDOW * 2)
         self._pool = pool
         self._stream_bytes = stream_bytes
+        self._replicas = replicas
         self._queue: deque[StoredBatch] = deque()
         self._overflowed = False
         self._wake = asyncio.Event()
@@ -141,7 +144,7 @@ class Publisher:
             max_age=86_400,
             max_msg_size=1_048_576,
             duplicate_window=120,
-            num_replicas=1,
+            num_replicas=self._replicas,
         )
         try:
             await self._js.add_stream(config)

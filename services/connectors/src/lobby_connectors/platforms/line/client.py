@@ -44,7 +44,7 @@ class Line:
     name = "line"
     limits = render.LIMITS
     required_credentials: tuple[str, ...] = ("channel_secret", "channel_access_token")
-    signing_credentials = ("channel_secret",)
+    signing_credentials: tuple[str, ...] = ("channel_secret",)
     resends_safely = True
 
     def verify(self, credentials: Mapping[str, str], body: bytes, signature: str) -> bool:

@@ -34,7 +34,7 @@ class Telegram:
     name = "telegram"
     limits = render.LIMITS
     required_credentials: tuple[str, ...] = ("bot_token",)
-    signing_credentials = ("webhook_secret",)
+    signing_credentials: tuple[str, ...] = ("webhook_secret",)
     resends_safely = False
 
     def verify(self, credentials: Mapping[str, str], body: bytes, signature: str) -> bool:  # the body is not signed

@@ -33,7 +33,7 @@ class WhatsApp:
     name = "whatsapp"
     limits = render.LIMITS
     required_credentials: tuple[str, ...] = ("app_secret", "access_token", "verify_token", "phone_number_id")
-    signing_credentials = ("app_secret",)
+    signing_credentials: tuple[str, ...] = ("app_secret",)
     resends_safely = False
 
     def verify(self, credentials: Mapping[str, str], body: bytes, signature: str) -> bool:
