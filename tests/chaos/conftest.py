@@ -14,7 +14,7 @@ from tests.chaos.world import World, new_world
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test's time does not include the start of the stack, which has deadlines of its own."""
     for item in items:
-        if "chaos" in item.path.parts:
+        if "chaos" in item.path.parts and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(300, func_only=True))
 
 

@@ -1,6 +1,7 @@
 """PostgreSQL: the pool as the service's own role, and migrations as the administrator."""
 
 import re
+from collections.abc import Collection
 from importlib import resources
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -32,8 +33,12 @@ _IDLE_SECONDS = 5
 _STEP = re.compile(r"(\d{4})_\w+\.sql")
 
 
+_EXPANDS = "-- Expands:"
+"""How a migration begins after which code of the release before goes on, and may even start (docs/upgrades.md)."""
+
+
 class SchemaTooNew(Exception):
-    """The database was migrated by newer code than this."""
+    """The database was migrated by newer code than this, in a way that this cannot live with."""
 
 
 async def create_pool(url: str, *, schema: str, size: int) -> asyncpg.Pool:
@@ -84,7 +89,7 @@ async def migrate(admin_url: str, service: str, package: str, *, role_url: str =
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"lobby-migrate-{service}")
             await _ensure_role(connection, service, role_url)
-            return await _run_steps(connection, service, package)
+            return await _run_steps(connection, package)
     finally:
         await connection.close()
 
@@ -114,28 +119,34 @@ async def _ensure_role(connection: asyncpg.Connection, service: str, role_url: s
         await connection.execute(statement)
 
 
-async def _run_steps(connection: asyncpg.Connection, service: str, package: str) -> list[str]:
+async def _run_steps(connection: asyncpg.Connection, package: str) -> list[str]:
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, run_time timestamptz NOT NULL DEFAULT now())"
     )
-    done = {row["name"] for row in await connection.fetch("SELECT name FROM migration")}
+    await connection.execute("ALTER TABLE migration ADD COLUMN IF NOT EXISTS expands boolean NOT NULL DEFAULT false")
     known = steps(package)
-    unknown = done - {name for name, _ in known}
-    if unknown:
-        raise SchemaTooNew(f"{service} was migrated by newer code: {', '.join(sorted(unknown))}")
+    done = await _steps_done(connection, {name for name, _ in known})
     fresh = [(name, text) for name, text in known if name not in done]
     for name, text in fresh:
         await connection.execute(text)
-        await connection.execute("INSERT INTO migration (name) VALUES ($1)", name)
+        await connection.execute(
+            "INSERT INTO migration (name, expands) VALUES ($1, $2)", name, text.startswith(_EXPANDS)
+        )
     await connection.execute("SELECT maintain_partitions(30)")
     return [name for name, _ in fresh]
 
 
 async def check_schema(pool: asyncpg.Pool, package: str) -> None:
     """Raises SchemaTooNew, or RuntimeError where migrations are missing: the service must not start."""
-    done = {row["name"] for row in await pool.fetch("SELECT name FROM migration")}
     known = {name for name, _ in steps(package)}
-    if done - known:
-        raise SchemaTooNew(f"migrated by newer code: {', '.join(sorted(done - known))}")
-    if known - done:
-        raise RuntimeError(f"migrations are missing, run `migrate` first: {', '.join(sorted(known - done))}")
+    if missing := known - await _steps_done(pool, known):
+        raise RuntimeError(f"migrations are missing, run `migrate` first: {', '.join(sorted(missing))}")
+
+
+async def _steps_done(asked: "asyncpg.Connection | asyncpg.Pool", known: Collection[str]) -> set[str]:
+    """Returns the steps that ran. Raises SchemaTooNew where one that is not known did more than expand."""
+    # By way of JSON: there is no such column before the first migration by code that knows it.
+    rows = await asked.fetch("SELECT name, to_jsonb(m) ->> 'expands' = 'true' AS expands FROM migration AS m")
+    if newer := {row["name"] for row in rows if not row["expands"]} - set(known):
+        raise SchemaTooNew(f"migrated by newer code: {', '.join(sorted(newer))}")
+    return {row["name"] for row in rows}
