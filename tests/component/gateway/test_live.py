@@ -30,6 +30,12 @@ class Broker:
             await self.client.jetstream().add_stream(name=service.upper(), subjects=[f"lobby.{service}"])
 
     async def tell(self, service: str, *payloads, workspace_id: str = "") -> bytes:
+        data = self.commit(service, *payloads, workspace_id=workspace_id)
+        await self.publish(service, data)
+        return data
+
+    def commit(self, service: str, *payloads, workspace_id: str = "") -> bytes:
+        """Returns a batch with the next positions, to be published whenever."""
         batch = Batch(service=service, create_time=to_proto(utc_now()))
         segment = batch.segments.add(lane=0, first=self.positions[service] + 1, count=len(payloads))
         for payload in payloads:
@@ -41,7 +47,6 @@ class Broker:
                 workspace_id=workspace_id or self.workspace_id,
                 payload=payload.SerializeToString(),
             )
-        await self.publish(service, batch.SerializeToString())
         return batch.SerializeToString()
 
     async def publish(self, service: str, data: bytes) -> None:
@@ -148,6 +153,20 @@ async def test_a_screen_that_comes_back_gets_what_it_missed(gateway, bus):
     assert len({item["id"] for item in [first, *items]}) == 4
     async with screen(gateway, last_id=items[1]["id"]) as socket:
         assert [(await take(socket))["message_id"] for _ in range(2)] == ["m3", "m4"]
+
+
+@pytest.mark.parametrize("order", [[1, 0], [0, 1, 0]], ids=["in another order", "once more"])
+async def test_what_the_stream_has_in_another_order_or_once_more_brings_resync(gateway, bus, order):
+    """A publisher says again what a broker that failed may have lost, or replicas publish side by side."""
+    async with screen(gateway) as socket:
+        await bus.tell("connectors", received(1))
+        first = await take(socket)
+        batches = [bus.commit("connectors", received(number)) for number in (2, 3)]
+        for each in order:
+            await bus.publish("connectors", batches[each])
+        assert [(await take(socket))["message_id"] for _ in range(2)] == ["m2", "m3"]
+    async with screen(gateway, last_id=first["id"]) as socket:
+        assert (await take(socket))["type"] == "resync"
 
 
 @pytest.mark.parametrize("last_id", ["nonsense", "", "AAAA"])

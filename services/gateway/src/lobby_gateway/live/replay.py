@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from lobby.events.v1.batch_pb2 import Batch
-from lobby_common.events.stream import StreamLost
+from lobby_common.events.stream import Received, StreamLost
+from lobby_gateway.live.lanes import Order
 from lobby_gateway.live.owners import Heard, Owners, heard_in
 from lobby_gateway.live.place import PRODUCERS, Place
 from lobby_gateway.live.streams import Streams
@@ -74,13 +75,26 @@ async def _missed_of(streams: Streams, producer: int, since: Place, until: Place
     found: list[_Missed] = []
     if start > end.sequence:
         return found
+    order = Order()
     async with streams.read(service, start) as messages:
         while not found or found[-1].sequence < end.sequence:
             received = await messages.receive()
             if received is None:
                 raise StreamLost(f"the stream of {service} ends before its end")
-            found.append(_Missed(producer, received.sequence, _batch(received.data)))
+            found.append(_Missed(producer, received.sequence, _in_turn(order, received)))
     return found
+
+
+def _in_turn(order: Order, received: Received) -> Batch:
+    """Returns a message's batch. Raises TooOld where the stream has it before an earlier one, or once more.
+
+    Publishers repeat what a broker that failed may have lost, and replicas publish side by side.
+    """
+    batch = _batch(received.data)
+    turns = list(order.hear(received.sequence, batch, 0.0))
+    if [turn.sequence for turn in turns] != [received.sequence] or turns[0].repeated or turns[0].is_torn:
+        raise TooOld(f"what {batch.service} said since is not in the order in which it was said")
+    return batch
 
 
 def _batch(data: bytes) -> Batch:
