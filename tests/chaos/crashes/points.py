@@ -378,27 +378,7 @@ SPOOL_OUT = (
 )
 """Passed only after it did."""
 
-MENDING = (
-    Point(
-        name="effect-mended-not-committed",
-        services=HEARING,
-        file=f"{_EVENTS}/proof.py",
-        line="                    await _note_mended(tx.conn, producer, of)\n",
-        after=True,
-        indent=16,
-    ),
-    Point(
-        name="effect-mended-not-reported",
-        services=HEARING,
-        file=f"{_EVENTS}/proof.py",
-        line="        for each in missing:\n            metrics.EFFECTS_MENDED",
-        indent=8,
-    ),
-)
-"""Passed only where an effect was lost."""
-
-
-ALL = (*POINTS, *CLERK, *SPOOL_IN, *SPOOL_OUT, *MENDING)
+ALL = (*POINTS, *CLERK, *SPOOL_IN, *SPOOL_OUT)
 
 
 def write(points: Sequence[Point], folder: Path) -> None:
