@@ -120,8 +120,9 @@ async def test_whoever_dies_at_the_worst_instant_loses_and_doubles_nothing(world
 async def test_every_service_dies_at_every_point_and_nothing_is_lost_or_doubled(world, crashes):
     await world.write()
     await die(world, crashes, in_every_service(POINTS))
-    for point in SPOOL_IN:
-        await spool(world, crashes, [point], SPOOL_OUT)
+    not_put, put = SPOOL_IN
+    await spool(world, crashes, [not_put], [])
+    await spool(world, crashes, [put], SPOOL_OUT)
     await world.answers_more()
     await world.is_exactly_once()
     crashes.were_deaths()
