@@ -23,7 +23,7 @@ def git(*words: str) -> bytes:
 
 def before_last_migration() -> str:
     """Returns the newest commit whose schema is older than that of the code here. Raises NoHistory."""
-    last = git("log", "-1", "--format=%H", "--", _MIGRATIONS).decode().strip()
+    last = git("log", "-1", "--diff-filter=A", "--format=%H", "--", _MIGRATIONS).decode().strip()
     if not last:
         raise NoHistory("no older release to upgrade from: the history is cut off (git fetch --unshallow)")
     return git("rev-parse", "--verify", f"{last}^").decode().strip()

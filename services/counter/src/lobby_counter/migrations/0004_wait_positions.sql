@@ -1,4 +1,4 @@
--- Which events of its conversation's lane a wait is made of: so that a wait which is lost leaves a hole that can be seen.
+-- Expands: which events of its conversation's lane a wait is made of: so that a wait which is lost leaves a hole that can be seen.
 ALTER TABLE wait
     -- position of the event that told of it first; 0: it stands for all before its end
     ADD COLUMN first_position bigint NOT NULL DEFAULT 0,

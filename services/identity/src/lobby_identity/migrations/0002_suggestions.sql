@@ -1,4 +1,4 @@
--- Weak evidence, and what is made of it: suggestions for a person to decide.
+-- Expands: weak evidence, and what is made of it: suggestions for a person to decide.
 
 -- What customers typed in their messages.
 CREATE TABLE mention (
