@@ -378,7 +378,27 @@ SPOOL_OUT = (
 )
 """Passed only after it did."""
 
-ALL = (*POINTS, *CLERK, *SPOOL_IN, *SPOOL_OUT)
+MENDING = (
+    Point(
+        name="effect-mended-not-committed",
+        services=HEARING,
+        file=f"{_EVENTS}/auditor.py",
+        line="                await _note_mended(tx.conn, producer, missing)\n",
+        after=True,
+        indent=16,
+    ),
+    Point(
+        name="effect-mended-not-reported",
+        services=HEARING,
+        file=f"{_EVENTS}/auditor.py",
+        line="        for each in missing:\n            metrics.EFFECTS_MENDED",
+        indent=8,
+    ),
+)
+"""Passed only where an effect was lost."""
+
+
+ALL = (*POINTS, *CLERK, *SPOOL_IN, *SPOOL_OUT, *MENDING)
 
 
 def write(points: Sequence[Point], folder: Path) -> None:

@@ -9,15 +9,26 @@ import aiohttp
 import asyncpg
 import pytest
 import pytest_asyncio
+from google.protobuf.message import Message
 
+from lobby.connectors.v1.events_pb2 import MessageReceived
+from lobby.events.v1.batch_pb2 import Batch
+from lobby.identity.v1.events_pb2 import MessageIdentified
 from lobby_local import Stack
 from tests.chaos import faults
 from tests.chaos.crashes import points
-from tests.chaos.crashes.points import ALL, CLERK, POINTS, SPOOL_IN, SPOOL_OUT, Point
+from tests.chaos.crashes.points import ALL, CLERK, MENDING, POINTS, SPOOL_IN, SPOOL_OUT, Point
 from tests.lobby import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+HEARD = {
+    "identity": ("connectors", MessageReceived),
+    "routing": ("identity", MessageIdentified),
+    "counter": ("identity", MessageIdentified),
+    "translate": ("connectors", MessageReceived),
+}
+"""Of whom each hears of a message."""
 Death = tuple[str, Point]
 """The service that dies, and where."""
 _FIRED_WITHIN = 240.0
@@ -149,6 +160,29 @@ async def test_each_day_gets_its_statement_whoever_dies_over_it(world, crashes):
     crashes.were_deaths()
 
 
+@pytest.mark.chaos_full
+async def test_what_is_lost_is_mended_once_whoever_dies_over_it(world, crashes):
+    """A range row of each service that hears connectors is taken away; asking for the proof brings it back."""
+    await world.write()
+    await world.answers_more(100)
+    await world.crowd.tell("stop", seconds=120)
+    lost = await lose_ranges(world)
+    deaths = in_every_service(MENDING)
+    with world.fault(told(deaths)):
+        crashes.arm(deaths)
+
+        async def fired() -> bool:
+            await world.lobby.ask("GET", "/v1/proof", **an_hour())
+            return not crashes.armed()
+
+        await until(fired, seconds=_FIRED_WITHIN)
+        await until(lambda: everyone_serves(world), seconds=_SERVES_WITHIN)
+    violations, _ = await world.judged()
+    print(*violations, sep="\n")
+    assert [each.sentence.partition(":")[0] for each in violations] == [f"{lost} effects that had to be made again"]
+    crashes.were_deaths()
+
+
 async def die(world, crashes, deaths: Sequence[Death]) -> None:
     """Everybody died where he should, in the order in which traffic brings him there."""
     with world.fault(told(deaths)):
@@ -172,6 +206,11 @@ def told(deaths: Iterable[Death]) -> str:
     return ", ".join(f"{service}: {point.name}" for service, point in deaths)
 
 
+def an_hour() -> dict[str, str]:
+    now = datetime.now(UTC)
+    return {"from": (now - timedelta(hours=1)).isoformat(), "to": (now + timedelta(hours=1)).isoformat()}
+
+
 async def everyone_serves(world) -> bool:
     """Whether each service says that it is ready."""
     try:
@@ -192,3 +231,36 @@ async def grow_old(world) -> None:
         await connection.execute(query, world.workspace_id)
     finally:
         await connection.close()
+
+
+async def lose_ranges(world) -> int:
+    """Returns how many events are no longer known to have been applied: one of each service that hears."""
+    lost = 0
+    connection = await asyncpg.connect(world.stack.ready().database_url)
+    try:
+        for service, (producer, kind) in HEARD.items():
+            applied = await connection.fetch(
+                f"SELECT lane, first FROM {service}.applied_range WHERE producer = $1 AND count = 1", producer
+            )
+            alone = {(row["lane"], row["first"]) for row in applied}
+            lane, position = next(at for at in await told_at(connection, producer, kind) if at in alone)
+            await connection.execute(
+                f"DELETE FROM {service}.applied_range WHERE producer = $1 AND lane = $2 AND first = $3",
+                *(producer, lane, position),
+            )
+            lost += 1
+    finally:
+        await connection.close()
+    return lost
+
+
+async def told_at(connection: asyncpg.Connection, producer: str, kind: type[Message]) -> list[tuple[int, int]]:
+    """Lane and position of each event of a kind, the newest first."""
+    rows = await connection.fetch(f"SELECT data FROM {producer}.event_batch ORDER BY batch_id DESC LIMIT 200")
+    return [
+        (segment.lane, segment.first + offset)
+        for row in rows
+        for segment in Batch.FromString(row["data"]).segments
+        for offset, event in enumerate(segment.events)
+        if event.type == kind.DESCRIPTOR.full_name
+    ]
