@@ -19,7 +19,7 @@ ifdef LOBBY_PORT
 export LOBBY_PORT
 endif
 
-.PHONY: help setup pins up down test check format lint types imports contracts generated chaos chaos-full soak fuzz bench protos docs bench-growth
+.PHONY: help setup pins up down test check format lint types imports contracts generated chaos chaos-full soak fuzz bench protos docs bench-growth bench-identity
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/\1\t/' | expand -t 14
@@ -85,6 +85,9 @@ fuzz: setup ## fuzzes at length
 
 bench-growth: setup ## the same beside a stack that holds a year of messages (ARGS="--sizes 0 100000 1000000")
 	@exec $(BIN)/python -m tests.bench.growth $(ARGS)
+
+bench-identity: setup ## identity alone beside known people; merges and undos from two sides (ARGS="--sizes 1000000")
+	@exec $(BIN)/python -m tests.bench.people $(ARGS)
 
 bench: setup ## prints one JSON object a line
 	@exec $(BIN)/python -m tests.bench $(ARGS)

@@ -89,6 +89,13 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
     [message] = await lobby.messages(first["conversation_id"])
     merge = await lobby.post(f"/v1/contacts/{first['contact_id']}:merge", {"other_contact_id": second["contact_id"]})
     key = await lobby.post("/v1/keys", {"role": "viewer"})
+    for customer in ("7301234569", "7301234570"):
+        await lobby.say("telegram", account_id, customer, "my number is +48601234567", name="Zofia Brzezinska")
+
+    async def suggested() -> str:
+        page = await lobby.get("/v1/suggestions", min_probability="0.5")
+        return next((each["suggestion_id"] for each in page["suggestions"]), "")
+
     quarantined = await lobby.ask("POST", f"/webhooks/telegram/{account_id}", b"no json")
     assert quarantined.status in (200, 401)
     ids = {
@@ -101,6 +108,7 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
         "merge_id": merge["merge"]["merge_id"],
         "key_id": key["key"]["key_id"],
         "quarantine_id": message["message_id"],
+        "suggestion_id": await until(suggested),
     }
     document = (await lobby.ask("GET", "/openapi.json")).body
     return Scene(lobby, await new_workspace(stack, session), ids, list(calls(document)))

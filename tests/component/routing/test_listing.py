@@ -31,7 +31,7 @@ async def hall(routing) -> list[str]:
         routing.wrote(TG, "telegram, long wait", -90),
         routing.wrote(TG, "telegram, longer wait", -95),
         routing.wrote(WA, "closes late", -80, window=700),
-        routing.wrote(WA, "closes soon", -2, window=10),
+        routing.wrote(WA, "closes soon", -2, window=400),
         routing.wrote(WA, "lost", -3000, window=-1500),
         routing.wrote(WA, "quiet", -30, window=5),
         routing.wrote(WA, "closed", -20, window=5),

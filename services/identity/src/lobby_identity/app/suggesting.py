@@ -27,7 +27,8 @@ LIKENESS = "likeness"
 _AT_ONCE = 20
 _PAUSE = 1.0
 _REST = 9.0
-"""Times as long as it worked: weighing takes a tenth of a core at most from those who answer customers."""
+"""Times as long as it worked: weighing takes a tenth of a core from those who answer customers."""
+_LONGEST_REST = 5.0
 _MOST_SHARING = 5
 """A value typed by more people than this is an office's, not a person's."""
 _MOST_SUGGESTED = 20
@@ -64,7 +65,8 @@ class Suggester:
         while True:
             started = time.monotonic()
             weighed = await self.take()
-            await asyncio.sleep((time.monotonic() - started) * _REST if weighed else _PAUSE)
+            worked = time.monotonic() - started
+            await asyncio.sleep(min(worked * _REST, _LONGEST_REST) if weighed else _PAUSE)
 
     async def take(self) -> int:
         """Some contacts that waited are weighed. Returns how many."""
