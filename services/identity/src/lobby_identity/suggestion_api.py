@@ -6,7 +6,8 @@ from lobby.identity.v1 import suggestion_service_pb2 as pb
 from lobby.identity.v1.suggestion_pb2 import Suggestion, SuggestionPolicy, SuggestionReason, SuggestionState
 from lobby.identity.v1.suggestion_service_pb2_grpc import SuggestionServiceServicer
 from lobby_common import caller, pages
-from lobby_common.errors import Invalid
+from lobby_common.caller import Caller
+from lobby_common.errors import Conflict, Invalid, NotFound
 from lobby_common.events import EventLog, Tx
 from lobby_common.events.log import Connection
 from lobby_common.ids import is_id
@@ -65,7 +66,7 @@ class SuggestionApi(SuggestionServiceServicer):
         async with self._log.transaction() as tx:
 
             async def make() -> pb.ConfirmSuggestionResponse:
-                return await _confirm(tx, request)
+                return await _confirm_one(tx, request)
 
             return await answer_once(tx, "ConfirmSuggestion", request.request_id, pb.ConfirmSuggestionResponse, make)
 
@@ -95,13 +96,21 @@ class SuggestionApi(SuggestionServiceServicer):
     async def ConfirmSuggestions(
         self, request: pb.ConfirmSuggestionsRequest, context: object
     ) -> pb.ConfirmSuggestionsResponse:
-        """Confirms the likeliest."""
-        async with self._log.transaction() as tx:
-
-            async def make() -> pb.ConfirmSuggestionsResponse:
-                return await _confirm_all(tx, request.min_probability)
-
-            return await answer_once(tx, "ConfirmSuggestions", request.request_id, pb.ConfirmSuggestionsResponse, make)
+        """Confirms the likeliest, each in a transaction of its own: locks of many persons are never held together."""
+        who = caller.current()
+        async with self._log.pool.acquire() as conn:
+            likely = await deciding.find_likely(conn, WorkspaceId(who.workspace_id), request.min_probability)
+        merge_ids: list[str] = []
+        for suggestion_id in likely:
+            try:
+                async with self._log.transaction() as tx:
+                    confirmed = await _confirm(tx, who, suggestion_id, "")
+            except (Conflict, NotFound):
+                continue  # somebody else decided it, or the person would be too large
+            merge_ids.append(confirmed.merge_id)
+        return pb.ConfirmSuggestionsResponse(
+            confirmed=len(merge_ids), left_open=len(likely) - len(merge_ids), merge_ids=merge_ids
+        )
 
     async def GetSuggestionPolicy(
         self, request: pb.GetSuggestionPolicyRequest, context: object
@@ -125,33 +134,24 @@ class SuggestionApi(SuggestionServiceServicer):
         return pb.UpdateSuggestionPolicyResponse(policy=_policy(policy))
 
 
-async def _confirm(tx: Tx, request: pb.ConfirmSuggestionRequest) -> pb.ConfirmSuggestionResponse:
+async def _confirm(tx: Tx, who: Caller, suggestion_id: str, note: str) -> StoredSuggestion:
+    """The two are one person, and neighbours hear it."""
+    confirmed = await deciding.confirm(
+        tx.conn, WorkspaceId(who.workspace_id), suggestion_id, note=note, actor=who.actor, now=utc_now()
+    )
+    if confirmed.merged is not None:
+        tell_merged(tx, who, confirmed.merged)
+    return confirmed.suggestion
+
+
+async def _confirm_one(tx: Tx, request: pb.ConfirmSuggestionRequest) -> pb.ConfirmSuggestionResponse:
     who = caller.current()
     workspace_id = WorkspaceId(who.workspace_id)
-    confirmed = await deciding.confirm(
-        tx.conn, workspace_id, request.suggestion_id, note=request.note, actor=who.actor, now=utc_now()
-    )
-    for merged in deciding.merges_of([confirmed]):
-        tell_merged(tx, who, merged)
-    link = await merging.find_link(tx.conn, workspace_id, confirmed.suggestion.merge_id)
-    person = (await people.read(tx.conn, workspace_id, [confirmed.suggestion.contact_id]))[0]
+    suggestion = await _confirm(tx, who, request.suggestion_id, request.note)
+    link = await merging.find_link(tx.conn, workspace_id, suggestion.merge_id)
+    person = (await people.read(tx.conn, workspace_id, [suggestion.contact_id]))[0]
     return pb.ConfirmSuggestionResponse(
-        suggestion=_suggestion(confirmed.suggestion, person, person),
-        merge=merge_proto(link),
-        contact=contact_proto(person),
-    )
-
-
-async def _confirm_all(tx: Tx, least: float) -> pb.ConfirmSuggestionsResponse:
-    who = caller.current()
-    confirmed, left = await deciding.confirm_all(
-        tx.conn, WorkspaceId(who.workspace_id), least, actor=who.actor, now=utc_now()
-    )
-    merges = deciding.merges_of(confirmed)
-    for merged in merges:
-        tell_merged(tx, who, merged)
-    return pb.ConfirmSuggestionsResponse(
-        confirmed=len(merges), left_open=left, merge_ids=[merged.link.link_id for merged in merges]
+        suggestion=_suggestion(suggestion, person, person), merge=merge_proto(link), contact=contact_proto(person)
     )
 
 

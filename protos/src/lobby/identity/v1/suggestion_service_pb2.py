@@ -29,7 +29,7 @@ from lobby.identity.v1 import suggestion_pb2 as lobby_dot_identity_dot_v1_dot_su
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*lobby/identity/v1/suggestion_service.proto\x12\x11lobby.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1flobby/identity/v1/contact.proto\x1a\"lobby/identity/v1/suggestion.proto\x1a\x1elobby/options/v1/options.proto\"\xe1\x01\n\x16ListSuggestionsRequest\x12;\n\x05state\x18\x01 \x01(\x0e\x32\".lobby.identity.v1.SuggestionStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\ncontact_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x30\n\x0fmin_probability\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1d\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"f\n\x17ListSuggestionsResponse\x12\x32\n\x0bsuggestions\x18\x01 \x03(\x0b\x32\x1d.lobby.identity.v1.Suggestion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"g\n\x18\x43onfirmSuggestionRequest\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\x12\x16\n\x04note\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\xa4\x01\n\x19\x43onfirmSuggestionResponse\x12\x31\n\nsuggestion\x18\x01 \x01(\x0b\x32\x1d.lobby.identity.v1.Suggestion\x12\'\n\x05merge\x18\x02 \x01(\x0b\x32\x18.lobby.identity.v1.Merge\x12+\n\x07\x63ontact\x18\x03 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact\"f\n\x17RejectSuggestionRequest\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\x12\x16\n\x04note\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"M\n\x18RejectSuggestionResponse\x12\x31\n\nsuggestion\x18\x01 \x01(\x0b\x32\x1d.lobby.identity.v1.Suggestion\"N\n\x17ReopenSuggestionRequest\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"M\n\x18ReopenSuggestionResponse\x12\x31\n\nsuggestion\x18\x01 \x01(\x0b\x32\x1d.lobby.identity.v1.Suggestion\"k\n\x19\x43onfirmSuggestionsRequest\x12\x30\n\x0fmin_probability\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"U\n\x1a\x43onfirmSuggestionsResponse\x12\x11\n\tconfirmed\x18\x01 \x01(\x05\x12\x11\n\tleft_open\x18\x02 \x01(\x05\x12\x11\n\tmerge_ids\x18\x03 \x03(\t\"\x1c\n\x1aGetSuggestionPolicyRequest\"R\n\x1bGetSuggestionPolicyResponse\x12\x33\n\x06policy\x18\x01 \x01(\x0b\x32#.lobby.identity.v1.SuggestionPolicy\"\xc7\x01\n\x1dUpdateSuggestionPolicyRequest\x12\x37\n\x11least_probability\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?){\x14\xaeG\xe1z\x84?H\x00\x88\x01\x01\x12<\n\x16least_bulk_probability\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\xe0?H\x01\x88\x01\x01\x42\x14\n\x12_least_probabilityB\x19\n\x17_least_bulk_probability\"U\n\x1eUpdateSuggestionPolicyResponse\x12\x33\n\x06policy\x18\x01 \x01(\x0b\x32#.lobby.identity.v1.SuggestionPolicy2\xea\x08\n\x11SuggestionService\x12\x85\x01\n\x0fListSuggestions\x12).lobby.identity.v1.ListSuggestionsRequest\x1a*.lobby.identity.v1.ListSuggestionsResponse\"\x1b\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/suggestions\x12\xa6\x01\n\x11\x43onfirmSuggestion\x12+.lobby.identity.v1.ConfirmSuggestionRequest\x1a,.lobby.identity.v1.ConfirmSuggestionResponse\"6\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02,\"\'/v1/suggestions/{suggestion_id}:confirm:\x01*\x12\xa2\x01\n\x10RejectSuggestion\x12*.lobby.identity.v1.RejectSuggestionRequest\x1a+.lobby.identity.v1.RejectSuggestionResponse\"5\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02+\"&/v1/suggestions/{suggestion_id}:reject:\x01*\x12\xa2\x01\n\x10ReopenSuggestion\x12*.lobby.identity.v1.ReopenSuggestionRequest\x1a+.lobby.identity.v1.ReopenSuggestionResponse\"5\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02+\"&/v1/suggestions/{suggestion_id}:reopen:\x01*\x12\x99\x01\n\x12\x43onfirmSuggestions\x12,.lobby.identity.v1.ConfirmSuggestionsRequest\x1a-.lobby.identity.v1.ConfirmSuggestionsResponse\"&\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/suggestions:confirm:\x01*\x12\x97\x01\n\x13GetSuggestionPolicy\x12-.lobby.identity.v1.GetSuggestionPolicyRequest\x1a..lobby.identity.v1.GetSuggestionPolicyResponse\"!\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/suggestion-policy\x12\xa3\x01\n\x16UpdateSuggestionPolicy\x12\x30.lobby.identity.v1.UpdateSuggestionPolicyRequest\x1a\x31.lobby.identity.v1.UpdateSuggestionPolicyResponse\"$\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1a\x32\x15/v1/suggestion-policy:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*lobby/identity/v1/suggestion_service.proto\x12\x11lobby.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1flobby/identity/v1/contact.proto\x1a\"lobby/identity/v1/suggestion.proto\x1a\x1elobby/options/v1/options.proto\"\xe1\x01\n\x16ListSuggestionsRequest\x12;\n\x05state\x18\x01 \x01(\x0e\x32\".lobby.identity.v1.SuggestionStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\ncontact_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x30\n\x0fmin_probability\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1d\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"f\n\x17ListSuggestionsResponse\x12\x32\n\x0bsuggestions\x18\x01 \x03(\x0b\x32\x1d.lobby.identity.v1.Suggestion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"g\n\x18\x43onfirmSuggestionRequest\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\x12\x16\n\x04note\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\xa4\x01\n\x19\x43onfirmSuggestionResponse\x12\x31\n\nsuggestion\x18\x01 \x01(\x0b\x32\x1d.lobby.identity.v1.Suggestion\x12\'\n\x05merge\x18\x02 \x01(\x0b\x32\x18.lobby.identity.v1.Merge\x12+\n\x07\x63ontact\x18\x03 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact\"H\n\x17RejectSuggestionRequest\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\x12\x16\n\x04note\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\"M\n\x18RejectSuggestionResponse\x12\x31\n\nsuggestion\x18\x01 \x01(\x0b\x32\x1d.lobby.identity.v1.Suggestion\"0\n\x17ReopenSuggestionRequest\x12\x15\n\rsuggestion_id\x18\x01 \x01(\t\"M\n\x18ReopenSuggestionResponse\x12\x31\n\nsuggestion\x18\x01 \x01(\x0b\x32\x1d.lobby.identity.v1.Suggestion\"M\n\x19\x43onfirmSuggestionsRequest\x12\x30\n\x0fmin_probability\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\"U\n\x1a\x43onfirmSuggestionsResponse\x12\x11\n\tconfirmed\x18\x01 \x01(\x05\x12\x11\n\tleft_open\x18\x02 \x01(\x05\x12\x11\n\tmerge_ids\x18\x03 \x03(\t\"\x1c\n\x1aGetSuggestionPolicyRequest\"R\n\x1bGetSuggestionPolicyResponse\x12\x33\n\x06policy\x18\x01 \x01(\x0b\x32#.lobby.identity.v1.SuggestionPolicy\"\xc7\x01\n\x1dUpdateSuggestionPolicyRequest\x12\x37\n\x11least_probability\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?){\x14\xaeG\xe1z\x84?H\x00\x88\x01\x01\x12<\n\x16least_bulk_probability\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\xe0?H\x01\x88\x01\x01\x42\x14\n\x12_least_probabilityB\x19\n\x17_least_bulk_probability\"U\n\x1eUpdateSuggestionPolicyResponse\x12\x33\n\x06policy\x18\x01 \x01(\x0b\x32#.lobby.identity.v1.SuggestionPolicy2\xea\x08\n\x11SuggestionService\x12\x85\x01\n\x0fListSuggestions\x12).lobby.identity.v1.ListSuggestionsRequest\x1a*.lobby.identity.v1.ListSuggestionsResponse\"\x1b\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/suggestions\x12\xa6\x01\n\x11\x43onfirmSuggestion\x12+.lobby.identity.v1.ConfirmSuggestionRequest\x1a,.lobby.identity.v1.ConfirmSuggestionResponse\"6\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02,\"\'/v1/suggestions/{suggestion_id}:confirm:\x01*\x12\xa2\x01\n\x10RejectSuggestion\x12*.lobby.identity.v1.RejectSuggestionRequest\x1a+.lobby.identity.v1.RejectSuggestionResponse\"5\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02+\"&/v1/suggestions/{suggestion_id}:reject:\x01*\x12\xa2\x01\n\x10ReopenSuggestion\x12*.lobby.identity.v1.ReopenSuggestionRequest\x1a+.lobby.identity.v1.ReopenSuggestionResponse\"5\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02+\"&/v1/suggestions/{suggestion_id}:reopen:\x01*\x12\x99\x01\n\x12\x43onfirmSuggestions\x12,.lobby.identity.v1.ConfirmSuggestionsRequest\x1a-.lobby.identity.v1.ConfirmSuggestionsResponse\"&\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/suggestions:confirm:\x01*\x12\x97\x01\n\x13GetSuggestionPolicy\x12-.lobby.identity.v1.GetSuggestionPolicyRequest\x1a..lobby.identity.v1.GetSuggestionPolicyResponse\"!\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/suggestion-policy\x12\xa3\x01\n\x16UpdateSuggestionPolicy\x12\x30.lobby.identity.v1.UpdateSuggestionPolicyRequest\x1a\x31.lobby.identity.v1.UpdateSuggestionPolicyResponse\"$\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1a\x32\x15/v1/suggestion-policy:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,14 +52,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIRMSUGGESTIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_REJECTSUGGESTIONREQUEST'].fields_by_name['note']._loaded_options = None
   _globals['_REJECTSUGGESTIONREQUEST'].fields_by_name['note']._serialized_options = b'\272H\005r\003\030\320\017'
-  _globals['_REJECTSUGGESTIONREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_REJECTSUGGESTIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
-  _globals['_REOPENSUGGESTIONREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_REOPENSUGGESTIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_CONFIRMSUGGESTIONSREQUEST'].fields_by_name['min_probability']._loaded_options = None
   _globals['_CONFIRMSUGGESTIONSREQUEST'].fields_by_name['min_probability']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\000\000'
-  _globals['_CONFIRMSUGGESTIONSREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_CONFIRMSUGGESTIONSREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_UPDATESUGGESTIONPOLICYREQUEST'].fields_by_name['least_probability']._loaded_options = None
   _globals['_UPDATESUGGESTIONPOLICYREQUEST'].fields_by_name['least_probability']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?){\024\256G\341z\204?'
   _globals['_UPDATESUGGESTIONPOLICYREQUEST'].fields_by_name['least_bulk_probability']._loaded_options = None
@@ -87,25 +81,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIRMSUGGESTIONRESPONSE']._serialized_start=663
   _globals['_CONFIRMSUGGESTIONRESPONSE']._serialized_end=827
   _globals['_REJECTSUGGESTIONREQUEST']._serialized_start=829
-  _globals['_REJECTSUGGESTIONREQUEST']._serialized_end=931
-  _globals['_REJECTSUGGESTIONRESPONSE']._serialized_start=933
-  _globals['_REJECTSUGGESTIONRESPONSE']._serialized_end=1010
-  _globals['_REOPENSUGGESTIONREQUEST']._serialized_start=1012
-  _globals['_REOPENSUGGESTIONREQUEST']._serialized_end=1090
-  _globals['_REOPENSUGGESTIONRESPONSE']._serialized_start=1092
-  _globals['_REOPENSUGGESTIONRESPONSE']._serialized_end=1169
-  _globals['_CONFIRMSUGGESTIONSREQUEST']._serialized_start=1171
-  _globals['_CONFIRMSUGGESTIONSREQUEST']._serialized_end=1278
-  _globals['_CONFIRMSUGGESTIONSRESPONSE']._serialized_start=1280
-  _globals['_CONFIRMSUGGESTIONSRESPONSE']._serialized_end=1365
-  _globals['_GETSUGGESTIONPOLICYREQUEST']._serialized_start=1367
-  _globals['_GETSUGGESTIONPOLICYREQUEST']._serialized_end=1395
-  _globals['_GETSUGGESTIONPOLICYRESPONSE']._serialized_start=1397
-  _globals['_GETSUGGESTIONPOLICYRESPONSE']._serialized_end=1479
-  _globals['_UPDATESUGGESTIONPOLICYREQUEST']._serialized_start=1482
-  _globals['_UPDATESUGGESTIONPOLICYREQUEST']._serialized_end=1681
-  _globals['_UPDATESUGGESTIONPOLICYRESPONSE']._serialized_start=1683
-  _globals['_UPDATESUGGESTIONPOLICYRESPONSE']._serialized_end=1768
-  _globals['_SUGGESTIONSERVICE']._serialized_start=1771
-  _globals['_SUGGESTIONSERVICE']._serialized_end=2901
+  _globals['_REJECTSUGGESTIONREQUEST']._serialized_end=901
+  _globals['_REJECTSUGGESTIONRESPONSE']._serialized_start=903
+  _globals['_REJECTSUGGESTIONRESPONSE']._serialized_end=980
+  _globals['_REOPENSUGGESTIONREQUEST']._serialized_start=982
+  _globals['_REOPENSUGGESTIONREQUEST']._serialized_end=1030
+  _globals['_REOPENSUGGESTIONRESPONSE']._serialized_start=1032
+  _globals['_REOPENSUGGESTIONRESPONSE']._serialized_end=1109
+  _globals['_CONFIRMSUGGESTIONSREQUEST']._serialized_start=1111
+  _globals['_CONFIRMSUGGESTIONSREQUEST']._serialized_end=1188
+  _globals['_CONFIRMSUGGESTIONSRESPONSE']._serialized_start=1190
+  _globals['_CONFIRMSUGGESTIONSRESPONSE']._serialized_end=1275
+  _globals['_GETSUGGESTIONPOLICYREQUEST']._serialized_start=1277
+  _globals['_GETSUGGESTIONPOLICYREQUEST']._serialized_end=1305
+  _globals['_GETSUGGESTIONPOLICYRESPONSE']._serialized_start=1307
+  _globals['_GETSUGGESTIONPOLICYRESPONSE']._serialized_end=1389
+  _globals['_UPDATESUGGESTIONPOLICYREQUEST']._serialized_start=1392
+  _globals['_UPDATESUGGESTIONPOLICYREQUEST']._serialized_end=1591
+  _globals['_UPDATESUGGESTIONPOLICYRESPONSE']._serialized_start=1593
+  _globals['_UPDATESUGGESTIONPOLICYRESPONSE']._serialized_end=1678
+  _globals['_SUGGESTIONSERVICE']._serialized_start=1681
+  _globals['_SUGGESTIONSERVICE']._serialized_end=2811
 # @@protoc_insertion_point(module_scope)

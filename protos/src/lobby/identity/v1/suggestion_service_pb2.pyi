@@ -160,23 +160,19 @@ class RejectSuggestionRequest(_message.Message):
 
     SUGGESTION_ID_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
     suggestion_id: _builtins.str
     """Id of the suggestion."""
     note: _builtins.str
     """Why."""
-    request_id: _builtins.str
-    """Makes repeating harmless."""
     def __init__(
         self,
         *,
         suggestion_id: _builtins.str = ...,
         note: _builtins.str = ...,
-        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "request_id", b"request_id", "suggestion_id", b"suggestion_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "suggestion_id", b"suggestion_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -213,20 +209,16 @@ class ReopenSuggestionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SUGGESTION_ID_FIELD_NUMBER: _builtins.int
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
     suggestion_id: _builtins.str
     """Id of the suggestion."""
-    request_id: _builtins.str
-    """Makes repeating harmless."""
     def __init__(
         self,
         *,
         suggestion_id: _builtins.str = ...,
-        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "suggestion_id", b"suggestion_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["suggestion_id", b"suggestion_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -263,20 +255,16 @@ class ConfirmSuggestionsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MIN_PROBABILITY_FIELD_NUMBER: _builtins.int
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
     min_probability: _builtins.float
     """Those at least so likely; not below the workspace's level for this, which is meant where it is 0."""
-    request_id: _builtins.str
-    """Makes repeating harmless."""
     def __init__(
         self,
         *,
         min_probability: _builtins.float = ...,
-        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_probability", b"min_probability", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_probability", b"min_probability"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

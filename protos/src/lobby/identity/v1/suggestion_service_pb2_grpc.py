@@ -107,8 +107,8 @@ class SuggestionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmSuggestions(self, request, context):
-        """Confirms up to 200 open suggestions, the likeliest first. Those whose persons another merge has joined meanwhile,
-        or that would make a person too large, are left open. BELOW_BULK_LEVEL.
+        """Confirms up to 200 open suggestions, the likeliest first, each by itself; repeated it goes on with the next. Those
+        that somebody else has decided meanwhile, or that would make a person too large, are left. BELOW_BULK_LEVEL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,8 +46,8 @@ class SuggestionServiceStub:
     ReopenSuggestion: _grpc.UnaryUnaryMultiCallable[_suggestion_service_pb2.ReopenSuggestionRequest, _suggestion_service_pb2.ReopenSuggestionResponse]
     """Takes a rejection back: the suggestion is open again. SUGGESTION_NOT_FOUND, SUGGESTION_NOT_REJECTED."""
     ConfirmSuggestions: _grpc.UnaryUnaryMultiCallable[_suggestion_service_pb2.ConfirmSuggestionsRequest, _suggestion_service_pb2.ConfirmSuggestionsResponse]
-    """Confirms up to 200 open suggestions, the likeliest first. Those whose persons another merge has joined meanwhile,
-    or that would make a person too large, are left open. BELOW_BULK_LEVEL.
+    """Confirms up to 200 open suggestions, the likeliest first, each by itself; repeated it goes on with the next. Those
+    that somebody else has decided meanwhile, or that would make a person too large, are left. BELOW_BULK_LEVEL.
     """
     GetSuggestionPolicy: _grpc.UnaryUnaryMultiCallable[_suggestion_service_pb2.GetSuggestionPolicyRequest, _suggestion_service_pb2.GetSuggestionPolicyResponse]
     """Returns how suggestions are made."""
@@ -72,8 +72,8 @@ class SuggestionServiceAsyncStub(SuggestionServiceStub):
     ReopenSuggestion: _aio.UnaryUnaryMultiCallable[_suggestion_service_pb2.ReopenSuggestionRequest, _suggestion_service_pb2.ReopenSuggestionResponse]  # type: ignore[assignment]
     """Takes a rejection back: the suggestion is open again. SUGGESTION_NOT_FOUND, SUGGESTION_NOT_REJECTED."""
     ConfirmSuggestions: _aio.UnaryUnaryMultiCallable[_suggestion_service_pb2.ConfirmSuggestionsRequest, _suggestion_service_pb2.ConfirmSuggestionsResponse]  # type: ignore[assignment]
-    """Confirms up to 200 open suggestions, the likeliest first. Those whose persons another merge has joined meanwhile,
-    or that would make a person too large, are left open. BELOW_BULK_LEVEL.
+    """Confirms up to 200 open suggestions, the likeliest first, each by itself; repeated it goes on with the next. Those
+    that somebody else has decided meanwhile, or that would make a person too large, are left. BELOW_BULK_LEVEL.
     """
     GetSuggestionPolicy: _aio.UnaryUnaryMultiCallable[_suggestion_service_pb2.GetSuggestionPolicyRequest, _suggestion_service_pb2.GetSuggestionPolicyResponse]  # type: ignore[assignment]
     """Returns how suggestions are made."""
@@ -125,8 +125,8 @@ class SuggestionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _suggestion_service_pb2.ConfirmSuggestionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_suggestion_service_pb2.ConfirmSuggestionsResponse, _abc.Awaitable[_suggestion_service_pb2.ConfirmSuggestionsResponse]]:
-        """Confirms up to 200 open suggestions, the likeliest first. Those whose persons another merge has joined meanwhile,
-        or that would make a person too large, are left open. BELOW_BULK_LEVEL.
+        """Confirms up to 200 open suggestions, the likeliest first, each by itself; repeated it goes on with the next. Those
+        that somebody else has decided meanwhile, or that would make a person too large, are left. BELOW_BULK_LEVEL.
         """
 
     @_abc_1.abstractmethod

@@ -1,6 +1,5 @@
 """What people decide about suggestions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -48,10 +47,8 @@ async def confirm(
     return Confirmed(replace(found, state=CONFIRMED, merge_id=merge_id, actor=actor, decide_time=now), merged)
 
 
-async def confirm_all(
-    conn: Connection, workspace_id: WorkspaceId, least: float, *, actor: str, now: datetime
-) -> tuple[list[Confirmed], int]:
-    """The likeliest open suggestions are confirmed; returns them, and how many were left open. BELOW_BULK_LEVEL."""
+async def find_likely(conn: Connection, workspace_id: WorkspaceId, least: float) -> list[str]:
+    """Returns the open suggestions to confirm in bulk, the likeliest first, at most 200. BELOW_BULK_LEVEL."""
     policy = await store.find_policy(conn, workspace_id)
     level = least or policy.least_bulk_probability
     if level < policy.least_bulk_probability:
@@ -59,15 +56,7 @@ async def confirm_all(
             "BELOW_BULK_LEVEL", f"in bulk this workspace confirms from {policy.least_bulk_probability} upwards"
         )
     likely = await store.list_suggestions(conn, workspace_id, OPEN, least=level, limit=_MOST_AT_ONCE)
-    done: list[Confirmed] = []
-    for each in likely:
-        try:
-            async with conn.transaction():  # a savepoint: one that cannot be keeps only itself back
-                confirmed = await confirm(conn, workspace_id, each.suggestion_id, note="", actor=actor, now=now)
-        except Conflict:
-            continue
-        done.append(confirmed)
-    return done, len(likely) - len(done)
+    return [each.suggestion_id for each in likely]
 
 
 async def reject(
@@ -114,8 +103,3 @@ async def _lock(conn: Connection, workspace_id: WorkspaceId, suggestion_id: str)
     if found is None:
         raise NotFound("SUGGESTION_NOT_FOUND", "there is no such suggestion in this workspace")
     return found
-
-
-def merges_of(confirmed: Sequence[Confirmed]) -> list[Merged]:
-    """Returns the merges that were made."""
-    return [each.merged for each in confirmed if each.merged is not None]
