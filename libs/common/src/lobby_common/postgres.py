@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -30,6 +30,9 @@ COLLIDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _IDLE_SECONDS = 5
 """A transaction may wait this long for its next statement: one that stands still holds its locks no longer."""
 
+_CONNECT_SECONDS = 5.0
+"""A server that does not answer within this time is as good as away."""
+
 _STEP = re.compile(r"(\d{4})_\w+\.sql")
 
 
@@ -45,6 +48,7 @@ async def create_pool(url: str, *, schema: str, size: int) -> asyncpg.Pool:
     """Returns a pool of at most `size` connections that see only `schema`, synchronous commits on."""
     pool = await asyncpg.create_pool(
         url,
+        connect=_Servers(url).connect,
         min_size=1,
         max_size=size,
         command_timeout=30,
@@ -59,6 +63,36 @@ async def create_pool(url: str, *, schema: str, size: int) -> asyncpg.Pool:
     )
     assert pool is not None
     return pool
+
+
+class _Servers:
+    """The servers that an address names: the first that answers is asked, and again first from then on.
+
+    asyncpg itself goes to the next server only when one refuses: one that is silent would keep it from the others.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._urls = each_alone(url)
+
+    async def connect(self, *_: object, **options: Any) -> asyncpg.Connection:
+        """Returns a connection. Raises what the last server said."""
+        last: BaseException = OSError("no server is named")
+        for url in list(self._urls):
+            try:
+                connection: asyncpg.Connection = await asyncpg.connect(url, **options | {"timeout": _CONNECT_SECONDS})
+            except (*AWAY, asyncpg.TargetServerAttributeNotMatched) as error:
+                last = error
+            else:
+                self._urls.sort(key=lambda each: each != url)
+                return connection
+        raise last
+
+
+def each_alone(url: str) -> list[str]:
+    """Returns the addresses of the single servers of an address that names several; else the address itself."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    return [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
 
 
 async def _leave_as_it_is(_: object) -> None:
