@@ -152,7 +152,15 @@ class Identity:
             return await self.api.ListContacts(request, None)
 
 
-_KINDS = (told_pb.MessageIdentified, told_pb.ContactMerged, told_pb.ContactSplit, told_pb.ContactChanged)
+_KINDS = (
+    told_pb.MessageIdentified,
+    told_pb.ContactMerged,
+    told_pb.ContactSplit,
+    told_pb.ContactChanged,
+    told_pb.BaseImported,
+    told_pb.BaseUndone,
+    told_pb.ContactErased,
+)
 
 
 def addresses(contact: Any, *, retired: bool | None = None) -> set[str]:

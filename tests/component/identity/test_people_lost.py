@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from lobby.identity.v1 import contact_service_pb2 as pb
 from lobby_common.events import Incoming
 from tests.component.identity.conftest import TG1, WA1, WA2, Identity, at, wrote
 
@@ -93,3 +94,15 @@ async def test_what_follows_a_loss_knows_them_again(identity):
     assert again.contact_id == ann.contact_id
     assert not again.first_message
     assert again.occurred_time.ToDatetime() == at(20).replace(tzinfo=None)
+
+
+async def test_somebody_forgotten_lacks_nothing_and_does_not_come_back(identity):
+    heard = await hear(identity, wrote(WA1, "phone:+66811", display_name="Ann"))
+    [said] = await identity.told()
+    with identity.calls():
+        await identity.api.EraseContact(pb.EraseContactRequest(contact_id=said.contact_id), None)
+    before = await people(identity)
+    assert await prove(identity, heard) == set()
+    async with identity.log.transaction() as tx:
+        await identity.handler.mend(tx, [heard])
+    assert await people(identity) == before

@@ -1,23 +1,24 @@
 """ContactService: proto in, use-case, proto out."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from lobby.connectors.v1.account_pb2 import Platform
 from lobby.identity.v1 import contact_service_pb2 as pb
-from lobby.identity.v1 import events_pb2
 from lobby.identity.v1.contact_pb2 import Contact, ContactIdentifier, Merge
 from lobby.identity.v1.contact_service_pb2_grpc import ContactServiceServicer
+from lobby.identity.v1.events_pb2 import ContactErased
 from lobby_common import caller, pages, tracing
 from lobby_common.caller import Caller
 from lobby_common.errors import Invalid, NotFound
 from lobby_common.events import EventLog, Tx
 from lobby_common.events.log import Connection
-from lobby_common.ids import is_id
+from lobby_common.ids import derive_id, is_id
 from lobby_common.requests import answer_once
 from lobby_common.times import to_proto, utc_now
 from lobby_identity import events
-from lobby_identity.app import merging, people
-from lobby_identity.app.linking import Undone
+from lobby_identity.app import erasing, merging, people
+from lobby_identity.app.erasing import Forgotten
 from lobby_identity.app.merging import Merged
 from lobby_identity.app.people import Person, Place, Row
 from lobby_identity.clients import Visibility
@@ -83,6 +84,16 @@ class ContactApi(ContactServiceServicer):
                 return await _undo(tx, who, request.merge_id)
 
             return await answer_once(tx, "UndoMerge", request.request_id, pb.UndoMergeResponse, make)
+
+    async def EraseContact(self, request: pb.EraseContactRequest, context: object) -> pb.EraseContactResponse:
+        """Nothing personal is left of a person."""
+        who = caller.current()
+        now = utc_now()
+        async with self._log.transaction() as tx:
+            forgotten = await erasing.erase(tx.conn, WorkspaceId(who.workspace_id), request.contact_id, now)
+            if forgotten.is_news:
+                _tell_erased(tx, who, forgotten, now)
+            return pb.EraseContactResponse(contact=contact_proto(forgotten.person))
 
     async def _visible_person(self, who: Caller, contact_id: str) -> Person:
         """Returns the person behind an id. Raises NotFound also for one that the caller may not see."""
@@ -166,22 +177,25 @@ async def _undo(tx: Tx, who: Caller, merge_id: str) -> pb.UndoMergeResponse:
     workspace_id = WorkspaceId(who.workspace_id)
     undone = await merging.undo(tx.conn, workspace_id, merge_id, actor=who.actor, now=now)
     if undone.groups:
-        _tell_split(tx, who, undone)
+        events.tell_split(tx, workspace_id, undone, actor=who.actor)
     persons = await people.read(tx.conn, workspace_id, undone.roots)
     return pb.UndoMergeResponse(merge=merge_proto(undone.link), contacts=[contact_proto(person) for person in persons])
 
 
-def _tell_split(tx: Tx, who: Caller, undone: Undone) -> None:
+def _tell_erased(tx: Tx, who: Caller, forgotten: Forgotten, now: datetime) -> None:
+    """Neighbours forget him too."""
+    root = forgotten.person.contact_id
     tx.tell(
-        events_pb2.ContactSplit(
-            merge_id=undone.link.link_id,
-            groups=[events.group(members) for members in undone.groups],
-            version=undone.version,
+        ContactErased(
+            contact_id=root,
+            contact_ids=[each.contact_id for each in forgotten.records],
+            channel_user_ids=[each.channel_user_id for each in forgotten.records],
             actor=who.actor,
         ),
         workspace_id=who.workspace_id,
-        key=undone.roots[0],
-        event_id=events.split_id(undone.link.link_id),
+        key=root,
+        event_id=derive_id(now, "contact_erased", root),
+        time=now,
         traceparent=tracing.current(),
     )
 

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from lobby.connectors.v1 import events_pb2 as connectors
 from lobby.connectors.v1.message_pb2 import MESSAGE_KIND_UNSPECIFIED, MESSAGE_KIND_UNSUPPORTED
 from lobby.identity.v1 import events_pb2 as pb
+from lobby_common import tracing
 from lobby_common.events import EventLog, Incoming, Tx
 from lobby_common.events.log import Connection
 from lobby_common.ids import derive_id
@@ -20,12 +21,13 @@ from lobby_common.times import from_proto, utc_now
 from lobby_identity import metrics, store
 from lobby_identity.app import identify
 from lobby_identity.app.identify import Change, Heard, Hold, Identity, Merge, Refusal
+from lobby_identity.app.linking import Undone
 from lobby_identity.domain.graph import Record
 from lobby_identity.domain.identifiers import PHONE, Address, ContactId, WorkspaceId, address
 from lobby_identity.domain.mentions import find_mentions
 from lobby_identity.domain.profile import Hints
 from lobby_identity.domain.resolution import Sighting
-from lobby_identity.mending import restore
+from lobby_identity.mending import restore, without_forgotten
 
 _LOG = structlog.get_logger("identity")
 _TEXT_START = 200
@@ -73,7 +75,8 @@ class PeopleHandler:
             if isinstance(each.payload, connectors.MessageReceived)
             for sought in _addresses(WorkspaceId(each.event.workspace_id), each.payload.identifiers)
         ]
-        return {events[n].event.id for n in await store.find_unknown(conn, asked)}
+        unknown = [events[n] for n in sorted(await store.find_unknown(conn, asked))]
+        return {each.event.id for each in await without_forgotten(conn, self._log, unknown)}
 
     async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
         """Lost identifiers lead to whom they led; what nobody was named for is heard."""
@@ -270,6 +273,22 @@ def merged_id(link_id: str) -> str:
 def split_id(link_id: str) -> str:
     """Returns the id of the event that tells a link's undo: a link ends once."""
     return derive_id(None, "contact_split", link_id)
+
+
+def tell_split(tx: Tx, workspace_id: str, undone: Undone, *, actor: str) -> None:
+    """Neighbours hear who is whom again."""
+    tx.tell(
+        pb.ContactSplit(
+            merge_id=undone.link.link_id,
+            groups=[group(members) for members in undone.groups],
+            version=undone.version,
+            actor=actor,
+        ),
+        workspace_id=workspace_id,
+        key=undone.roots[0],
+        event_id=split_id(undone.link.link_id),
+        traceparent=tracing.current(),
+    )
 
 
 def group(members: Sequence[Record]) -> pb.ContactGroup:

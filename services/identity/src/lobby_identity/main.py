@@ -1,13 +1,16 @@
 """Builds identity."""
 
 from lobby.identity.v1.contact_service_pb2_grpc import add_ContactServiceServicer_to_server
+from lobby.identity.v1.import_service_pb2_grpc import add_ImportServiceServicer_to_server
 from lobby.identity.v1.suggestion_service_pb2_grpc import add_SuggestionServiceServicer_to_server
 from lobby_common.service import Runtime, Service, run
 from lobby_identity.api import ContactApi
+from lobby_identity.app.importing import Importer
 from lobby_identity.app.suggesting import Suggester
 from lobby_identity.clients import RoutingVisibility
 from lobby_identity.config import IdentityConfig
 from lobby_identity.events import PeopleHandler
+from lobby_identity.import_api import ImportApi
 from lobby_identity.journey import Journey
 from lobby_identity.suggestion_api import SuggestionApi
 
@@ -18,6 +21,8 @@ async def build(runtime: Runtime) -> None:
     visibility = RoutingVisibility(runtime.channel("routing"))
     runtime.serve(add_ContactServiceServicer_to_server, ContactApi(runtime.log, visibility))
     runtime.serve(add_SuggestionServiceServicer_to_server, SuggestionApi(runtime.log))
+    runtime.serve(add_ImportServiceServicer_to_server, ImportApi(runtime.log))
+    runtime.alone("importer", Importer(runtime.log).run)
     runtime.alone("suggester", Suggester(runtime.log).run)
     runtime.journey(Journey(runtime.log).describe)
 

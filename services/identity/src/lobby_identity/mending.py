@@ -19,7 +19,7 @@ from lobby_identity.domain import profile as profiles
 from lobby_identity.domain.identifiers import ChannelUserId, ContactId, WorkspaceId, address
 from lobby_identity.domain.profile import Hints, Profile
 from lobby_identity.domain.resolution import Newcomer, born_of, contact_of
-from lobby_identity.store import Lost
+from lobby_identity.store import Lost, erasing
 
 _LOG = get_logger("mending")
 
@@ -43,7 +43,7 @@ async def restore(conn: Connection, log: EventLog, events: Sequence[Incoming]) -
     """Writers of messages who were named are there, with their identifiers. Returns the other events, to be heard."""
     unheard: list[Incoming] = []
     named: list[Named] = []
-    for each in events:
+    for each in await without_forgotten(conn, log, events):
         said = await _find_named(conn, log, each)
         if said is None or not isinstance(each.payload, MessageReceived):
             unheard.append(each)
@@ -52,6 +52,17 @@ async def restore(conn: Connection, log: EventLog, events: Sequence[Incoming]) -
     await _restore_people(conn, named)
     await store.restore_identifiers(conn, [lost for each in named for lost in _identifiers(each)])
     return unheard
+
+
+async def without_forgotten(conn: Connection, log: EventLog, events: Sequence[Incoming]) -> list[Incoming]:
+    """Returns the events but for messages of people who were forgotten: that these lead nowhere is as it should be."""
+    writers: dict[str, ChannelUserId] = {}
+    for each in events:
+        said = await _find_named(conn, log, each)
+        if said is not None:
+            writers[each.event.id] = ChannelUserId(said.channel_user_id)
+    forgotten = await erasing.find_erased(conn, set(writers.values())) if writers else set()
+    return [each for each in events if writers.get(each.event.id) not in forgotten]
 
 
 def _identifiers(each: Named) -> list[Lost]:

@@ -247,6 +247,7 @@ WITH learnt AS (
         workspace_id, contact_id, display_name, name_key, language, country, first_entry_time, profile_time
     )
     JOIN contact AS c USING (workspace_id, contact_id)
+    WHERE c.erase_time IS NULL
     ORDER BY c.workspace_id, c.contact_id
     FOR NO KEY UPDATE OF c
 )
@@ -648,3 +649,47 @@ INSERT INTO suggestion_policy (workspace_id, least_probability, least_bulk_proba
 VALUES ($1, $2, $3)
 ON CONFLICT (workspace_id) DO UPDATE
 SET least_probability = excluded.least_probability, least_bulk_probability = excluded.least_bulk_probability;
+
+-- name: erase_people
+-- Nothing personal is left of these records: ids, times and links stay. Theirs are the roots that are locked.
+WITH people AS (
+    SELECT contact_id, channel_user_id FROM channel_user WHERE workspace_id = $1 AND contact_id = ANY ($2::uuid[])
+), identifiers AS (
+    DELETE FROM identifier AS i USING people AS p WHERE i.channel_user_id = p.channel_user_id
+), claims AS (
+    DELETE FROM phone_claim AS c USING people AS p WHERE c.channel_user_id = p.channel_user_id
+), touches AS (
+    UPDATE first_touch AS f SET click_id = '', source_url = ''
+    FROM people AS p
+    WHERE f.channel_user_id = p.channel_user_id
+), mentions AS (
+    DELETE FROM mention AS m USING people AS p WHERE m.contact_id = p.contact_id
+), keys AS (
+    DELETE FROM likeness_key AS k USING people AS p WHERE k.contact_id = p.contact_id
+), waiting AS (
+    DELETE FROM unweighed AS w USING people AS p WHERE w.workspace_id = $1 AND w.contact_id = p.contact_id
+), suggestions AS (
+    DELETE FROM suggestion AS s USING people AS p
+    WHERE s.workspace_id = $1 AND s.state = 'open' AND p.contact_id IN (s.contact_id, s.other_contact_id)
+), said AS (
+    UPDATE not_same AS n SET note = ''
+    FROM people AS p
+    WHERE n.workspace_id = $1 AND n.note <> '' AND p.contact_id IN (n.contact_id, n.other_contact_id)
+), notes AS (
+    UPDATE link AS l SET note = ''
+    FROM people AS p
+    WHERE l.note <> '' AND p.contact_id IN (l.contact_id, l.other_contact_id)
+)
+UPDATE contact AS c
+SET display_name = '', name_key = '', language = '', country = '', tags = '{}',
+    erase_time = coalesce(c.erase_time, $3)
+FROM people AS p
+WHERE c.workspace_id = $1 AND c.contact_id = p.contact_id
+RETURNING p.contact_id::text AS contact_id, p.channel_user_id::text AS channel_user_id, c.erase_time = $3 AS erased;
+
+-- name: find_erased
+-- Which of these channel users are people who were forgotten.
+SELECT u.channel_user_id::text AS channel_user_id
+FROM channel_user AS u
+JOIN contact AS c ON c.workspace_id = u.workspace_id AND c.contact_id = u.contact_id
+WHERE u.channel_user_id = ANY ($1::uuid[]) AND c.erase_time IS NOT NULL;

@@ -55,6 +55,11 @@ class ContactServiceStub:
                 request_serializer=lobby_dot_identity_dot_v1_dot_contact__service__pb2.UndoMergeRequest.SerializeToString,
                 response_deserializer=lobby_dot_identity_dot_v1_dot_contact__service__pb2.UndoMergeResponse.FromString,
                 _registered_method=True)
+        self.EraseContact = channel.unary_unary(
+                '/lobby.identity.v1.ContactService/EraseContact',
+                request_serializer=lobby_dot_identity_dot_v1_dot_contact__service__pb2.EraseContactRequest.SerializeToString,
+                response_deserializer=lobby_dot_identity_dot_v1_dot_contact__service__pb2.EraseContactResponse.FromString,
+                _registered_method=True)
 
 
 class ContactServiceServicer:
@@ -89,6 +94,14 @@ class ContactServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseContact(self, request, context):
+        """Forgets a person for good: name, identifiers, tags and whatever else is known of him. Ids and figures stay. Erasing
+        again changes nothing. CONTACT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ContactServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +124,11 @@ def add_ContactServiceServicer_to_server(servicer, server):
                     servicer.UndoMerge,
                     request_deserializer=lobby_dot_identity_dot_v1_dot_contact__service__pb2.UndoMergeRequest.FromString,
                     response_serializer=lobby_dot_identity_dot_v1_dot_contact__service__pb2.UndoMergeResponse.SerializeToString,
+            ),
+            'EraseContact': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseContact,
+                    request_deserializer=lobby_dot_identity_dot_v1_dot_contact__service__pb2.EraseContactRequest.FromString,
+                    response_serializer=lobby_dot_identity_dot_v1_dot_contact__service__pb2.EraseContactResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +240,33 @@ class ContactService:
             '/lobby.identity.v1.ContactService/UndoMerge',
             lobby_dot_identity_dot_v1_dot_contact__service__pb2.UndoMergeRequest.SerializeToString,
             lobby_dot_identity_dot_v1_dot_contact__service__pb2.UndoMergeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseContact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.identity.v1.ContactService/EraseContact',
+            lobby_dot_identity_dot_v1_dot_contact__service__pb2.EraseContactRequest.SerializeToString,
+            lobby_dot_identity_dot_v1_dot_contact__service__pb2.EraseContactResponse.FromString,
             options,
             channel_credentials,
             insecure,

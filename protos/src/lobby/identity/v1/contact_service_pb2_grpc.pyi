@@ -41,6 +41,10 @@ class ContactServiceStub:
     """Joins two persons by one link; the URL's id survives. CONTACT_NOT_FOUND, SAME_CONTACT, GROUP_TOO_LARGE."""
     UndoMerge: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.UndoMergeRequest, _contact_service_pb2.UndoMergeResponse]
     """Takes one link away; persons are the components of those that remain. Undoing twice changes nothing. MERGE_NOT_FOUND."""
+    EraseContact: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.EraseContactRequest, _contact_service_pb2.EraseContactResponse]
+    """Forgets a person for good: name, identifiers, tags and whatever else is known of him. Ids and figures stay. Erasing
+    again changes nothing. CONTACT_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class ContactServiceAsyncStub(ContactServiceStub):
@@ -55,6 +59,10 @@ class ContactServiceAsyncStub(ContactServiceStub):
     """Joins two persons by one link; the URL's id survives. CONTACT_NOT_FOUND, SAME_CONTACT, GROUP_TOO_LARGE."""
     UndoMerge: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.UndoMergeRequest, _contact_service_pb2.UndoMergeResponse]  # type: ignore[assignment]
     """Takes one link away; persons are the components of those that remain. Undoing twice changes nothing. MERGE_NOT_FOUND."""
+    EraseContact: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.EraseContactRequest, _contact_service_pb2.EraseContactResponse]  # type: ignore[assignment]
+    """Forgets a person for good: name, identifiers, tags and whatever else is known of him. Ids and figures stay. Erasing
+    again changes nothing. CONTACT_NOT_FOUND.
+    """
 
 class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
     """People, their addresses, merges and undos."""
@@ -90,5 +98,15 @@ class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_contact_service_pb2.UndoMergeResponse, _abc.Awaitable[_contact_service_pb2.UndoMergeResponse]]:
         """Takes one link away; persons are the components of those that remain. Undoing twice changes nothing. MERGE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def EraseContact(
+        self,
+        request: _contact_service_pb2.EraseContactRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contact_service_pb2.EraseContactResponse, _abc.Awaitable[_contact_service_pb2.EraseContactResponse]]:
+        """Forgets a person for good: name, identifiers, tags and whatever else is known of him. Ids and figures stay. Erasing
+        again changes nothing. CONTACT_NOT_FOUND.
+        """
 
 def add_ContactServiceServicer_to_server(servicer: ContactServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -165,7 +165,7 @@ class ContactMerged(_message.Message):
     version: _builtins.int
     """Rises with every change of the groups of a workspace's contacts named here."""
     evidence: _builtins.str
-    """verified_phone, platform_alias or manual."""
+    """verified_phone, platform_alias, import or manual."""
     actor: _builtins.str
     """Who did it: an agent's or key's id; empty for the rule."""
     @_builtins.property
@@ -253,3 +253,143 @@ class ContactChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContactChanged: _TypeAlias = ContactChanged  # noqa: Y015
+
+@_typing.final
+class BaseRow(_message.Message):
+    """One row of the base: a channel user who was known before Lobby met him."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_ID_FIELD_NUMBER: _builtins.int
+    ROW_NUMBER_FIELD_NUMBER: _builtins.int
+    CHANNEL_USER_ID_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    row_id: _builtins.str
+    """Id of the row: one for each channel user that a row of the file leads to; the same for ever."""
+    row_number: _builtins.int
+    """Its place in the file."""
+    channel_user_id: _builtins.str
+    """The channel user; he may never have written."""
+    contact_id: _builtins.str
+    """His canonical contact when this was told; memberships (ContactMerged, ContactSplit) are newer where they are heard."""
+    def __init__(
+        self,
+        *,
+        row_id: _builtins.str = ...,
+        row_number: _builtins.int = ...,
+        channel_user_id: _builtins.str = ...,
+        contact_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_user_id", b"channel_user_id", "contact_id", b"contact_id", "row_id", b"row_id", "row_number", b"row_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BaseRow: _TypeAlias = BaseRow  # noqa: Y015
+
+@_typing.final
+class BaseImported(_message.Message):
+    """People are in the base by an import. Told when all of it is stored, in events of at most 1,000 rows under one key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_FROM_FIELD_NUMBER: _builtins.int
+    import_id: _builtins.str
+    """Id of the import."""
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___BaseRow]:
+        """The rows."""
+
+    @_builtins.property
+    def effective_from(self) -> _timestamp_pb2.Timestamp:
+        """From when on they are known, the same in all events of an import; absent: since the beginning of time."""
+
+    def __init__(
+        self,
+        *,
+        import_id: _builtins.str = ...,
+        rows: _abc.Iterable[Global___BaseRow] | None = ...,
+        effective_from: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_from", b"effective_from"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective_from", b"effective_from", "import_id", b"import_id", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BaseImported: _TypeAlias = BaseImported  # noqa: Y015
+
+@_typing.final
+class BaseUndone(_message.Message):
+    """Rows of an import that was undone are not in the base any more. In events of at most 1,000 rows, under the key of the
+    import's other events.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    import_id: _builtins.str
+    """Id of the import."""
+    actor: _builtins.str
+    """Who did it."""
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___BaseRow]:
+        """The rows, as they were told."""
+
+    def __init__(
+        self,
+        *,
+        import_id: _builtins.str = ...,
+        rows: _abc.Iterable[Global___BaseRow] | None = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "import_id", b"import_id", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BaseUndone: _TypeAlias = BaseUndone  # noqa: Y015
+
+@_typing.final
+class ContactErased(_message.Message):
+    """A person asked to be forgotten: his personal data are to go. Ids and figures stay."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    CONTACT_IDS_FIELD_NUMBER: _builtins.int
+    CHANNEL_USER_IDS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    contact_id: _builtins.str
+    """The canonical contact."""
+    actor: _builtins.str
+    """Who did it."""
+    @_builtins.property
+    def contact_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All records of the person."""
+
+    @_builtins.property
+    def channel_user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All channel users of the person; whoever writes from their addresses later is somebody else."""
+
+    def __init__(
+        self,
+        *,
+        contact_id: _builtins.str = ...,
+        contact_ids: _abc.Iterable[_builtins.str] | None = ...,
+        channel_user_ids: _abc.Iterable[_builtins.str] | None = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "channel_user_ids", b"channel_user_ids", "contact_id", b"contact_id", "contact_ids", b"contact_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactErased: _TypeAlias = ContactErased  # noqa: Y015

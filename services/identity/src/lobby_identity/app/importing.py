@@ -1,0 +1,435 @@
+"""Imports, one step after the other: read, grouped, resolved, told; or taken back.
+
+Each step is one transaction that moves the import on, so a process may die anywhere and the next one goes on where the
+last step ended. People are stored a few thousand at a time, in the order in which messages take identifiers, so that
+messages go on; nobody is in the base before all of them are stored.
+"""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import astuple
+from datetime import datetime
+
+from lobby.identity.v1 import events_pb2 as pb
+from lobby_common import tracing
+from lobby_common.errors import Unavailable
+from lobby_common.events import EventLog, Tx
+from lobby_common.ids import derive_id
+from lobby_common.log import get_logger
+from lobby_common.times import to_proto, utc_now
+from lobby_identity import events
+from lobby_identity.app import linking
+from lobby_identity.app.files import INVALID, OpenFile, open_file
+from lobby_identity.domain import joining
+from lobby_identity.domain.graph import LARGEST_GROUP, Joined
+from lobby_identity.domain.identifiers import PHONE, ContactId, Key
+from lobby_identity.domain.joining import Plan
+from lobby_identity.domain.resolution import VERIFIED_PHONE
+from lobby_identity.importing import reasons
+from lobby_identity.importing.files import Unreadable
+from lobby_identity.store import Found, lock_roots, read_claims
+from lobby_identity.store import imports as store
+from lobby_identity.store.imports import Member, StoredImport
+
+IMPORT = "import"
+"""Evidence of a link: the rows of a file say so."""
+
+_PAUSE = 1.0
+_ATTEMPTS = 20
+_MOST_BONDS = 500
+"""Links in one transaction: each takes locks, of which a database has a bounded number."""
+_MOST_NAMES = 5
+"""A value with more names than this is an office's, not a person's."""
+_ROWS_TOLD = 1_000
+_LINKS_UNDONE = 50
+_MOST_OPEN = 4
+_ABANDONED_SECONDS = 3_600.0
+_CONFLICTS = (joining.SEVERAL_PERSONS, joining.SEVERAL_CRM_IDS)
+_SOME = {"parts": 20, "staged": 20_000, "shared": 20_000, "rows": 20_000}
+
+_LOG = get_logger("imports")
+
+
+class _Taken(Exception):
+    """A message took an identifier between reading and writing: the step is made again."""
+
+
+class Importer:
+    """Works on the imports of all workspaces, one step of each in turn. One at a time, whatever the number of replicas.
+
+    `rows` is how many rows, or groups of rows, a step takes.
+    """
+
+    def __init__(self, log: EventLog, *, rows: int = 10_000) -> None:
+        self._log = log
+        self._rows = rows
+        self._open: OrderedDict[str, OpenFile] = OrderedDict()
+        self._looked = -_ABANDONED_SECONDS
+        self._steps: dict[str, Callable[[StoredImport], Awaitable[None]]] = {
+            "clearing": self._clear,
+            "reading": self._read,
+            "grouping": self._group,
+            "resolving": self._resolve,
+            "telling": self._tell,
+            "sweeping": self._sweep,
+            "unlinking": self._unlink,
+            "dropping": self._drop,
+        }
+
+    async def run(self) -> None:
+        """Imports until cancelled."""
+        try:
+            while True:
+                if not await self.take():
+                    await self._abandon()
+                    await asyncio.sleep(_PAUSE)
+        finally:
+            for opened in self._open.values():
+                opened.close()
+            self._open.clear()
+
+    async def take(self) -> bool:
+        """An import is one step further. Returns whether there was one to work on."""
+        async with self._log.pool.acquire() as conn:
+            work = await store.find_work(conn)
+            stored = None if work is None else await store.find_import(conn, *work)
+        if stored is None or not stored.phase:
+            return work is not None
+        await self._steps[stored.phase](stored)
+        return True
+
+    async def _abandon(self) -> None:
+        if time.monotonic() - self._looked >= _ABANDONED_SECONDS:
+            self._looked = time.monotonic()
+            async with self._log.pool.acquire() as conn:
+                await store.abandon(conn)
+
+    # Reading
+
+    async def _clear(self, stored: StoredImport) -> None:
+        """What was read before, in another way, is gone; then the file is read."""
+        async with self._log.transaction() as tx:
+            if not await _is_there(tx, stored):
+                return
+            for what in ("staged", "shared", "rows"):
+                if await store.delete_some(tx.conn, what, stored.import_id, _SOME[what]):
+                    return
+            await store.reset_counts(tx.conn, stored.import_id)
+            await store.advance(tx.conn, stored.import_id, stored.state, "reading")
+
+    async def _read(self, stored: StoredImport) -> None:
+        """The next rows wait for their outcome; those that identify nobody have it."""
+        try:
+            opened = await self._opened(stored)
+            if opened is None:
+                return
+            read = await asyncio.to_thread(opened.take, self._rows)
+            async with self._log.transaction() as tx:
+                if not await _is_there(tx, stored):
+                    self._close(stored.import_id)
+                    return
+                conn, import_id = tx.conn, stored.import_id
+                await store.copy_staged(conn, import_id, read.staged)
+                await store.upsert_rows(conn, import_id, read.invalid)
+                await store.add_counts(conn, import_id, read.count, [INVALID] * len(read.invalid))
+                given = Counter(each for given in read.reasons for each in given)
+                await store.add_reasons(conn, import_id, given)
+                await store.advance(conn, import_id, stored.state, "grouping" if read.ended else "reading", read.last)
+            if read.ended:
+                self._close(stored.import_id)
+        except Unreadable as unreadable:
+            self._close(stored.import_id)
+            await self._fail(stored, unreadable.reason)
+        except BaseException:
+            self._close(stored.import_id)
+            raise
+
+    async def _opened(self, stored: StoredImport) -> OpenFile | None:
+        """Returns the file at its next row. None where the import needs it no more. Raises Unreadable."""
+        opened = self._open.get(stored.import_id)
+        if opened is not None and stored.progress == opened.position:
+            self._open.move_to_end(stored.import_id)
+            return opened
+        self._close(stored.import_id)
+        opened = await open_file(self._log, stored)
+        self._open[stored.import_id] = opened
+        while len(self._open) > _MOST_OPEN:
+            self._open.popitem(last=False)[1].close()
+        if stored.sha256 not in ("", opened.digest):
+            raise Unreadable(reasons.WRONG_HASH)
+        if stored.progress == 0 and await self._is_same(stored, opened.digest):
+            self._close(stored.import_id)
+            return None
+        await asyncio.to_thread(opened.start, stored.progress)
+        return opened
+
+    def _close(self, import_id: str) -> None:
+        if opened := self._open.pop(import_id, None):
+            opened.close()
+
+    async def _is_same(self, stored: StoredImport, digest: str) -> bool:
+        """Another import did the very same: this one is done. Returns whether it is."""
+        fingerprint = hashlib.sha256(json.dumps([digest, *astuple(stored.settings)]).encode()).hexdigest()
+        async with self._log.transaction() as tx:
+            if not await _is_there(tx, stored):
+                return True
+            await store.set_fingerprint(tx.conn, stored.import_id, fingerprint)
+            return stored.state == "running" and await store.end_as_same(tx.conn, stored, fingerprint, utc_now())
+
+    async def _fail(self, stored: StoredImport, reason: str) -> None:
+        async with self._log.transaction() as tx:
+            if await _is_there(tx, stored):
+                await store.fail(tx.conn, stored.import_id, reason)
+        _LOG.warning("import_failed", import_id=stored.import_id, reason=reason)
+
+    async def _group(self, stored: StoredImport) -> None:
+        """Rows that share identifiers are one group."""
+        async with self._log.transaction() as tx:
+            if not await _is_there(tx, stored):
+                return
+            if stored.rows_read == 0:
+                await store.fail(tx.conn, stored.import_id, reasons.EMPTY_FILE)
+                return
+            taken, given = await store.group_rows(
+                tx.conn,
+                stored.import_id,
+                most_rows=LARGEST_GROUP,
+                most_names=_MOST_NAMES,
+                shared=reasons.SHARED_VALUE,
+                too_large=reasons.GROUP_TOO_LARGE,
+            )
+            await store.add_counts(tx.conn, stored.import_id, 0, [INVALID] * taken)
+            await store.add_reasons(tx.conn, stored.import_id, given)
+            await store.advance(tx.conn, stored.import_id, stored.state, "resolving")
+
+    # Resolving
+
+    async def _resolve(self, stored: StoredImport) -> None:
+        """The next groups have their outcome; unless it is a dry run, their people are there."""
+        for _ in range(_ATTEMPTS):
+            try:
+                async with self._log.transaction() as tx:
+                    if await _is_there(tx, stored):
+                        await self._resolve_some(tx, stored)
+                    return
+            except _Taken:
+                continue
+        raise Unavailable("IDENTIFIERS_BUSY", "these identifiers are being taken by many at once")
+
+    async def _resolve_some(self, tx: Tx, stored: StoredImport) -> None:
+        conn, import_id = tx.conn, stored.import_id
+        if stored.progress == 0:
+            await store.reset_outcomes(conn, import_id, _CONFLICTS)
+            await store.analyze(conn)
+        groups = await store.read_groups(conn, import_id, stored.progress, self._rows)
+        if not groups:
+            await self._resolved(tx, stored)
+            return
+        addresses = list({each[:2] for rows in groups for row in rows for each in row.named})
+        held = await store.read_holders(conn, stored.workspace_id, addresses)
+        made, taken = await asyncio.to_thread(
+            joining.plan,
+            import_id,
+            stored.create_time,
+            groups,
+            held,
+            link_conflicts=stored.settings.link_conflicts,
+            most_bonds=_MOST_BONDS,
+        )
+        if stored.state == "running":
+            await _store_people(tx, stored, made)
+        await store.upsert_rows(conn, import_id, made.verdicts)
+        await store.add_counts(conn, import_id, 0, [each.outcome for each in made.verdicts])
+        given = Counter(each for verdict in made.verdicts for each in verdict.reasons if each in _CONFLICTS)
+        await store.add_reasons(conn, import_id, given)
+        await store.advance(conn, import_id, stored.state, "resolving", groups[taken - 1][0].row_number)
+
+    async def _resolved(self, tx: Tx, stored: StoredImport) -> None:
+        if stored.state == "checking":
+            await store.advance(tx.conn, stored.import_id, "checked", "")
+        else:
+            await store.commit_import(tx.conn, stored.import_id, utc_now())
+
+    # Telling and sweeping
+
+    async def _tell(self, stored: StoredImport) -> None:
+        """Neighbours have heard of some more who are in the base; after the last the import is done."""
+        async with self._log.transaction() as tx:
+            if not await _is_there(tx, stored):
+                return
+            members = await store.read_members(tx.conn, stored.import_id, stored.progress, self._rows)
+            if not members:
+                await store.advance(tx.conn, stored.import_id, "done", "sweeping")
+                return
+            effective = None if stored.settings.retroactive else to_proto(_commit_time(stored))
+            for rows in _chunks(_told(stored, members)):
+                _say(tx, stored, pb.BaseImported(import_id=stored.import_id, rows=rows, effective_from=effective))
+            await store.advance(tx.conn, stored.import_id, stored.state, "telling", members[-1].row_number)
+
+    async def _sweep(self, stored: StoredImport) -> None:
+        """The file and what was read of it are gone; what became of its rows stays."""
+        async with self._log.transaction() as tx:
+            if not await _is_there(tx, stored):
+                return
+            for what in ("parts", "staged", "shared"):
+                if await store.delete_some(tx.conn, what, stored.import_id, _SOME[what]):
+                    return
+            await store.advance(tx.conn, stored.import_id, stored.state, "")
+
+    # Undoing
+
+    async def _unlink(self, stored: StoredImport) -> None:
+        """Some links that the import made do not hold any more."""
+        async with self._log.transaction() as tx:
+            if not await _is_there(tx, stored):
+                return
+            links = await store.find_links(tx.conn, stored.import_id, _LINKS_UNDONE)
+            now = utc_now()
+            for link_id in links:
+                undone = await linking.undo(tx.conn, stored.workspace_id, link_id, actor=stored.end_actor, now=now)
+                if undone.groups:
+                    events.tell_split(tx, stored.workspace_id, undone, actor=stored.end_actor)
+            if not links:
+                await store.advance(tx.conn, stored.import_id, stored.state, "dropping")
+
+    async def _drop(self, stored: StoredImport) -> None:
+        """Some are in the base by this import no more; whom it made, and nobody met, is gone."""
+        async with self._log.transaction() as tx:
+            if not await _is_there(tx, stored):
+                return
+            members = await store.read_members(tx.conn, stored.import_id, 0, _ROWS_TOLD)
+            if not members:
+                await store.advance(tx.conn, stored.import_id, "undone", "sweeping")
+                return
+            await lock_roots(tx.conn, {each.contact_id for each in members if each.contact_id is not None})
+            await store.drop(tx.conn, stored, members)
+            await store.delete_members(tx.conn, stored.import_id, 0, members[-1].row_number)
+            if stored.commit_time is not None:
+                for rows in _chunks(_told(stored, members)):
+                    undone = pb.BaseUndone(import_id=stored.import_id, rows=rows, actor=stored.end_actor)
+                    _say(tx, stored, undone)
+
+
+async def _is_there(tx: Tx, stored: StoredImport) -> bool:
+    """Returns whether the import is where it was read to be; then it is ours until the transaction ends."""
+    now = await store.lock_import(tx.conn, stored.workspace_id, stored.import_id)
+    return now is not None and (now.state, now.phase, now.progress) == (stored.state, stored.phase, stored.progress)
+
+
+async def _store_people(tx: Tx, stored: StoredImport, made: Plan) -> None:
+    """The people of a plan are there. Raises _Taken where a message took one of their identifiers meanwhile."""
+    conn = tx.conn
+    claimed: Sequence[str] = ()
+    if made.bindings:
+        taken = await store.insert_identifiers(conn, stored, made.bindings)
+        if taken is None:
+            raise _Taken
+        claimed = taken
+    if made.births:
+        await store.insert_people(conn, stored, made.births)
+    requests = [_request(stored, *bond) for bond in made.bonds]
+    if claimed:
+        requests += await _claims(tx, stored, made, claimed)
+    if requests:
+        await _link(tx, stored, requests)
+    changed: dict[ContactId, tuple[str, ...]] = dict.fromkeys(made.changed, ("identifiers",))
+    if made.lessons:
+        for contact_id, fields in (await store.fill_profiles(conn, stored.workspace_id, made.lessons)).items():
+            changed[contact_id] = (*fields, *changed.get(contact_id, ()))
+    for contact_id, fields in changed.items():
+        if fields:
+            _tell_changed(tx, stored, contact_id, fields)
+    await store.insert_members(conn, stored.import_id, made.members)
+
+
+def _request(stored: StoredImport, one: ContactId, other: ContactId) -> linking.Request:
+    """By rule: what a person said of them, that they are not the same, holds."""
+    link_id = derive_id(None, "link", stored.workspace_id, IMPORT, stored.import_id, *sorted((one, other)))
+    return linking.Request(link_id, stored.workspace_id, one, other, IMPORT, cause_id=stored.import_id)
+
+
+async def _claims(tx: Tx, stored: StoredImport, made: Plan, phones: Sequence[str]) -> list[linking.Request]:
+    """Who claimed a phone, as a platform vouches, is whom it now leads to."""
+    found = Found()
+    keys = [Key(stored.workspace_id, phone, PHONE, "") for phone in phones]
+    await read_claims(tx.conn, keys, found)
+    contacts = {each.channel_user_id: each.contact_id for each in made.births}
+    owners = {named.match_key: contacts[user] for named, user in made.bindings if named.kind == PHONE}
+    requests = []
+    for key in keys:
+        for claimant in sorted(found.claims.get(key, ())):
+            one, other = sorted((owners[key.match_key], found.met[claimant].contact_id))
+            link_id = derive_id(None, "link", stored.workspace_id, VERIFIED_PHONE, one, other)
+            requests.append(
+                linking.Request(link_id, stored.workspace_id, one, other, VERIFIED_PHONE, cause_id=stored.import_id)
+            )
+    return requests
+
+
+async def _link(tx: Tx, stored: StoredImport, requests: Sequence[linking.Request]) -> None:
+    now = utc_now()
+    united = await linking.unite(tx.conn, requests, now=now)
+    for request, outcome in zip(requests, united.outcomes, strict=True):
+        if isinstance(outcome, Joined):
+            tx.tell(
+                events.merged(
+                    request.link_id,
+                    outcome.members,
+                    outcome.merged_root,
+                    outcome.roots.version,
+                    evidence=request.evidence,
+                ),
+                workspace_id=stored.workspace_id,
+                key=outcome.root,
+                event_id=events.merged_id(request.link_id),
+                time=now,
+                traceparent=tracing.current(),
+            )
+
+
+def _tell_changed(tx: Tx, stored: StoredImport, contact_id: ContactId, fields: tuple[str, ...]) -> None:
+    tx.tell(
+        pb.ContactChanged(contact_id=contact_id, fields=fields),
+        workspace_id=stored.workspace_id,
+        key=contact_id,
+        event_id=derive_id(stored.create_time, "contact_changed", stored.import_id, str(stored.progress), contact_id),
+        traceparent=tracing.current(),
+    )
+
+
+def _commit_time(stored: StoredImport) -> datetime:
+    assert stored.commit_time is not None  # a phase after the commit
+    return stored.commit_time
+
+
+def _told(stored: StoredImport, members: Iterable[Member]) -> list[pb.BaseRow]:
+    return [
+        pb.BaseRow(
+            row_id=derive_id(
+                stored.create_time, "base_row", stored.import_id, str(each.row_number), each.channel_user_id
+            ),
+            row_number=each.row_number,
+            channel_user_id=each.channel_user_id,
+            contact_id=each.root or "",
+        )
+        for each in members
+    ]
+
+
+def _chunks(rows: Sequence[pb.BaseRow]) -> Iterable[Sequence[pb.BaseRow]]:
+    return (rows[start : start + _ROWS_TOLD] for start in range(0, len(rows), _ROWS_TOLD))
+
+
+def _say(tx: Tx, stored: StoredImport, payload: pb.BaseImported | pb.BaseUndone) -> None:
+    """Neighbours hear of some rows; the event is known by the first of them, which is in no other."""
+    tx.tell(
+        payload,
+        workspace_id=stored.workspace_id,
+        key=stored.import_id,
+        event_id=derive_id(stored.create_time, payload.DESCRIPTOR.name, payload.rows[0].row_id),
+        traceparent=tracing.current(),
+    )

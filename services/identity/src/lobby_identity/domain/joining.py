@@ -1,0 +1,243 @@
+"""Rows of a file against the people that are known: who is new, who is known, and what hangs together.
+
+A phone may become a messenger's account, so each has a channel user of its own; e-mails and ids go to the first one.
+Rows that share an identifier are one group and one person. A group that leads to several persons, or has several ids of
+the workspace's own system, is in conflict: nothing is joined, unless the importer says so.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from lobby_common.ids import derive_id
+from lobby_identity.domain.identifiers import PHONE, ChannelUserId, ContactId
+
+CRM_ID = "crm_id"
+
+NEW = "new"
+KNOWN = "known"
+REPEATED = "repeated"
+CONFLICT = "conflict"
+
+SEVERAL_PERSONS = "SEVERAL_PERSONS"
+SEVERAL_CRM_IDS = "SEVERAL_CRM_IDS"
+
+
+class Named(NamedTuple):
+    """An identifier of a row: equal kind and key are the same address."""
+
+    kind: str
+    match_key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a row of the file says."""
+
+    row_number: int
+    named: tuple[Named, ...]
+    display_name: str = ""
+    country: str = ""
+    tags: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    """Of what was left out."""
+
+
+Address = tuple[str, str]
+"""Kind and match key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A channel user who holds an identifier; his contact, and that of the person."""
+
+    channel_user_id: ChannelUserId
+    contact_id: ContactId
+    root: ContactId
+    first_seen_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """A channel user whom the import makes, with the contact he begins as."""
+
+    channel_user_id: ChannelUserId
+    contact_id: ContactId
+    display_name: str
+    country: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a row says of a contact who is there already."""
+
+    contact_id: ContactId
+    display_name: str
+    country: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a row."""
+
+    row_number: int
+    outcome: str
+    reasons: tuple[str, ...]
+    contact_ids: tuple[ContactId, ...] = ()
+
+
+@dataclass(slots=True)
+class Plan:
+    """What some groups come to."""
+
+    births: list[Birth] = field(default_factory=list)
+    bindings: list[tuple[Named, ChannelUserId]] = field(default_factory=list)
+    changed: dict[ContactId, None] = field(default_factory=dict)
+    """Contacts who were there and have another identifier."""
+    bonds: list[tuple[ContactId, ContactId]] = field(default_factory=list)
+    lessons: list[Lesson] = field(default_factory=list)
+    members: list[tuple[int, ChannelUserId, bool]] = field(default_factory=list)
+    """Row, channel user, and whether the import makes him: who is known by it."""
+    verdicts: list[Verdict] = field(default_factory=list)
+
+
+def plan(
+    import_id: str,
+    at: datetime,
+    groups: Iterable[Sequence[Row]],
+    held: Mapping[Address, Holder],
+    *,
+    link_conflicts: bool,
+    most_bonds: int,
+) -> tuple[Plan, int]:
+    """Returns what the groups come to, and how many of them: after `most_bonds` bonds no further group is taken.
+
+    The same input gives the same ids; at least one group is taken.
+    """
+    made = Plan()
+    taken = 0
+    for rows in groups:
+        if taken and len(made.bonds) >= most_bonds:
+            break
+        _Group(import_id, at, rows, held, made).settle(link_conflicts=link_conflicts)
+        taken += 1
+    return made, taken
+
+
+class _Group:
+    """Rows that hang together."""
+
+    def __init__(
+        self, import_id: str, at: datetime, rows: Sequence[Row], held: Mapping[Address, Holder], made: Plan
+    ) -> None:
+        self._import_id = import_id
+        self._at = at
+        self._rows = rows
+        self._made = made
+        self._holders = {each[:2]: held[each[:2]] for row in rows for each in row.named if each[:2] in held}
+        self._is_born: set[ChannelUserId] = set()
+
+    def settle(self, *, link_conflicts: bool) -> None:
+        """The group is in the plan."""
+        persons = tuple(sorted({each.root for each in self._holders.values()}))
+        conflict = self._conflict(persons)
+        if conflict and not link_conflicts:
+            for row in self._rows:
+                self._alone(row)
+        else:
+            self._together()
+        self._judge(persons, conflict)
+        self._note_members()
+
+    def _conflict(self, persons: Sequence[ContactId]) -> tuple[str, ...]:
+        reasons = []
+        if len(persons) > 1:
+            reasons.append(SEVERAL_PERSONS)
+        ids = {each.match_key for row in self._rows for each in row.named if each.kind == CRM_ID}
+        if len(ids) > 1:
+            reasons.append(SEVERAL_CRM_IDS)
+        return tuple(reasons)
+
+    def _together(self) -> None:
+        """All are one person: the eldest who is known, else the first who is born."""
+        known = sorted(set(self._holders.values()), key=lambda each: (each.first_seen_time, each.channel_user_id))
+        anchor = known[0] if known else None
+        name = next((row.display_name for row in self._rows if row.display_name), "")
+        country = next((row.country for row in self._rows if row.country), "")
+        tags = tuple(sorted({tag for row in self._rows for tag in row.tags}))
+        rest: dict[Address, Named] = {}
+        for row in self._rows:
+            for place, each in enumerate(row.named):
+                if each[:2] in self._holders:
+                    continue
+                if each.kind != PHONE:
+                    rest.setdefault(each[:2], each)
+                    continue
+                born = self._born(row.row_number, place, name, country, () if anchor else tags)
+                self._bind(each, born)
+                if anchor is None:
+                    anchor = born
+                else:
+                    self._made.bonds.append((anchor.contact_id, born.contact_id))
+        if anchor is None:
+            anchor = self._born(self._rows[0].row_number, 0, name, country, tags)
+        for each in rest.values():
+            self._bind(each, anchor)
+        for root in sorted({each.root for each in known} - {anchor.root}):
+            self._made.bonds.append((anchor.contact_id, root))
+        if known and (name or country or tags):
+            self._made.lessons.append(Lesson(anchor.contact_id, name, country, tags))
+
+    def _alone(self, row: Row) -> None:
+        """A row in conflict: nothing is joined, and phones that nobody holds are somebody's."""
+        leads = any(each[:2] in self._holders for each in row.named)
+        first: Holder | None = None
+        for place, each in enumerate(row.named):
+            if each.kind == PHONE and each[:2] not in self._holders:
+                born = self._born(row.row_number, place, row.display_name, row.country, row.tags)
+                self._bind(each, born)
+                first = first or born
+        if leads:
+            return
+        for place, each in enumerate(row.named):
+            if each[:2] not in self._holders:
+                first = first or self._born(row.row_number, place, row.display_name, row.country, row.tags)
+                self._bind(each, first)
+
+    def _born(self, row_number: int, place: int, name: str, country: str, tags: tuple[str, ...]) -> Holder:
+        parts = (self._import_id, str(row_number), str(place))
+        channel_user_id = ChannelUserId(derive_id(self._at, "channel_user", *parts))
+        contact_id = ContactId(derive_id(self._at, "contact", *parts))
+        self._made.births.append(Birth(channel_user_id, contact_id, name, country, tags))
+        self._is_born.add(channel_user_id)
+        return Holder(channel_user_id, contact_id, contact_id, self._at)
+
+    def _bind(self, named: Named, holder: Holder) -> None:
+        self._holders[named[:2]] = holder
+        self._made.bindings.append((named, holder.channel_user_id))
+        if holder.channel_user_id not in self._is_born:
+            self._made.changed[holder.contact_id] = None
+
+    def _judge(self, persons: tuple[ContactId, ...], conflict: tuple[str, ...]) -> None:
+        first = KNOWN if persons else NEW
+        for place, row in enumerate(self._rows):
+            if conflict:
+                self._made.verdicts.append(Verdict(row.row_number, CONFLICT, (*row.reasons, *conflict), persons))
+            else:
+                outcome = REPEATED if place else first
+                self._made.verdicts.append(Verdict(row.row_number, outcome, row.reasons))
+
+    def _note_members(self) -> None:
+        noted: set[ChannelUserId] = set()
+        for row in self._rows:
+            for each in row.named:
+                holder = self._holders.get(each[:2])
+                if holder is not None and holder.channel_user_id not in noted:
+                    noted.add(holder.channel_user_id)
+                    self._made.members.append(
+                        (row.row_number, holder.channel_user_id, holder.channel_user_id in self._is_born)
+                    )
