@@ -128,7 +128,8 @@ class Identity:
     async def events(self) -> list[Event]:
         rows = await self.pool.fetch("SELECT data FROM event_batch ORDER BY batch_id")
         batches = [Batch.FromString(row["data"]) for row in rows]
-        return [event for batch in batches for segment in batch.segments for event in segment.events]
+        events = [event for batch in batches for segment in batch.segments for event in segment.events]
+        return [each for each in events if each.workspace_id == self.workspace_id]
 
     def calls(self, role: str = "owner", agent_id: str = "") -> Any:
         return caller.use(Caller(self.workspace_id, role, agent_id, "key-1"))

@@ -1,7 +1,10 @@
 """A base of known customers: from the parts of a file to who is known, and back."""
 
+import asyncio
+import contextlib
 import hashlib
 import io
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import openpyxl
@@ -12,6 +15,7 @@ from lobby.identity.v1 import events_pb2 as told_pb
 from lobby.identity.v1 import import_pb2 as pb
 from lobby.identity.v1 import import_service_pb2 as service
 from lobby_common.errors import Conflict, Invalid, NotFound
+from lobby_common.events import EventLog
 from lobby_identity.app.importing import Importer
 from lobby_identity.import_api import ImportApi
 from tests.component.identity.conftest import TG1, WA1, Identity, addresses, changed, wrote
@@ -63,6 +67,19 @@ class Office:
             pass
         return await self.get(import_id)
 
+    async def die_and_go_on(self) -> bool:
+        """A process dies at the end of a step, and another one makes it. Returns whether one died."""
+        died = False
+        for log in (DyingLog("identity", self.identity.pool), self.identity.log):
+            importer = Importer(log, rows=3)
+            try:
+                await importer.take()
+            except Killed:
+                died = True
+            finally:
+                importer.close()
+        return died
+
     async def get(self, import_id: str) -> Any:
         return (await self.ask(self.api.GetImport, service.GetImportRequest(import_id=import_id))).base_import
 
@@ -97,8 +114,10 @@ class Office:
 
 
 @pytest_asyncio.fixture
-async def office(identity) -> Office:
-    return Office(identity)
+async def office(identity) -> AsyncIterator[Office]:
+    office = Office(identity)
+    yield office
+    office.importer.close()
 
 
 def counts(base_import: Any) -> dict[str, int]:
@@ -311,7 +330,7 @@ async def test_a_file_is_read_anew_in_another_way(office):
 async def test_columns_are_understood_before_anything_is_done(office):
     text = "姓名;手机;备注\n王伟;138 0013 8000;x\n李;1.38E+10;y\n"
     import_id, _ = await office.upload(text.encode("gb18030"), default_country="CN")
-    preview = await office.ask(office.api.PreviewImport, service.PreviewImportRequest(import_id=import_id))
+    preview = await office.ask(office.api.GetImportPreview, service.GetImportPreviewRequest(import_id=import_id))
     assert (preview.format, preview.encoding, preview.delimiter, preview.has_header) == ("csv", "gb18030", ";", True)
     assert [(each.header, pb.ColumnMeaning.Name(each.meaning)) for each in preview.columns] == [
         ("姓名", "COLUMN_MEANING_NAME"),
@@ -329,7 +348,7 @@ async def test_a_workbook_is_read_from_all_its_parts(identity, office):
     file = io.BytesIO()
     book.save(file)
     import_id, parts = await office.upload(file.getvalue(), cut=1000)
-    preview = await office.ask(office.api.PreviewImport, service.PreviewImportRequest(import_id=import_id))
+    preview = await office.ask(office.api.GetImportPreview, service.GetImportPreviewRequest(import_id=import_id))
     assert (preview.format, preview.has_header) == ("xlsx", True)
     await office.start(import_id, parts)
     done = await office.work(import_id)
@@ -497,13 +516,118 @@ async def people(identity: Identity) -> list[Any]:
             dense_rank() OVER (ORDER BY first) AS person
         FROM identifier AS i
         JOIN channel_user AS u USING (channel_user_id)
-        JOIN contact AS c USING (contact_id)
+        JOIN contact AS c ON c.contact_id = u.contact_id
         JOIN (
             SELECT u.root_id, min(i.match_key) AS first
             FROM identifier AS i JOIN channel_user AS u USING (channel_user_id)
+            WHERE i.workspace_id = $1
             GROUP BY u.root_id
         ) AS p USING (root_id)
+        WHERE i.workspace_id = $1
         ORDER BY i.match_key, i.kind
-        """
+        """,
+        identity.workspace_id,
     )
     return [tuple(row) for row in found]
+
+
+# Dying, and messages at the same time
+
+BASE = (
+    "phone,email,crm id,name,tags\n"
+    "+84901000001,a@x.vn,,Lan,vip\n"
+    "none,,,,\n"
+    '"+84901000002\n+84901000003",b@x.vn,7,"Som, K.",\n'
+    "+84901000004,a@x.vn,,,late\n"
+    '"+84901000005,,,,\n'
+    "+84900000001;+84900000002,,,,\n"
+    "+84900000001,,,Known,\n"
+    ",,8,Only id,\n"
+    "+84901000006,,8,,\n"
+    "+84901000007,,9,,\n"
+    "+84901000007,,10,,\n"
+)
+
+
+class Killed(Exception):
+    """The process died."""
+
+
+class DyingLog(EventLog):
+    """A process that dies at the end of every transaction, before it is committed."""
+
+    @contextlib.asynccontextmanager
+    async def transaction(self):
+        async with super().transaction() as tx:
+            yield tx
+            raise Killed
+
+
+@pytest.fixture
+def office_of(pool) -> Callable[[], Awaitable[Office]]:
+    """Offices of workspaces of their own, each with two customers."""
+
+    async def make() -> Office:
+        identity = Identity(pool)
+        await identity.hear(wrote(WA1, "phone:+84900000001"), wrote(WA1, "phone:+84900000002", minutes=1))
+        return Office(identity)
+
+    return make
+
+
+async def result(office: Office, import_id: str) -> Any:
+    done = await office.get(import_id)
+    base = sorted(row.row_number for each in await office.identity.told(told_pb.BaseImported) for row in each.rows)
+    reasons = sorted((each.reason, each.count) for each in done.reasons)
+    return (
+        (done.state, done.rows_read, counts(done), reasons),
+        [each[:3] for each in await office.outcomes(import_id)],
+        await people(office.identity),
+        base,
+    )
+
+
+@pytest.mark.parametrize("cut", [1 << 20, 7])
+@pytest.mark.parametrize("link_conflicts", [False, True])
+async def test_a_process_that_dies_at_every_step_comes_to_the_same(office_of, cut, link_conflicts):
+    whole = await office_of()
+    expected = await result(whole, (await whole.take(BASE, link_conflicts=link_conflicts)).import_id)
+    dying = await office_of()
+    import_id, parts = await dying.upload(BASE, cut=cut, link_conflicts=link_conflicts)
+    await dying.start(import_id, parts)
+    deaths = 0
+    while (await dying.get(import_id)).state == State.IMPORT_STATE_RUNNING:
+        deaths += await dying.die_and_go_on()
+    await dying.work(import_id)
+    assert deaths > 10
+    assert await result(dying, import_id) == expected
+    await whole.undo((await whole.ask(whole.api.ListImports, service.ListImportsRequest())).base_imports[0].import_id)
+    await dying.ask(dying.api.UndoImport, service.UndoImportRequest(import_id=import_id))
+    while (await dying.get(import_id)).state == State.IMPORT_STATE_UNDOING:
+        await dying.die_and_go_on()
+    assert await dying.in_base() == await whole.in_base() == {}
+    assert await people(dying.identity) == await people(whole.identity)
+
+
+async def test_a_message_that_comes_first_is_whom_the_import_finds(identity, office):
+    import_id, parts = await office.upload("phone,name\n+84901000001,Lan\n+84901000002,Som\n")
+    await office.start(import_id, parts)
+    while (await phase(identity)) != "resolving":
+        await office.importer.take()
+    message = wrote(WA1, "phone:+84901000001")
+    async with identity.log.transaction() as tx:
+        await identity.handler.apply(tx, [identity.incoming(message)])
+        step = asyncio.create_task(office.importer.take())
+        async with asyncio.timeout(10):
+            while not await identity.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                assert not step.done()
+                await asyncio.sleep(0)
+    await step
+    done = await office.work(import_id)
+    assert counts(done) == {"new": 1, "known": 1}
+    [said] = await identity.told(told_pb.MessageIdentified)
+    assert said.channel_user_id in await office.in_base()
+
+
+async def phase(identity: Identity) -> str:
+    return await identity.pool.fetchval("SELECT phase FROM base_import")

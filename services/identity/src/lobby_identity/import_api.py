@@ -92,9 +92,9 @@ class ImportApi(ImportServiceServicer):
             stored = await imports.change(tx, _workspace(), request.import_id, _settings(request.settings))
             return service.UpdateImportResponse(base_import=await _proto(tx, stored))
 
-    async def PreviewImport(
-        self, request: service.PreviewImportRequest, context: object
-    ) -> service.PreviewImportResponse:
+    async def GetImportPreview(
+        self, request: service.GetImportPreviewRequest, context: object
+    ) -> service.GetImportPreviewResponse:
         """Returns how the file is understood."""
         async with self._log.transaction() as tx:
             stored = await imports.get(tx.conn, _workspace(), request.import_id)
@@ -209,7 +209,7 @@ def _row(verdict: Verdict) -> pb.ImportRow:
     )
 
 
-def _preview(understood: Understood, default_country: str) -> service.PreviewImportResponse:
+def _preview(understood: Understood, default_country: str) -> service.GetImportPreviewResponse:
     dialect, columns = understood.dialect, understood.columns
     first = int(columns.has_header)
     header = understood.sample[0] if columns.has_header else ()
@@ -219,7 +219,7 @@ def _preview(understood: Understood, default_country: str) -> service.PreviewImp
         for number, cells in enumerate(shown, first + 1)
         if any(cells)
     ]
-    return service.PreviewImportResponse(
+    return service.GetImportPreviewResponse(
         format=dialect.format,
         encoding=dialect.encoding,
         delimiter=dialect.delimiter,

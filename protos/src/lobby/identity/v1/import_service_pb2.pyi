@@ -288,7 +288,7 @@ class UpdateImportResponse(_message.Message):
 Global___UpdateImportResponse: _TypeAlias = UpdateImportResponse  # noqa: Y015
 
 @_typing.final
-class PreviewImportRequest(_message.Message):
+class GetImportPreviewRequest(_message.Message):
     """Names an import."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -307,10 +307,10 @@ class PreviewImportRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___PreviewImportRequest: _TypeAlias = PreviewImportRequest  # noqa: Y015
+Global___GetImportPreviewRequest: _TypeAlias = GetImportPreviewRequest  # noqa: Y015
 
 @_typing.final
-class PreviewImportResponse(_message.Message):
+class GetImportPreviewResponse(_message.Message):
     """How the file is understood."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -353,7 +353,7 @@ class PreviewImportResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___PreviewImportResponse: _TypeAlias = PreviewImportResponse  # noqa: Y015
+Global___GetImportPreviewResponse: _TypeAlias = GetImportPreviewResponse  # noqa: Y015
 
 @_typing.final
 class CheckImportRequest(_message.Message):

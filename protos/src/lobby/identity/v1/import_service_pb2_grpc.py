@@ -60,10 +60,10 @@ class ImportServiceStub:
                 request_serializer=lobby_dot_identity_dot_v1_dot_import__service__pb2.UpdateImportRequest.SerializeToString,
                 response_deserializer=lobby_dot_identity_dot_v1_dot_import__service__pb2.UpdateImportResponse.FromString,
                 _registered_method=True)
-        self.PreviewImport = channel.unary_unary(
-                '/lobby.identity.v1.ImportService/PreviewImport',
-                request_serializer=lobby_dot_identity_dot_v1_dot_import__service__pb2.PreviewImportRequest.SerializeToString,
-                response_deserializer=lobby_dot_identity_dot_v1_dot_import__service__pb2.PreviewImportResponse.FromString,
+        self.GetImportPreview = channel.unary_unary(
+                '/lobby.identity.v1.ImportService/GetImportPreview',
+                request_serializer=lobby_dot_identity_dot_v1_dot_import__service__pb2.GetImportPreviewRequest.SerializeToString,
+                response_deserializer=lobby_dot_identity_dot_v1_dot_import__service__pb2.GetImportPreviewResponse.FromString,
                 _registered_method=True)
         self.CheckImport = channel.unary_unary(
                 '/lobby.identity.v1.ImportService/CheckImport',
@@ -127,7 +127,7 @@ class ImportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def PreviewImport(self, request, context):
+    def GetImportPreview(self, request, context):
         """Returns how the columns are understood and the first rows, from the parts that are here; an XLSX file has to be
         complete. IMPORT_NOT_FOUND, PARTS_MISSING, EMPTY_FILE, UNREADABLE_FILE.
         """
@@ -194,10 +194,10 @@ def add_ImportServiceServicer_to_server(servicer, server):
                     request_deserializer=lobby_dot_identity_dot_v1_dot_import__service__pb2.UpdateImportRequest.FromString,
                     response_serializer=lobby_dot_identity_dot_v1_dot_import__service__pb2.UpdateImportResponse.SerializeToString,
             ),
-            'PreviewImport': grpc.unary_unary_rpc_method_handler(
-                    servicer.PreviewImport,
-                    request_deserializer=lobby_dot_identity_dot_v1_dot_import__service__pb2.PreviewImportRequest.FromString,
-                    response_serializer=lobby_dot_identity_dot_v1_dot_import__service__pb2.PreviewImportResponse.SerializeToString,
+            'GetImportPreview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetImportPreview,
+                    request_deserializer=lobby_dot_identity_dot_v1_dot_import__service__pb2.GetImportPreviewRequest.FromString,
+                    response_serializer=lobby_dot_identity_dot_v1_dot_import__service__pb2.GetImportPreviewResponse.SerializeToString,
             ),
             'CheckImport': grpc.unary_unary_rpc_method_handler(
                     servicer.CheckImport,
@@ -367,7 +367,7 @@ class ImportService:
             _registered_method=True)
 
     @staticmethod
-    def PreviewImport(request,
+    def GetImportPreview(request,
             target,
             options=(),
             channel_credentials=None,
@@ -380,9 +380,9 @@ class ImportService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/lobby.identity.v1.ImportService/PreviewImport',
-            lobby_dot_identity_dot_v1_dot_import__service__pb2.PreviewImportRequest.SerializeToString,
-            lobby_dot_identity_dot_v1_dot_import__service__pb2.PreviewImportResponse.FromString,
+            '/lobby.identity.v1.ImportService/GetImportPreview',
+            lobby_dot_identity_dot_v1_dot_import__service__pb2.GetImportPreviewRequest.SerializeToString,
+            lobby_dot_identity_dot_v1_dot_import__service__pb2.GetImportPreviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

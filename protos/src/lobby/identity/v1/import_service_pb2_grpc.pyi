@@ -45,7 +45,7 @@ class ImportServiceStub:
     """Lists imports, the newest first."""
     UpdateImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.UpdateImportRequest, _import_service_pb2.UpdateImportResponse]
     """Changes how the file is read; a dry run is to be made again. IMPORT_NOT_FOUND, IMPORT_NOT_UPLOADING."""
-    PreviewImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.PreviewImportRequest, _import_service_pb2.PreviewImportResponse]
+    GetImportPreview: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.GetImportPreviewRequest, _import_service_pb2.GetImportPreviewResponse]
     """Returns how the columns are understood and the first rows, from the parts that are here; an XLSX file has to be
     complete. IMPORT_NOT_FOUND, PARTS_MISSING, EMPTY_FILE, UNREADABLE_FILE.
     """
@@ -81,7 +81,7 @@ class ImportServiceAsyncStub(ImportServiceStub):
     """Lists imports, the newest first."""
     UpdateImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.UpdateImportRequest, _import_service_pb2.UpdateImportResponse]  # type: ignore[assignment]
     """Changes how the file is read; a dry run is to be made again. IMPORT_NOT_FOUND, IMPORT_NOT_UPLOADING."""
-    PreviewImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.PreviewImportRequest, _import_service_pb2.PreviewImportResponse]  # type: ignore[assignment]
+    GetImportPreview: _aio.UnaryUnaryMultiCallable[_import_service_pb2.GetImportPreviewRequest, _import_service_pb2.GetImportPreviewResponse]  # type: ignore[assignment]
     """Returns how the columns are understood and the first rows, from the parts that are here; an XLSX file has to be
     complete. IMPORT_NOT_FOUND, PARTS_MISSING, EMPTY_FILE, UNREADABLE_FILE.
     """
@@ -146,11 +146,11 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         """Changes how the file is read; a dry run is to be made again. IMPORT_NOT_FOUND, IMPORT_NOT_UPLOADING."""
 
     @_abc_1.abstractmethod
-    def PreviewImport(
+    def GetImportPreview(
         self,
-        request: _import_service_pb2.PreviewImportRequest,
+        request: _import_service_pb2.GetImportPreviewRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_import_service_pb2.PreviewImportResponse, _abc.Awaitable[_import_service_pb2.PreviewImportResponse]]:
+    ) -> _typing.Union[_import_service_pb2.GetImportPreviewResponse, _abc.Awaitable[_import_service_pb2.GetImportPreviewResponse]]:
         """Returns how the columns are understood and the first rows, from the parts that are here; an XLSX file has to be
         complete. IMPORT_NOT_FOUND, PARTS_MISSING, EMPTY_FILE, UNREADABLE_FILE.
         """

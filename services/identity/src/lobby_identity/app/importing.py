@@ -88,9 +88,12 @@ class Importer:
                     await self._abandon()
                     await asyncio.sleep(_PAUSE)
         finally:
-            for opened in self._open.values():
-                opened.close()
-            self._open.clear()
+            self.close()
+
+    def close(self) -> None:
+        """No file is open any more."""
+        for import_id in list(self._open):
+            self._close(import_id)
 
     async def take(self) -> bool:
         """An import is one step further. Returns whether there was one to work on."""

@@ -1,6 +1,7 @@
 """A file as rows of texts: CSV in several encodings, and XLSX. Read as a stream; formulas are texts."""
 
 import codecs
+import contextlib
 import csv
 import io
 import re
@@ -85,6 +86,8 @@ def dialect_of(file: BinaryIO, encoding: str = "") -> Dialect:
         text = codecs.getincrementaldecoder(encoding)("replace").decode(sample)
     except UnicodeError:  # UTF-16 without its mark
         raise Unreadable(reasons.UNREADABLE_FILE) from None
+    if not text.strip("\ufeff \t\r\n"):
+        raise Unreadable(reasons.EMPTY_FILE)
     return Dialect(CSV, encoding, _delimiter_of(text))
 
 
@@ -143,7 +146,9 @@ def _read_csv(file: BinaryIO, dialect: Dialect) -> Iterator[Cells]:
     try:
         yield from _split(_lines(text), dialect.delimiter)
     finally:
-        text.detach()
+        # Nothing to give back where the file is closed already.
+        with contextlib.suppress(ValueError):
+            text.detach()
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
@@ -208,8 +213,8 @@ def _read_xlsx(file: BinaryIO) -> Iterator[Cells]:
             raise Unreadable(reasons.EMPTY_FILE)
         sheet = book.worksheets[0]
         sheet.reset_dimensions()
-        for row in sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True):
-            yield [_text(each) for each in row], ""
+        for row in sheet.iter_rows(values_only=True):
+            yield [_text(each) for each in row[:MOST_COLUMNS]], ""
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, OSError, EOFError, ParseError):
         raise Unreadable(reasons.UNREADABLE_FILE) from None
 
