@@ -19,7 +19,7 @@ ifdef LOBBY_PORT
 export LOBBY_PORT
 endif
 
-.PHONY: help setup pins up down test check format lint types imports contracts generated chaos chaos-full soak fuzz bench protos docs bench-growth bench-identity
+.PHONY: help setup pins up down test check format lint types imports contracts generated chaos chaos-full soak fuzz bench protos docs bench-growth bench-identity bench-import
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/\1\t/' | expand -t 14
@@ -82,6 +82,9 @@ soak: setup ## random faults for MINUTES=n, one JSON line a process: memory and 
 
 fuzz: setup ## fuzzes at length
 	@$(BIN)/python -m pytest -m fuzz $(ARGS)
+
+bench-import: setup ## how long a base takes to be imported (ARGS="--rows 1000000 --national 0.5")
+	@exec $(BIN)/python -m tests.bench.imports $(ARGS)
 
 bench-growth: setup ## the same beside a stack that holds a year of messages (ARGS="--sizes 0 100000 1000000")
 	@exec $(BIN)/python -m tests.bench.growth $(ARGS)

@@ -198,6 +198,17 @@ FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) AS r (row_number, out
 ON CONFLICT (import_id, row_number) DO UPDATE
 SET outcome = excluded.outcome, reasons = excluded.reasons, contact_ids = excluded.contact_ids;
 
+-- name: insert_staged
+-- Rows that were read wait for their outcome, each as a group of its own.
+INSERT INTO import_staged (
+    import_id, row_number, group_row, display_name, country, tags, kinds, match_keys, identifiers, reasons
+)
+SELECT
+    $1, row_number, row_number, display_name, country, tags::text[], kinds::text[], match_keys::text[],
+    identifiers::text[], reasons::text[]
+FROM unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+    AS s (row_number, display_name, country, tags, kinds, match_keys, identifiers, reasons);
+
 -- name: list_rows
 -- Outcomes in the order of the file.
 SELECT row_number, outcome, reasons, contact_ids::text[] AS contact_ids

@@ -64,7 +64,7 @@ class Importer:
     `rows` is how many rows, or groups of rows, a step takes.
     """
 
-    def __init__(self, log: EventLog, *, rows: int = 10_000) -> None:
+    def __init__(self, log: EventLog, *, rows: int = 5_000) -> None:
         self._log = log
         self._rows = rows
         self._open: OrderedDict[str, OpenFile] = OrderedDict()
@@ -136,7 +136,7 @@ class Importer:
                     self._close(stored.import_id)
                     return
                 conn, import_id = tx.conn, stored.import_id
-                await store.copy_staged(conn, import_id, read.staged)
+                await store.insert_staged(conn, import_id, read.staged)
                 await store.upsert_rows(conn, import_id, read.invalid)
                 await store.add_counts(conn, import_id, read.count, [INVALID] * len(read.invalid))
                 given = Counter(each for given in read.reasons for each in given)

@@ -257,8 +257,10 @@ def _literal(texts: Sequence[str]) -> str:
     """PostgreSQL has no arrays of arrays of unequal length: they travel as array literals."""
     if not texts:
         return "{}"
-    quoted = (each.replace("\\", "\\\\").replace('"', '\\"') for each in texts)
-    return '{"' + '","'.join(quoted) + '"}'
+    joined = '","'.join(texts)
+    if "\\" in joined or joined.count('"') != 2 * (len(texts) - 1):
+        joined = '","'.join(each.replace("\\", "\\\\").replace('"', '\\"') for each in texts)
+    return f'{{"{joined}"}}'
 
 
 async def list_rows(
@@ -271,23 +273,20 @@ async def list_rows(
     ]
 
 
-async def copy_staged(conn: Connection, import_id: str, rows: Sequence[Row]) -> None:
+async def insert_staged(conn: Connection, import_id: str, rows: Sequence[Row]) -> None:
     """The rows wait for their outcome, each as a group of its own."""
-    await conn.copy_records_to_table(
-        "import_staged",
-        columns=(
-            "import_id", "row_number", "group_row", "display_name", "country", "tags", "kinds", "match_keys",
-            "identifiers", "reasons",
-        ),
-        records=(
-            (
-                import_id, row.row_number, row.row_number, row.display_name, row.country, row.tags,
-                [each.kind for each in row.named], [each.match_key for each in row.named],
-                [each.value for each in row.named], row.reasons,
-            )
-            for row in rows
-        ),
-    )  # fmt: skip
+    await conn.execute(
+        QUERIES["insert_staged"],
+        import_id,
+        [row.row_number for row in rows],
+        [row.display_name for row in rows],
+        [row.country for row in rows],
+        [_literal(row.tags) for row in rows],
+        [_literal([each.kind for each in row.named]) for row in rows],
+        [_literal([each.match_key for each in row.named]) for row in rows],
+        [_literal([each.value for each in row.named]) for row in rows],
+        [_literal(row.reasons) for row in rows],
+    )
 
 
 async def analyze(conn: Connection) -> None:
