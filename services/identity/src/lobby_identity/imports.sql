@@ -223,6 +223,14 @@ LIMIT $5;
 -- The planner knows the rows that were read.
 SELECT analyze_imports();
 
+-- name: look_up_by_index
+-- What this transaction asks for are a few thousand rows of tables that may have grown since their plans were made.
+SELECT
+    set_config('enable_seqscan', 'off', true),
+    set_config('enable_hashjoin', 'off', true),
+    set_config('enable_mergejoin', 'off', true),
+    set_config('plan_cache_mode', 'force_custom_plan', true);
+
 -- name: find_shared
 -- The identifiers that several rows have.
 INSERT INTO import_shared (import_id, kind, match_key, row_number)

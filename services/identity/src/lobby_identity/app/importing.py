@@ -227,7 +227,9 @@ class Importer:
         conn, import_id = tx.conn, stored.import_id
         if stored.progress == 0:
             await store.reset_outcomes(conn, import_id, _CONFLICTS)
+        if _is_due(stored.progress // self._rows):
             await store.analyze(conn)
+        await store.look_up_by_index(conn)
         groups = await store.read_groups(conn, import_id, stored.progress, self._rows)
         if not groups:
             await self._resolved(tx, stored)
@@ -264,6 +266,7 @@ class Importer:
         async with self._log.transaction() as tx:
             if not await _is_there(tx, stored):
                 return
+            await store.look_up_by_index(tx.conn)
             members = await store.read_members(tx.conn, stored.import_id, stored.progress, self._rows)
             if not members:
                 await store.advance(tx.conn, stored.import_id, "done", "sweeping")
@@ -304,6 +307,7 @@ class Importer:
         async with self._log.transaction() as tx:
             if not await _is_there(tx, stored):
                 return
+            await store.look_up_by_index(tx.conn)
             members = await store.read_members(tx.conn, stored.import_id, 0, _ROWS_TOLD)
             if not members:
                 await store.advance(tx.conn, stored.import_id, "undone", "sweeping")
@@ -315,6 +319,11 @@ class Importer:
                 for rows in _chunks(_told(stored, members)):
                     undone = pb.BaseUndone(import_id=stored.import_id, rows=rows, actor=stored.end_actor)
                     _say(tx, stored, undone)
+
+
+def _is_due(steps: int) -> bool:
+    """The tables have grown to twice what they may have been: at 0, 1, 2, 4 and so on."""
+    return steps & (steps - 1) == 0
 
 
 async def _is_there(tx: Tx, stored: StoredImport) -> bool:

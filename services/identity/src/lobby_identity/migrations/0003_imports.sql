@@ -119,11 +119,15 @@ ALTER TABLE contact ADD COLUMN erase_time timestamptz;
 
 CREATE INDEX link_cause_id ON link (cause_id) WHERE evidence = 'import' AND end_time IS NULL;
 
--- What millions of rows came in minutes is not yet known to the planner: without it, grouping takes many times as long.
+-- That millions of rows came in minutes is not yet known to the planner: without it, grouping takes many times as long, and
+-- plans that were made for tables with nobody in them stay, those of messages too.
 -- Runs with the rights of its owner: the service's role may not analyze.
 CREATE FUNCTION analyze_imports() RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     ANALYZE import_staged;
     ANALYZE import_shared;
+    ANALYZE identifier;
+    ANALYZE channel_user;
+    ANALYZE contact;
 END $$;

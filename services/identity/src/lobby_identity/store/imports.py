@@ -294,6 +294,11 @@ async def analyze(conn: Connection) -> None:
     await conn.execute(QUERIES["analyze_imports"], timeout=PATIENCE)
 
 
+async def look_up_by_index(conn: Connection) -> None:
+    """Statements of this transaction find their rows by index, whatever was known when they were planned."""
+    await conn.execute(QUERIES["look_up_by_index"])
+
+
 async def group_rows(
     conn: Connection, import_id: str, *, most_rows: int, most_names: int, shared: str, too_large: str
 ) -> tuple[int, Counter[str]]:
