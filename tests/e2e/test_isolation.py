@@ -28,6 +28,10 @@ BODIES: dict[str, Any] = {
     "POST /v1/keys": {"role": "viewer"},
     "POST /v1/conversations/{conversation_id}:close": {"reason": "resolved"},
     "POST /v1/messages/{message_id}:resolve": {"outcome": "sent"},
+    "PATCH /v1/imports/{import_id}": {"settings": {"default_country": "VN"}},
+    "POST /v1/imports/{import_id}:check": {"part_count": 1},
+    "POST /v1/imports/{import_id}:start": {"part_count": 1},
+    "POST /v1/imports/{import_id}/parts": {"number": 1, "data": "cGhvbmU="},
 }
 
 
@@ -96,6 +100,7 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
         page = await lobby.get("/v1/suggestions", min_probability="0.5")
         return next((each["suggestion_id"] for each in page["suggestions"]), "")
 
+    made = await lobby.post("/v1/imports", {"display_name": "base.csv"})
     quarantined = await lobby.ask("POST", f"/webhooks/telegram/{account_id}", b"no json")
     assert quarantined.status in (200, 401)
     ids = {
@@ -109,6 +114,7 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
         "key_id": key["key"]["key_id"],
         "quarantine_id": message["message_id"],
         "suggestion_id": await until(suggested),
+        "import_id": made["base_import"]["import_id"],
     }
     document = (await lobby.ask("GET", "/openapi.json")).body
     return Scene(lobby, await new_workspace(stack, session), ids, list(calls(document)))
@@ -136,6 +142,8 @@ async def test_each_role_may_do_what_the_table_says(scene: Scene):
         for call in scene.calls:
             if call.method == "DELETE" or call.template.endswith(":setPresence"):
                 continue
+            if call.permission in allowed and call.template.endswith(":erase"):
+                continue  # he would be gone for those who come after
             answer = await scene.mine.with_key(secret).ask(call.method, call.path(scene.ids), call.body(scene.ids))
             if call.permission in allowed:
                 assert answer.status not in (401, 403), (role, call, answer.body)
