@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobby_counter.domain import Cause, CauseKind, Correction, Entry, EntryId, Verdict
-from lobby_counter.ledger import Greeting, Ledger, Member, Regrouping
+from lobby_counter.domain import Cause, CauseKind, Correction, Entry, EntryId, Judgement, Verdict
+from lobby_counter.ledger import First, Greeting, Ledger, Member, Regrouping, own
+from lobby_counter.policies import CounterId
 from tests.property.counter.histories import Happening, Regroups, Says, deliveries, history
 
 BEGIN = datetime(2026, 11, 22, tzinfo=UTC)
@@ -25,27 +26,32 @@ class Memory:
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self.entries: dict[str, Entry] = {}
-        self.first: dict[str, Entry] = {}
+        self.judgements: dict[str, Judgement] = {}
+        self.first: dict[str, First] = {}
         self.corrections: list[Correction] = []
 
     def hear(self, batch: Iterable[Happening]) -> None:
-        ledger = Ledger(dict(self.members), dict(self.entries))
+        books = own("W1")
+        book = books[CounterId("W1")]
+        book.judgements = dict(self.judgements)
+        ledger = Ledger(books, dict(self.members), dict(self.entries))
         batch = list(batch)
         ledger.enter(_greeting(each) for each in batch if isinstance(each, Says))
         for each in sorted((one for one in batch if isinstance(one, Regroups)), key=lambda one: one.version):
             ledger.regroup(_regrouping(each))
         self.members, self.entries = ledger.members, ledger.entries
-        self.first |= ledger.first_entries
-        self.corrections += ledger.corrections
+        self.judgements = book.judgements
+        self.first |= book.first
+        self.corrections += book.corrections
 
     def restated(self) -> dict[tuple[str, str], str]:
-        return {(each.channel_user_id, each.account_id): each.judgement.verdict for each in self.entries.values()}
+        return {each.chat: self.judgements[each.entry_id].verdict for each in self.entries.values()}
 
     def recorded(self) -> Counter[tuple[datetime, Verdict]]:
         """First verdicts plus corrections, by the time at which they count."""
         sums: Counter[tuple[datetime, Verdict]] = Counter()
-        for entry in self.first.values():
-            sums[entry.occurred_time, entry.judgement.verdict] += 1
+        for first in self.first.values():
+            sums[first.time, first.verdict] += 1
         for made in self.corrections:
             sums[made.from_time, made.from_verdict] -= 1
             sums[made.to_time, made.to_verdict] += 1
@@ -91,7 +97,7 @@ def test_first_verdicts_and_corrections_add_up_to_what_is_known_now(random, leng
     memory = Memory()
     for batch in deliveries(random, told):
         memory.hear(batch)
-    now = Counter((each.occurred_time, each.judgement.verdict) for each in memory.entries.values())
+    now = Counter((each.occurred_time, memory.judgements[each.entry_id].verdict) for each in memory.entries.values())
     assert memory.recorded() == now
 
 
@@ -135,9 +141,10 @@ def test_every_repeat_names_the_new_entry_of_its_person(random, length):
     for batch in deliveries(random, told):
         memory.hear(batch)
     for entry in memory.entries.values():
-        if entry.judgement.verdict is Verdict.REPEAT:
-            first = memory.entries[entry.judgement.repeat_of]
-            assert first.judgement.verdict is Verdict.NEW
+        judgement = memory.judgements[entry.entry_id]
+        if judgement.verdict is Verdict.REPEAT:
+            first = memory.entries[judgement.repeat_of]
+            assert memory.judgements[first.entry_id].verdict is Verdict.NEW
             assert first.channel_user_id in world.members(entry.channel_user_id)
 
 

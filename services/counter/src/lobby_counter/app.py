@@ -7,9 +7,10 @@ from lobby_common.events.log import Connection
 from lobby_common.ids import new_id
 from lobby_counter import store
 from lobby_counter.calendars import Calendar
-from lobby_counter.domain import Correction
+from lobby_counter.domain import Correction, EntryId
 from lobby_counter.facts import Changes, Facts
-from lobby_counter.ledger import Greeting, Ledger
+from lobby_counter.ledger import Greeting, Ledger, own
+from lobby_counter.policies import CounterId
 from lobby_counter.store import Booking
 
 CalendarOf = Callable[[str], Calendar]
@@ -57,7 +58,7 @@ async def _judge(conn: Connection, facts: Facts, candidates: list[Greeting]) -> 
         [*(each.contact_id for each in candidates), *(contact for contact, _ in groups)],
     )
     for workspace_id in facts.origins:
-        ledger = ledgers.setdefault(workspace_id, Ledger({}, {}))
+        ledger = ledgers.get(workspace_id) or ledgers.setdefault(workspace_id, Ledger(own(workspace_id)))
         ledger.enter(each for each in candidates if each.workspace_id == workspace_id)
         for regrouping in sorted(facts.regroupings, key=lambda each: each.version):
             if regrouping.workspace_id == workspace_id:
@@ -71,19 +72,20 @@ async def _judge(conn: Connection, facts: Facts, candidates: list[Greeting]) -> 
 async def _book(conn: Connection, ledgers: dict[str, Ledger], calendar_of: CalendarOf, now: datetime) -> None:
     """The corrections are on record, each on its own day or, where that is closed, today."""
     bookings = [
-        _booking(workspace_id, made, calendar_of(workspace_id), now)
+        _booking(counter_id, made, calendar_of(workspace_id), now)
         for workspace_id, ledger in ledgers.items()
-        for made in ledger.corrections
+        for counter_id, book in ledger.books.items()
+        for made in book.corrections
     ]
     if bookings:
         await store.insert_corrections(conn, bookings)
 
 
-def _booking(workspace_id: str, made: Correction, calendar: Calendar, now: datetime) -> Booking:
+def _booking(counter_id: CounterId, made: Correction, calendar: Calendar, now: datetime) -> Booking:
     to_booked_time = calendar.booked_time(made.to_time, now)
     return Booking(
         correction_id=new_id(),
-        workspace_id=workspace_id,
+        counter_id=counter_id,
         correction=made,
         from_booked_time=calendar.booked_time(made.from_time, now),
         to_booked_time=to_booked_time,
@@ -93,11 +95,14 @@ def _booking(workspace_id: str, made: Correction, calendar: Calendar, now: datet
 
 
 def _note(changes: Changes, workspace_id: str, ledger: Ledger) -> None:
-    for entry in ledger.first_entries.values():
-        changes.note(workspace_id, entry.occurred_time, entries=1)
-    for made in ledger.corrections:
-        changes.note(workspace_id, made.from_time)
-        changes.note(workspace_id, made.to_time, corrections=1)
+    counted: set[EntryId] = set()
+    for book in ledger.books.values():
+        for entry_id, first in book.first.items():
+            changes.note(workspace_id, first.time, entries=0 if entry_id in counted else 1)
+        counted |= book.first.keys()
+        for made in book.corrections:
+            changes.note(workspace_id, made.from_time)
+            changes.note(workspace_id, made.to_time, corrections=1)
 
 
 async def _follow(conn: Connection, facts: Facts, changes: Changes) -> None:

@@ -2,15 +2,18 @@
 
 A batch is taken as it happened: first its greetings are judged by the persons known before it, then its merges and
 splits correct what they change. Verdicts do not depend on that order, nor on how deliveries were cut into batches: they
-are a fold over the greetings and the newest membership of each channel user.
+are a fold over the greetings, the newest membership of each channel user, the base and the campaigns.
 """
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from lobby_common.ids import derive_id
 from lobby_counter.domain import (
+    Base,
+    BaseId,
     Cause,
     CauseKind,
     ChannelUserId,
@@ -18,19 +21,26 @@ from lobby_counter.domain import (
     Correction,
     Entry,
     EntryId,
+    Judgement,
+    Verdict,
     correction,
+    dropped,
     judge,
+    place,
+    units,
 )
+from lobby_counter.policies import DAY, DEFAULT, Campaign, CounterId, Policy, campaign_at
 
 HINT = -1
-"""Version of a membership known from a message only: any told by a merge or split is newer."""
+"""Version of a membership known from a message or an import only: any told by a merge or split is newer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """A valid greeting that is, or precedes, the first one of its channel user at its account."""
+    """A valid greeting that may be an entry."""
 
     entry_id: EntryId
+    """Of the first entry of its chat, whose place it takes if it is earlier."""
     event_id: str
     message_id: str
     workspace_id: str
@@ -43,11 +53,18 @@ class Greeting:
     campaign_id: str = ""
     locale: str = ""
     country: str = ""
+    silence: timedelta | None = None
+    """How long nobody had written anything in its chat; None: it is the first there, or nobody asked."""
 
     @property
     def order(self) -> tuple[datetime, str]:
         """Where it stands among all greetings."""
         return (self.occurred_time, self.event_id)
+
+
+def again_id(first: EntryId, event_id: str) -> EntryId:
+    """Returns the id of an entry that is not the first of its chat: its greeting's for ever."""
+    return EntryId(derive_id(None, "entry", first, event_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +77,16 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseMember:
+    """Whose an imported identifier is, as of a version; from when it counts is None until the import is heard of."""
+
+    base_id: BaseId
+    contact_id: ContactId
+    version: int
+    effective_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Regrouping:
     """A merge or a split: the whole membership of the persons it names."""
 
@@ -67,54 +94,139 @@ class Regrouping:
     cause: Cause
     version: int
     groups: tuple[tuple[ContactId, tuple[ChannelUserId, ...]], ...]
+    base_groups: tuple[tuple[ContactId, tuple[BaseId, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """How an entry was judged first: by which person, at what time it counted, as what."""
+
+    contact_id: ContactId
+    time: datetime
+    verdict: Verdict
+
+
+@dataclass(slots=True)
+class Book:
+    """One counter: its policy, the present judgements of the entries at hand, and what the batch changed of them."""
+
+    policy: Policy
+    judgements: dict[EntryId, Judgement] = field(default_factory=dict)
+    first: dict[EntryId, First] = field(default_factory=dict)
+    """Of those judged for the first time."""
+    changed: set[EntryId] = field(default_factory=set)
+    corrections: list[Correction] = field(default_factory=list)
+
+    def record(
+        self, entry: Entry, judged: Judgement | None, *, was: datetime, contact: ContactId, cause: Cause
+    ) -> None:
+        """The judgement is in, and what changed by it; None: it is no entry here. `was`: when it occurred before."""
+        known = self.judgements.get(entry.entry_id)
+        if known is None and judged is None:
+            return
+        after = judged or (known if known and known.verdict is Verdict.NONE else dropped(cause))
+        self.judgements[entry.entry_id] = after
+        if known is None:
+            self.first[entry.entry_id] = First(contact, entry.occurred_time, after.verdict)
+            return
+        if known != after:
+            self.changed.add(entry.entry_id)
+        if (made := correction(entry, was, known, after, cause)) is not None:
+            self.corrections.append(made)
 
 
 @dataclass(slots=True)
 class Ledger:
     """Working copy for one workspace and one batch. Holds every channel user and entry of every person touched."""
 
-    members: dict[ChannelUserId, Member]
-    entries: dict[EntryId, Entry]
+    books: dict[CounterId, Book]
+    members: dict[ChannelUserId, Member] = field(default_factory=dict)
+    entries: dict[EntryId, Entry] = field(default_factory=dict)
+    campaigns: Sequence[Campaign] = ()
+    base: dict[BaseId, BaseMember] = field(default_factory=dict)
     greetings: dict[EntryId, Greeting] = field(default_factory=dict)
-    """What is to be written as entry: new ones, and earlier greetings that replace later ones."""
-    first_contacts: dict[EntryId, ContactId] = field(default_factory=dict)
-    """The person by whom a new entry was judged first."""
-    first_entries: dict[EntryId, Entry] = field(default_factory=dict)
-    """New entries as they were judged first."""
-    corrections: list[Correction] = field(default_factory=list)
+    """What is to be written as first entry of a chat: new ones, and earlier greetings that replace later ones."""
+    again: dict[EntryId, Entry] = field(default_factory=dict)
+    """What is to be written as a further entry of a chat: new ones, and those before which somebody wrote after all."""
     changed_members: set[ChannelUserId] = field(default_factory=set)
-    changed_entries: set[EntryId] = field(default_factory=set)
+    changed_base: set[BaseId] = field(default_factory=set)
 
     def enter(self, greetings: Iterable[Greeting]) -> None:
-        """Each greeting that is the earliest of its channel user at its account is the entry; its persons are judged.
+        """Greetings that are entries are there; their persons are judged.
 
-        A greeting that comes late and is earlier than the entry takes its place under the same entry id.
+        A greeting that comes late and is earlier than the first entry of its chat takes its place under its id. Where
+        more than first entries count, `greetings` holds all of each chat from the earliest told on, whose first may be
+        an entry again, and whose second may be none any more.
         """
         before = dict(self.entries)
-        causes: dict[ContactId, Greeting] = {}
+        causes: dict[ContactId, Cause] = {}
         for greeting in sorted(greetings, key=lambda each: each.order):
-            known = self.entries.get(greeting.entry_id)
-            if known is not None and known.order <= greeting.order:
-                continue
-            self._remember(Member(greeting.channel_user_id, greeting.contact_id, HINT))
-            contact = self.members[greeting.channel_user_id].contact_id
-            causes.setdefault(contact, greeting)
-            self.greetings[greeting.entry_id] = greeting
-            self.entries[greeting.entry_id] = _placed(known, greeting)
-        late = {at: Cause(CauseKind.LATE_ENTRY, greeting.entry_id) for at, greeting in causes.items()}
-        self._judge(late, before)
+            if (arrived := self._arrive(greeting)) is not None:
+                contact = self.members[greeting.channel_user_id].contact_id
+                causes.setdefault(contact, Cause(CauseKind.LATE_ENTRY, arrived))
+        self._judge(causes, before)
 
     def regroup(self, regrouping: Regrouping) -> None:
-        """Channel users with an older membership move; the persons they leave and join are judged."""
+        """Members with an older membership move; the persons they leave and join are judged."""
         touched: set[ContactId] = set()
         for contact, users in regrouping.groups:
             for user in users:
-                known = self.members.get(user)
-                if known is not None and known.version >= regrouping.version:
-                    continue
-                touched |= {contact} if known is None else {contact, known.contact_id}
-                self._remember(Member(user, contact, regrouping.version))
+                touched |= self._move(self.members.get(user), Member(user, contact, regrouping.version))
+        for contact, rows in regrouping.base_groups:
+            for row in rows:
+                touched |= self._move_base(BaseMember(row, contact, regrouping.version))
         self._judge(dict.fromkeys(touched, regrouping.cause), self.entries)
+
+    def know(self, rows: Iterable[BaseMember], cause: Cause) -> None:
+        """The imported identifiers are in the base; their persons are judged."""
+        touched: set[ContactId] = set()
+        for row in rows:
+            touched |= self._move_base(row)
+        self._judge(dict.fromkeys(touched, cause), self.entries)
+
+    def recount(self, greetings: Iterable[Greeting], cause: Cause) -> None:
+        """All greetings of the chats at hand that are entries are there; every person at hand is judged."""
+        before = dict(self.entries)
+        for greeting in sorted(greetings, key=lambda each: each.order):
+            self._arrive(greeting)
+        self._judge(dict.fromkeys((each.contact_id for each in self.members.values()), cause), before)
+
+    def _arrive(self, greeting: Greeting) -> EntryId | None:
+        """Returns the entry that it makes or changes; None where it does neither."""
+        first = self.entries.get(greeting.entry_id)
+        if first is None or greeting.order < first.order:
+            self._remember(Member(greeting.channel_user_id, greeting.contact_id, HINT))
+            self.greetings[greeting.entry_id] = greeting
+            self.entries[greeting.entry_id] = _entry(greeting, greeting.entry_id)
+            return greeting.entry_id
+        if first.event_id == greeting.event_id:
+            return None
+        entry = _entry(greeting, again_id(first.entry_id, greeting.event_id))
+        known = self.entries.get(entry.entry_id)
+        if known == entry or (known is None and not self._may_count(entry)):
+            return None
+        self.entries[entry.entry_id] = self.again[entry.entry_id] = entry
+        return entry.entry_id
+
+    def _may_count(self, entry: Entry) -> bool:
+        """Whether some policy, now or later, makes it an entry while campaigns and messages are as they are."""
+        if entry.silence is not None and entry.silence >= DAY:
+            return True
+        if not any(entry.account_id in each.account_ids for each in self.campaigns):
+            return False
+        earlier = (each for each in self.entries.values() if each.chat == entry.chat and each.order < entry.order)
+        campaign = self._campaign(entry)
+        return all(self._campaign(each) != campaign for each in earlier)
+
+    def _campaign(self, entry: Entry) -> str | None:
+        return campaign_at(self.campaigns, entry.account_id, entry.occurred_time)
+
+    def _move(self, known: Member | None, member: Member) -> set[ContactId]:
+        """The member is as of the newest version; returns the persons whose members changed."""
+        if known is not None and known.version >= member.version:
+            return set()
+        self._remember(member)
+        return {member.contact_id} if known is None else {member.contact_id, known.contact_id}
 
     def _remember(self, member: Member) -> None:
         known = self.members.get(member.channel_user_id)
@@ -122,10 +234,33 @@ class Ledger:
             self.members[member.channel_user_id] = member
             self.changed_members.add(member.channel_user_id)
 
+    def _move_base(self, row: BaseMember) -> set[ContactId]:
+        """The row is as of the newest version, with the time from which it counts; returns the persons it changed."""
+        known = self.base.get(row.base_id)
+        after = row
+        if known is not None:
+            newer = row if row.version > known.version else known
+            after = replace(newer, effective_from=known.effective_from or row.effective_from)
+        if after == known:
+            return set()
+        self.base[row.base_id] = after
+        self.changed_base.add(row.base_id)
+        return {after.contact_id} if known is None else {after.contact_id, known.contact_id}
+
     def _judge(self, causes: Mapping[ContactId, Cause], before: Mapping[EntryId, Entry]) -> None:
+        if not causes:
+            return
+        base = self._base_by_contact(causes)
         for contact, entries in self._entries_by_contact(causes).items():
-            for entry in judge(entries, causes[contact]):
-                self._record(before.get(entry.entry_id), entry, contact, causes[contact])
+            cause = causes[contact]
+            placed = place(entries, self.campaigns)
+            for book in self.books.values():
+                judged: dict[EntryId, Judgement] = {}
+                for unit in units(placed, book.policy):
+                    judged |= judge(unit, book.policy, base.get(contact, ()), book.judgements, cause)
+                for entry in entries:
+                    was = before.get(entry.entry_id, entry).occurred_time
+                    book.record(entry, judged.get(entry.entry_id), was=was, contact=contact, cause=cause)
 
     def _entries_by_contact(self, contacts: Container[ContactId]) -> Mapping[ContactId, Sequence[Entry]]:
         persons: dict[ContactId, list[Entry]] = defaultdict(list)
@@ -135,26 +270,26 @@ class Ledger:
                 persons[contact].append(entry)
         return persons
 
-    def _record(self, before: Entry | None, after: Entry, contact: ContactId, cause: Cause) -> None:
-        self.entries[after.entry_id] = after
-        if before is None:
-            self.first_contacts[after.entry_id] = contact
-            self.first_entries[after.entry_id] = after
-            return
-        if before == after:
-            return
-        self.changed_entries.add(after.entry_id)
-        if (made := correction(before, after, cause)) is not None:
-            self.corrections.append(made)
+    def _base_by_contact(self, contacts: Container[ContactId]) -> Mapping[ContactId, Sequence[Base]]:
+        persons: dict[ContactId, list[Base]] = defaultdict(list)
+        for row in self.base.values():
+            if row.effective_from is not None and row.contact_id in contacts:
+                persons[row.contact_id].append(Base(row.base_id, row.effective_from))
+        return persons
 
 
-def _placed(known: Entry | None, greeting: Greeting) -> Entry:
-    if known is not None:
-        return replace(known, event_id=greeting.event_id, occurred_time=greeting.occurred_time)
+def own(counter_id: str) -> dict[CounterId, Book]:
+    """Returns the books of a workspace that has only its own counter, whose id is the workspace's."""
+    return {CounterId(counter_id): Book(DEFAULT)}
+
+
+def _entry(greeting: Greeting, entry_id: EntryId) -> Entry:
     return Entry(
-        entry_id=greeting.entry_id,
+        entry_id=entry_id,
         account_id=greeting.account_id,
+        platform=greeting.platform,
         channel_user_id=greeting.channel_user_id,
         event_id=greeting.event_id,
         occurred_time=greeting.occurred_time,
+        silence=greeting.silence,
     )

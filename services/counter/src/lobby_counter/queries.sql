@@ -205,7 +205,7 @@ WITH touched AS (
 )
 SELECT
     u.workspace_id::text, u.channel_user_id::text, u.contact_id::text, u.version, e.entry_id::text, e.account_id::text,
-    e.event_id::text, e.occurred_time, v.verdict, v.reason, v.repeat_of::text
+    e.platform, e.event_id::text, e.occurred_time, v.verdict, v.reason, v.repeat_of::text
 FROM touched
 JOIN channel_user AS u ON u.contact_id = touched.contact_id
 LEFT JOIN entry AS e ON e.channel_user_id = u.channel_user_id

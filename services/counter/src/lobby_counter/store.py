@@ -29,7 +29,8 @@ from lobby_counter.domain import (
     Verdict,
 )
 from lobby_counter.facts import Facts, Inbound, Language, Outbound
-from lobby_counter.ledger import Ledger, Member
+from lobby_counter.ledger import Book, Ledger, Member, own
+from lobby_counter.policies import CounterId
 
 QUERIES = sql.load("lobby_counter")
 
@@ -43,7 +44,7 @@ class Booking:
     """A correction with its id and where it is booked."""
 
     correction_id: str
-    workspace_id: str
+    counter_id: CounterId
     correction: Correction
     from_booked_time: datetime
     to_booked_time: datetime
@@ -164,27 +165,32 @@ async def load_people(
     """Returns, by workspace, every person to whom one of the channel users belongs or who is named."""
     ledgers: dict[str, Ledger] = {}
     for row in await conn.fetch(QUERIES["load_people"], list(set(users)), list(set(contacts))):
-        ledger = ledgers.setdefault(row["workspace_id"], Ledger({}, {}))
+        workspace_id = row["workspace_id"]
+        ledger = ledgers.get(workspace_id) or ledgers.setdefault(workspace_id, Ledger(own(workspace_id)))
         user = ChannelUserId(row["channel_user_id"])
         ledger.members[user] = Member(user, ContactId(row["contact_id"]), row["version"])
         if row["entry_id"] is not None:
             entry = _entry(row)
             ledger.entries[entry.entry_id] = entry
+            if row["verdict"] is not None:
+                ledger.books[CounterId(workspace_id)].judgements[entry.entry_id] = _judgement(row)
     return ledgers
 
 
 def _entry(row: Any) -> Entry:
-    repeat_of = row["repeat_of"]
     return Entry(
         entry_id=EntryId(row["entry_id"]),
         account_id=row["account_id"],
+        platform=row["platform"],
         channel_user_id=ChannelUserId(row["channel_user_id"]),
         event_id=row["event_id"],
         occurred_time=row["occurred_time"],
-        judgement=Judgement(
-            Verdict(row["verdict"]), Reason(row["reason"]), None if repeat_of is None else EntryId(repeat_of)
-        ),
     )
+
+
+def _judgement(row: Any) -> Judgement:
+    repeat_of = row["repeat_of"]
+    return Judgement(Verdict(row["verdict"]), Reason(row["reason"]), None if repeat_of is None else EntryId(repeat_of))
 
 
 async def write_members(conn: Connection, ledgers: dict[str, Ledger]) -> None:
@@ -226,27 +232,26 @@ async def write_entries(conn: Connection, ledgers: dict[str, Ledger]) -> None:
 
 
 async def write_verdicts(conn: Connection, ledgers: dict[str, Ledger]) -> None:
-    """Entries have the verdicts that the ledgers give."""
+    """Entries have the verdicts that the books of the ledgers give."""
     new: list[tuple[Any, ...]] = []
     changed: list[tuple[Any, ...]] = []
-    for workspace_id, ledger in ledgers.items():
-        for entry_id, first in ledger.first_entries.items():
-            assert first.judgement is not None
-            judged = (ledger.first_contacts[entry_id], first.occurred_time, first.judgement.verdict)
-            new.append((workspace_id, entry_id, *judged, *_present(ledger.entries[entry_id])))
-        changed += (
-            (workspace_id, entry_id, *_present(ledger.entries[entry_id]))
-            for entry_id in ledger.changed_entries - ledger.first_entries.keys()
-        )
+    for ledger in ledgers.values():
+        for counter_id, book in ledger.books.items():
+            for entry_id, first in book.first.items():
+                judged = (first.contact_id, first.time, first.verdict)
+                new.append((counter_id, entry_id, *judged, *_present(book, entry_id)))
+            changed += (
+                (counter_id, entry_id, *_present(book, entry_id)) for entry_id in book.changed - book.first.keys()
+            )
     if new:
         await conn.execute(QUERIES["insert_verdicts"], *_columns(new))
     if changed:
         await conn.execute(QUERIES["update_verdicts"], *_columns(changed))
 
 
-def _present(entry: Entry) -> tuple[str, str, str | None]:
-    assert entry.judgement is not None
-    return (entry.judgement.verdict, entry.judgement.reason, entry.judgement.repeat_of)
+def _present(book: Book, entry_id: EntryId) -> tuple[str, str, str | None]:
+    judgement = book.judgements[entry_id]
+    return (judgement.verdict, judgement.reason, judgement.repeat_of)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
@@ -258,7 +263,7 @@ async def insert_corrections(conn: Connection, bookings: Sequence[Booking]) -> N
     rows = [
         (
             each.correction_id,
-            each.workspace_id,
+            each.counter_id,
             each.correction.entry_id,
             each.correction.from_verdict,
             each.correction.to_verdict,

@@ -1,0 +1,213 @@
+"""The laws of counting (I1 to I7) for any policy over random lives, against a plain recount."""
+
+from collections import Counter
+from collections.abc import Iterable
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lobby_counter.domain import Cause, CauseKind, EntryId, Judgement, Verdict
+from lobby_counter.ledger import BaseMember, Book, First, Greeting, Ledger, Regrouping
+from lobby_counter.policies import Policy
+from tests.property.counter.histories import deliveries
+from tests.property.counter.lives import ACCOUNTS, ROWS, Event, Imported, Joined, Life, Wrote, life, policy
+
+randoms = st.integers(0, 2**32).map(Random)
+lengths = st.integers(1, 50)
+
+
+class Memory:
+    """What the database remembers between batches, in dictionaries, for several counters."""
+
+    def __init__(self, world: Life, policies: Iterable[Policy]) -> None:
+        self.ledger = Ledger({name: Book(each) for name, each in enumerate(policies)}, campaigns=world.campaigns)
+        self.wrote: dict[str, Wrote] = {}
+        self.first: dict[int, dict[str, First]] = {name: {} for name in self.ledger.books}
+        self.corrections: dict[int, list] = {name: [] for name in self.ledger.books}
+
+    def hear(self, batch: list[Event]) -> None:
+        ledger = self.ledger
+        said = [each for each in batch if isinstance(each, Wrote)]
+        self.wrote |= {each.name: each for each in said}
+        ledger.enter(self._greetings({(each.user, each.account) for each in said}))
+        for told in batch:
+            if isinstance(told, Imported):
+                row = BaseMember(told.row, told.contact, -1, told.effective_from)
+                ledger.know([row], Cause(CauseKind.IMPORT, told.row))
+        for told in sorted((each for each in batch if isinstance(each, Joined)), key=lambda each: each.version):
+            ledger.regroup(_regrouping(told))
+        for name, book in ledger.books.items():
+            self.first[name] |= book.first
+            self.corrections[name] += book.corrections
+            book.first, book.corrections = {}, []
+
+    def _greetings(self, chats: set[tuple[str, str]]) -> Iterable[Greeting]:
+        last = {}
+        for _, each in sorted(self.wrote.items()):
+            chat = (each.user, each.account)
+            before, last[chat] = last.get(chat), each.at
+            if each.kind == "greeting" and chat in chats:
+                yield _greeting(each, None if before is None else each.at - before)
+
+    def verdicts(self, name: int) -> dict[str, Judgement]:
+        """Of what are entries now, by the name of the greeting."""
+        entries, book = self.ledger.entries, self.ledger.books[name]
+        return {
+            entries[entry_id].event_id: judgement
+            for entry_id, judgement in book.judgements.items()
+            if judgement.verdict is not Verdict.NONE
+        }
+
+    def restated(self, name: int) -> dict[str, str]:
+        return {event_id: judgement.verdict for event_id, judgement in self.verdicts(name).items()}
+
+    def recorded(self, name: int) -> Counter:
+        """First verdicts plus corrections, by the time at which they count."""
+        sums: Counter = Counter()
+        for first in self.first[name].values():
+            sums[first.time, first.verdict] += 1
+        for made in self.corrections[name]:
+            sums[made.from_time, made.from_verdict] -= 1
+            sums[made.to_time, made.to_verdict] += 1
+        return Counter({key: value for key, value in sums.items() if value and key[1] is not Verdict.NONE})
+
+
+def _greeting(said: Wrote, silence) -> Greeting:
+    return Greeting(
+        entry_id=EntryId(f"{said.user}@{said.account}"),
+        event_id=said.name,
+        message_id=said.name,
+        workspace_id="W1",
+        account_id=said.account,
+        platform=ACCOUNTS[said.account],
+        channel_user_id=said.user,
+        contact_id=said.contact,
+        occurred_time=said.at,
+        received_time=said.at,
+        silence=silence,
+    )
+
+
+def _regrouping(told: Joined) -> Regrouping:
+    kind = CauseKind.SPLIT if told.split else CauseKind.MERGE
+    users = tuple((contact, tuple(person - set(ROWS))) for contact, person in told.persons)
+    rows = tuple((contact, tuple(person & set(ROWS))) for contact, person in told.persons)
+    return Regrouping("W1", Cause(kind, told.merge), told.version, users, rows)
+
+
+def lived(random: Random, length: int, policies: int = 3) -> tuple[Life, Memory]:
+    """A life, and the memory of somebody who heard of it in any order."""
+    world, told = life(random, length)
+    memory = Memory(world, [policy(random) for _ in range(policies)])
+    for batch in deliveries(random, told):
+        memory.hear(batch)
+    return world, memory
+
+
+@settings(deadline=None)
+@given(randoms, lengths)
+def test_any_delivery_gives_what_a_recount_of_the_truth_gives(random, length):
+    world, memory = lived(random, length)
+    for name, book in memory.ledger.books.items():
+        assert memory.restated(name) == world.recount(book.policy)
+
+
+@settings(deadline=None)
+@given(randoms, lengths)
+def test_first_verdicts_and_corrections_add_up_to_what_is_known_now(random, length):
+    _, memory = lived(random, length)
+    for name in memory.ledger.books:
+        times = {entry.event_id: entry.occurred_time for entry in memory.ledger.entries.values()}
+        assert memory.recorded(name) == Counter((times[key], each) for key, each in memory.restated(name).items())
+
+
+@settings(deadline=None)
+@given(randoms, lengths)
+def test_new_are_the_people_who_were_not_known_when_they_first_entered(random, length):
+    world, told = life(random, length)
+    memory = Memory(world, [Policy()])
+    for batch in deliveries(random, told):
+        memory.hear(batch)
+    firsts: dict[frozenset[str], Wrote] = {}
+    for said in world.entries(Policy()):
+        firsts.setdefault(world.person(said.user), said)
+    strangers = [
+        person
+        for person, said in firsts.items()
+        if all(said.at < world.known[row] for row in person & world.known.keys())
+    ]
+    assert Counter(memory.restated(0).values())[Verdict.NEW] == len(strangers)
+
+
+@settings(deadline=None)
+@given(randoms, lengths)
+def test_a_merge_and_its_undo_leave_two_corrections_or_none_per_entry(random, length):
+    world, memory = lived(random, length)
+    left, right = world.person("u1"), world.person("u2")
+    if left == right:
+        return
+    before = {name: memory.restated(name) for name in memory.ledger.books}
+    recorded = {name: len(made) for name, made in memory.corrections.items()}
+    both = left | right
+    memory.hear([Joined("last", split=False, persons=((random.choice(sorted(both)), both),), version=1_000)])
+    memory.hear([Joined("last", split=True, persons=((min(left), left), (min(right), right)), version=1_001)])
+    assert {name: memory.restated(name) for name in memory.ledger.books} == before
+    for name, made in memory.corrections.items():
+        touched = Counter(each.entry_id for each in made[recorded[name] :])
+        assert set(touched.values()) <= {2}
+
+
+@settings(deadline=None)
+@given(randoms, lengths)
+def test_every_repeat_names_the_new_entry_or_the_base_row_of_its_person(random, length):
+    world, memory = lived(random, length)
+    for name, book in memory.ledger.books.items():
+        for event_id, judgement in memory.verdicts(name).items():
+            said = memory.wrote[event_id]
+            if judgement.verdict is Verdict.NEW:
+                assert judgement.repeat_of is None
+            elif judgement.reason == "base":
+                assert judgement.repeat_of in world.person(said.user)
+                assert world.known[judgement.repeat_of] <= said.at
+            else:
+                assert book.judgements[judgement.repeat_of].verdict is Verdict.NEW
+                assert memory.ledger.entries[judgement.repeat_of].channel_user_id in world.person(said.user)
+
+
+@settings(deadline=None)
+@given(randoms, lengths)
+def test_counters_that_come_later_judge_what_those_from_the_beginning_do(random, length):
+    world, memory = lived(random, length, policies=2)
+    late = Book(policy(random))
+    memory.ledger.books["late"] = late
+    every = {(said.user, said.account) for said in memory.wrote.values()}
+    memory.ledger.recount(memory._greetings(every), Cause(CauseKind.POLICY, "late"))
+    assert memory.restated("late") == world.recount(late.policy)
+    assert not late.corrections
+    assert {each.verdict for each in late.first.values()} <= {"new", "repeat", "excluded"}
+    assert not any(book.corrections for book in memory.ledger.books.values())
+
+
+@settings(deadline=None)
+@given(randoms, lengths)
+def test_campaigns_that_change_are_followed_by_a_recount(random, length):
+    world, memory = lived(random, length)
+    world.campaigns = memory.ledger.campaigns = life(random, 1)[0].campaigns
+    every = {(said.user, said.account) for said in memory.wrote.values()}
+    before = {name: memory.restated(name) for name in memory.ledger.books}
+    memory.ledger.recount(memory._greetings(every), Cause(CauseKind.POLICY, "c1"))
+    for name, book in memory.ledger.books.items():
+        assert memory.restated(name) == world.recount(book.policy)
+        assert before[name].items() <= memory.restated(name).items() or book.corrections
+
+
+@pytest.mark.fuzz
+@pytest.mark.timeout(600)
+@settings(deadline=None, max_examples=20_000)
+@given(randoms, st.integers(1, 120))
+def test_long_lives_give_what_a_recount_gives(random, length):
+    world, memory = lived(random, length)
+    for name, book in memory.ledger.books.items():
+        assert memory.restated(name) == world.recount(book.policy)
