@@ -1,6 +1,6 @@
 """A counter on a real database, told stories directly; how events get to it is common's business, tested there."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from lobby.counter.v1 import campaign_service_pb2, counter_pb2, counter_service_pb2
 from lobby.counter.v1 import count_service_pb2 as pb
 from lobby.counter.v1.events_pb2 import CountChanged
 from lobby_common import caller
@@ -18,10 +19,17 @@ from lobby_common.errors import Unavailable
 from lobby_common.events import EventLog, Incoming
 from lobby_common.postgres import create_pool
 from lobby_common.times import to_proto
+from lobby_counter import app
 from lobby_counter.api import CountApi
 from lobby_counter.calendars import Calendar
+from lobby_counter.campaign_api import CampaignApi
 from lobby_counter.clients import Calendars
+from lobby_counter.counter_api import CounterApi
+from lobby_counter.domain import BaseId, Cause, CauseKind, ContactId
 from lobby_counter.events import CounterEvents
+from lobby_counter.facts import Facts, Import, Origin
+from lobby_counter.ledger import HINT, BaseMember
+from lobby_counter.recounts import Recounts
 from tests.component.counter.story import Story
 
 
@@ -49,22 +57,73 @@ class Counter:
         self.calendars = Calendars(self.source, pool)
         self.told: list[CountChanged] = []
         self.story = Story()
-        self._events = CounterEvents(self.calendars)
+        self._replicas = [CounterEvents(self.calendars) for _ in range(2)]
+        self._events = self._replicas[0]
         self._log = EventLog("counter", pool)
         self._api = CountApi(pool, self.calendars)
+        self.recounts = Recounts(self._log, self.calendars)
+        self.counters = CounterApi(self._log, pool, self.calendars)
+        self.campaigns = CampaignApi(self._log, pool)
 
-    async def hear(self, *events: Incoming) -> None:
+    async def hear(self, *events: Incoming, replica: int = 0) -> None:
         """The events are applied as one batch."""
         for workspace_id in {each.event.workspace_id for each in events}:
             await self.calendars.get(workspace_id)
         async with self._log.transaction() as tx:
-            await self._events.apply(tx, events)
+            await self._replicas[replica].apply(tx, events)
             self.told = [CountChanged.FromString(told.event.payload) for told in tx.events]
 
     async def hear_singly(self, *events: Incoming) -> None:
         """Each event is a batch of its own."""
         for each in events:
             await self.hear(each)
+
+    async def imports(self, story: Story, contact: str, row: str, effective_from: datetime) -> None:
+        """An identifier of a person was imported as already known."""
+        base = BaseMember(BaseId(story.id("base", row)), ContactId(story.id("contact", contact)), HINT, effective_from)
+        cause = Cause(CauseKind.IMPORT, story.id("import", row))
+        facts = Facts(imports=[Import(story.workspace_id, cause, (base,))])
+        facts.origins[story.workspace_id] = Origin(story.id("import", row), effective_from, "")
+        async with self._log.transaction() as tx:
+            await app.apply(tx.conn, facts, self.calendars.known, datetime.now(UTC))
+
+    async def make_counter(self, story: Story | None = None, *, wait: bool = True, **policy: Any) -> str:
+        """CreateCounter as the owner; returns its id, when it has judged what was before."""
+        with caller.use(Caller((story or self.story).workspace_id, "owner")):
+            request = counter_service_pb2.CreateCounterRequest(display_name="a counter", policy=policy)
+            made = await self.counters.CreateCounter(request, None)
+        if wait:
+            await self.recounts.finish()
+        return made.counter.counter_id
+
+    async def make_campaign(
+        self, accounts: Iterable[str], start: datetime, end: datetime | None = None, story: Story | None = None
+    ) -> str:
+        """CreateCampaign as the owner; returns its id, when everybody is judged by it."""
+        story = story or self.story
+        with caller.use(Caller(story.workspace_id, "owner")):
+            request = campaign_service_pb2.CreateCampaignRequest(
+                display_name="a campaign",
+                account_ids=[story.id("account", account) for account in accounts],
+                start_time=to_proto(start),
+                end_time=None if end is None else to_proto(end),
+            )
+            made = await self.campaigns.CreateCampaign(request, None)
+        await self.recounts.finish()
+        return made.campaign.campaign_id
+
+    async def change_campaign(self, campaign_id: str, **fields: Any) -> None:
+        """UpdateCampaign as the owner, and everybody is judged by it."""
+        with caller.use(Caller(self.story.workspace_id, "owner")):
+            request = campaign_service_pb2.UpdateCampaignRequest(campaign_id=campaign_id, **_times(fields))
+            await self.campaigns.UpdateCampaign(request, None)
+        await self.recounts.finish()
+
+    async def state(self, counter_id: str) -> str:
+        """GetCounter's state."""
+        with caller.use(Caller(self.story.workspace_id, "owner")):
+            got = await self.counters.GetCounter(counter_service_pb2.GetCounterRequest(counter_id=counter_id), None)
+        return counter_pb2.Counter.State.Name(got.counter.state)
 
     async def effectless(self, *events: Incoming) -> set[str]:
         """Which of the events lack their effect."""
@@ -126,7 +185,7 @@ def now(monkeypatch):
     """The counter's clock stands at 20:00 of the day of the scenarios; the test may set it."""
 
     def set_to(at: datetime) -> None:
-        for module in ("api", "events"):
+        for module in ("api", "events", "recounts", "campaign_api"):
             monkeypatch.setattr(f"lobby_counter.{module}.utc_now", lambda: at)
 
     set_to(datetime(2026, 11, 22, 12, tzinfo=UTC))

@@ -193,8 +193,12 @@ class Story:
         return self.id("agent", name) if name else ""
 
     def _group(self, contact: str, users: Iterable[str]) -> ContactGroup:
+        """Rows of the base are called so; all others are channel users."""
+        names = sorted(users)
         return ContactGroup(
-            contact_id=self.id("contact", contact), channel_user_ids=[self.id("user", user) for user in users]
+            contact_id=self.id("contact", contact),
+            channel_user_ids=[self.id("user", name) for name in names if not name.startswith("row ")],
+            base_ids=[self.id("base", name) for name in names if name.startswith("row ")],
         )
 
     def _conversation(self, user: str, account: str) -> ConversationRef:

@@ -124,7 +124,7 @@ async def test_figures_read_from_roll_ups_are_those_of_the_rows(counter, zone):
             for (_, account_id, _, agent_id), when, figure in counted:
                 if start <= when < end:
                     expected[bisect_right(cuts, when), account_id, agent_id or "", figure] += 1
-            only = Filter(story.workspace_id, None, None, None)
+            only = Filter(story.workspace_id, story.workspace_id, None, None, None)
             period = Period(start, end, tuple(cuts))
             read = await figures.read(counter.pool, Question(only, period, frozenset(("account", "agent")), False))
             found = {

@@ -9,7 +9,7 @@ from lobby_counter.policies import BaseMode, Campaign, CampaignId, DedupeLevel, 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 USERS = ("u1", "u2", "u3", "u4")
-ROWS = ("b1", "b2")
+ROWS = ("row 1", "row 2")
 ACCOUNTS = {"WA1": 1, "WA2": 1, "TG1": 2}
 
 

@@ -77,10 +77,10 @@ def test_every_instant_lies_in_the_day_it_belongs_to_in_every_zone(day_start_hou
 
 def test_a_correction_is_booked_on_its_own_day_until_three_days_after_its_end():
     calendar = Calendar(ZoneInfo("Asia/Bangkok"))
-    effective = utc(2026, 11, 10, 3)
+    effective, close_after = utc(2026, 11, 10, 3), timedelta(days=3)
     open_until = utc(2026, 11, 13, 17)
-    assert calendar.booked_time(effective, open_until - timedelta(seconds=1)) == effective
-    assert calendar.booked_time(effective, open_until) == open_until
+    assert calendar.booked_time(effective, open_until - timedelta(seconds=1), close_after) == effective
+    assert calendar.booked_time(effective, open_until, close_after) == open_until
 
 
 def test_a_period_of_more_than_ten_thousand_buckets_is_refused():

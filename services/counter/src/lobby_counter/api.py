@@ -12,11 +12,12 @@ from lobby_common import caller, pages
 from lobby_common.errors import Invalid
 from lobby_common.ids import is_id
 from lobby_common.times import from_proto, to_proto, utc_now
-from lobby_counter import entries, figures
+from lobby_counter import commands, entries, figures
 from lobby_counter.calendars import Calendar, Period, TooManyBuckets, UnknownTimeZone, find_zone
 from lobby_counter.clients import Calendars
 from lobby_counter.entries import ListedCorrection, ListedEntry
 from lobby_counter.figures import NOBODY, Figures, Filter, Key, Question
+from lobby_counter.policies import Counter
 
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(minutes=5)
@@ -34,6 +35,7 @@ _VERDICTS = {
     "new": pb.VERDICT_NEW,
     "repeat": pb.VERDICT_REPEAT,
     "excluded": pb.VERDICT_EXCLUDED,
+    "none": pb.VERDICT_NONE,
 }
 _CUT = (pb.BUCKET_HOUR, pb.BUCKET_DAY)
 _VERDICT_WORDS = {value: word for word, value in _VERDICTS.items()}
@@ -50,8 +52,9 @@ class CountApi(CountServiceServicer):
         """Returns the figures of a period."""
         if pb.GROUP_BY_SHEET in request.group_by:
             raise Invalid("NOT_AVAILABLE", "figures cannot be split by sheet: there are no sheets yet")
-        only = _filter(request)
-        period = await self._period(request, only.workspace_id)
+        counter = await self._counter(request)
+        only = _filter(request, counter.counter_id)
+        period = await self._period(request, counter)
         if period is None:
             return pb.GetCountsResponse(totals=_counts({}))
         by = frozenset(_GROUPINGS[each] for each in request.group_by)
@@ -62,8 +65,9 @@ class CountApi(CountServiceServicer):
         """Returns a page of entries, oldest first."""
         size = pages.size(request.page_size)
         start, end = _bounds(request)
+        counter = await self._counter(request)
         page = entries.Page(
-            only=_filter(request),
+            only=_filter(request, counter.counter_id),
             start=start or _BEGINNING,
             end=end,
             verdict=_VERDICT_WORDS.get(request.verdict),
@@ -78,12 +82,21 @@ class CountApi(CountServiceServicer):
         if len(found) > size:
             last = found[size - 1]
             token = pages.encode(last.occurred_time.isoformat(), last.event_id)
-        return pb.ListEntriesResponse(entries=map(_entry, found[:size]), next_page_token=token)
+        shown = [_entry(each, counter) for each in found[:size]]
+        return pb.ListEntriesResponse(entries=shown, next_page_token=token)
 
-    async def _period(self, request: pb.GetCountsRequest, workspace_id: str) -> Period | None:
+    async def _counter(self, request: pb.GetCountsRequest | pb.ListEntriesRequest) -> Counter:
+        workspace_id = caller.current().workspace_id
+        if request.counter_id in ("", workspace_id):
+            return commands.own_counter(workspace_id)
+        async with self._pool.acquire() as conn:
+            return await commands.get_counter(conn, workspace_id, request.counter_id)
+
+    async def _period(self, request: pb.GetCountsRequest, counter: Counter) -> Period | None:
         """Returns the period as it is cut; None where it is open at its beginning and nothing ever was."""
         start, end = _bounds(request)
-        zone = _zone(request.time_zone)
+        workspace_id = counter.workspace_id
+        zone = _zone(request.time_zone or counter.policy.time_zone)
         if request.bucket not in _CUT:
             start = start or _BEGINNING
             return Period(start, end, (start,))
@@ -127,13 +140,14 @@ def _time(given: Timestamp) -> datetime:
         raise Invalid("INVALID_PERIOD", "from and to lie in the years 1 to 9999") from None
 
 
-def _filter(request: pb.GetCountsRequest | pb.ListEntriesRequest) -> Filter:
+def _filter(request: pb.GetCountsRequest | pb.ListEntriesRequest, counter_id: str) -> Filter:
     who = caller.current()
     agent_id = request.agent_id
     if who.role == "agent":
         own = who.agent_id or NOBODY
         agent_id = own if agent_id in ("", own) else NOBODY
-    return Filter(who.workspace_id, _id(request.account_id), request.platform or None, _id(agent_id))
+    account_id = _id(request.account_id)
+    return Filter(who.workspace_id, counter_id, account_id, request.platform or None, _id(agent_id))
 
 
 def _id(given: str) -> str | None:
@@ -183,7 +197,7 @@ def _counts(values: dict[str, int], key: Key | None = None) -> pb.Counts:
     return row
 
 
-def _entry(entry: ListedEntry) -> pb.Entry:
+def _entry(entry: ListedEntry, counter: Counter) -> pb.Entry:
     return pb.Entry(
         entry_id=entry.entry_id,
         event_id=entry.event_id,
@@ -204,6 +218,8 @@ def _entry(entry: ListedEntry) -> pb.Entry:
         first_verdict=_VERDICTS[entry.first_verdict],
         judged_contact_id=entry.judged_contact_id,
         corrections=map(_correction, entry.corrections),
+        counter_id=counter.counter_id,
+        policy_version=counter.policy_version,
     )
 
 

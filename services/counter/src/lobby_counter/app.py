@@ -1,108 +1,115 @@
 """What the counter does with a batch of facts: count, judge, follow; one transaction, nobody else is asked."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 
 from lobby_common.events.log import Connection
-from lobby_common.ids import new_id
-from lobby_counter import store
-from lobby_counter.calendars import Calendar
-from lobby_counter.domain import Correction, EntryId
+from lobby_counter import judging, rule_store, store
+from lobby_counter.domain import Cause, CauseKind, ChannelUserId, ContactId
 from lobby_counter.facts import Changes, Facts
-from lobby_counter.ledger import Greeting, Ledger, own
-from lobby_counter.policies import CounterId
-from lobby_counter.store import Booking
+from lobby_counter.judging import CalendarOf, Told
+from lobby_counter.ledger import Greeting, Ledger, first_id
+from lobby_counter.policies import Rules
+from lobby_counter.rule_store import Heard
+from lobby_counter.store import Counted
 
-CalendarOf = Callable[[str], Calendar]
 
-
-async def apply(conn: Connection, facts: Facts, calendar_of: CalendarOf, now: datetime) -> Changes:
+async def apply(
+    conn: Connection, facts: Facts, calendar_of: CalendarOf, now: datetime, *, whole: bool = False
+) -> Changes:
     """The effects of all facts are in the transaction; returns which figures they changed.
 
     Running again is harmless: messages are keyed by their id, entries by their place, memberships by their version,
-    conversations by the position of the last event, languages by their version.
+    conversations by the position of the last event, languages by their version. `whole`: where more counts than first
+    greetings at the workspace's own counter, everybody who wrote is judged anew, also where nothing seems to be new.
     """
     changes = Changes()
     await store.lock_workspaces(conn, facts.origins)
-    candidates = await _count_inbound(conn, facts, changes)
-    if candidates or facts.regroupings:
-        ledgers = await _judge(conn, facts, candidates)
-        await _book(conn, ledgers, calendar_of, now)
-        for workspace_id, ledger in ledgers.items():
-            _note(changes, workspace_id, ledger)
+    counted = await _count(conn, facts, changes)
+    rules = await rule_store.load_rules(conn, counted.special) if counted.special else {}
+    users = {
+        ChannelUserId(each.channel_user_id) for each in facts.inbound if whole and each.workspace_id in counted.special
+    }
+    greetings = await _greetings(conn, facts, counted, rules, users)
+    if greetings or users or facts.regroupings or facts.imports:
+        told = Told(greetings, facts.regroupings, facts.imports, users)
+        ledgers = await judging.open_ledgers(conn, facts.origins, told, rules)
+        for workspace_id in facts.origins:
+            _judge(workspace_id, ledgers[workspace_id], told, anew=whole and workspace_id in counted.special)
+        await judging.record(conn, ledgers, calendar_of, now, changes)
     if facts.told:
         await _follow(conn, facts, changes)
-    if facts.outbound:
-        await store.count_outbound(conn, facts.outbound)
-        for sent in facts.outbound:
-            changes.note(sent.workspace_id, sent.occurred_time)
     if facts.languages:
         await store.learn_languages(conn, facts.languages)
     return changes
 
 
-async def _count_inbound(conn: Connection, facts: Facts, changes: Changes) -> list[Greeting]:
-    if not facts.inbound:
-        return []
-    for message in facts.inbound:
+async def _count(conn: Connection, facts: Facts, changes: Changes) -> Counted:
+    counted = await store.count_inbound(conn, facts.inbound) if facts.inbound else Counted()
+    if facts.outbound:
+        counted.special |= await store.count_outbound(conn, facts.outbound)
+    for message in facts.messages():
         changes.note(message.workspace_id, message.occurred_time)
-    return [facts.greetings[each]() for each in await store.count_inbound(conn, facts.inbound)]
+    return counted
 
 
-async def _judge(conn: Connection, facts: Facts, candidates: list[Greeting]) -> dict[str, Ledger]:
-    """Entries, memberships and verdicts are as after the batch; returns the ledgers, by workspace."""
-    groups = [group for regrouping in facts.regroupings for group in regrouping.groups]
-    ledgers = await store.load_people(
-        conn,
-        [*(each.channel_user_id for each in candidates), *(user for _, users in groups for user in users)],
-        [*(each.contact_id for each in candidates), *(contact for contact, _ in groups)],
-    )
-    for workspace_id in facts.origins:
-        ledger = ledgers.get(workspace_id) or ledgers.setdefault(workspace_id, Ledger(own(workspace_id)))
-        ledger.enter(each for each in candidates if each.workspace_id == workspace_id)
-        for regrouping in sorted(facts.regroupings, key=lambda each: each.version):
-            if regrouping.workspace_id == workspace_id:
-                ledger.regroup(regrouping)
-    await store.write_members(conn, ledgers)
-    await store.write_entries(conn, ledgers)
-    await store.write_verdicts(conn, ledgers)
-    return ledgers
-
-
-async def _book(conn: Connection, ledgers: dict[str, Ledger], calendar_of: CalendarOf, now: datetime) -> None:
-    """The corrections are on record, each on its own day or, where that is closed, today."""
-    bookings = [
-        _booking(counter_id, made, calendar_of(workspace_id), now)
-        for workspace_id, ledger in ledgers.items()
-        for counter_id, book in ledger.books.items()
-        for made in book.corrections
+async def _greetings(
+    conn: Connection, facts: Facts, counted: Counted, rules: Mapping[str, Rules], users: set[ChannelUserId]
+) -> list[Greeting]:
+    """Returns what may be entries: first greetings of chats and, where further ones count, all that may be touched."""
+    candidates = [facts.greetings[each]() for each in counted.candidates]
+    traced = {workspace_id for workspace_id, each in rules.items() if each.traced}
+    if not traced:
+        return candidates
+    message_ids = [each.message_id for each in facts.messages() if each.workspace_id in traced] + counted.answers
+    await rule_store.keep_chat_messages(conn, message_ids)
+    # Until all messages of before are copied nobody knows how long a silence was: the recount that follows will.
+    complete = {workspace_id for workspace_id in traced if rules[workspace_id].complete}
+    if not complete:
+        return candidates
+    heard = await rule_store.read_greetings(conn, message_ids, sorted(users))
+    further = (greeting_of(each, facts) for each in heard if each.workspace_id in complete)
+    return [
+        *(each for each in candidates if each.workspace_id not in complete),
+        *(each for each in further if each is not None),
     ]
-    if bookings:
-        await store.insert_corrections(conn, bookings)
 
 
-def _booking(counter_id: CounterId, made: Correction, calendar: Calendar, now: datetime) -> Booking:
-    to_booked_time = calendar.booked_time(made.to_time, now)
-    return Booking(
-        correction_id=new_id(),
-        counter_id=counter_id,
-        correction=made,
-        from_booked_time=calendar.booked_time(made.from_time, now),
-        to_booked_time=to_booked_time,
-        effective_day=calendar.day_of(made.to_time),
-        booked_day=calendar.day_of(to_booked_time),
+def greeting_of(heard: Heard, facts: Facts) -> Greeting | None:
+    """Returns the greeting with all that is told of it here or was before; None where it is not known who wrote it."""
+    if (told := facts.greetings.get(heard.message_id)) is not None:
+        return replace(told(), silence=heard.silence)
+    if heard.contact_id is None:
+        return None
+    return Greeting(
+        entry_id=first_id(heard.account_id, heard.channel_user_id),
+        event_id=heard.event_id,
+        message_id=heard.message_id,
+        workspace_id=heard.workspace_id,
+        account_id=heard.account_id,
+        platform=heard.platform,
+        channel_user_id=heard.channel_user_id,
+        contact_id=ContactId(heard.contact_id),
+        occurred_time=heard.occurred_time,
+        received_time=heard.counted_time,
+        silence=heard.silence,
     )
 
 
-def _note(changes: Changes, workspace_id: str, ledger: Ledger) -> None:
-    counted: set[EntryId] = set()
-    for book in ledger.books.values():
-        for entry_id, first in book.first.items():
-            changes.note(workspace_id, first.time, entries=0 if entry_id in counted else 1)
-        counted |= book.first.keys()
-        for made in book.corrections:
-            changes.note(workspace_id, made.from_time)
-            changes.note(workspace_id, made.to_time, corrections=1)
+def _judge(workspace_id: str, ledger: Ledger, told: Told, *, anew: bool) -> None:
+    """The ledger is as after what is told of its workspace: first greetings, then imports, then merges and splits."""
+    greetings = [each for each in told.greetings if each.workspace_id == workspace_id]
+    if anew:
+        ledger.recount(greetings, Cause(CauseKind.POLICY, workspace_id))
+    else:
+        ledger.enter(greetings)
+    for each in told.imports:
+        if each.workspace_id == workspace_id:
+            ledger.know(each.rows, each.cause)
+    for regrouping in sorted(told.regroupings, key=lambda each: each.version):
+        if regrouping.workspace_id == workspace_id:
+            ledger.regroup(regrouping)
 
 
 async def _follow(conn: Connection, facts: Facts, changes: Changes) -> None:
@@ -116,7 +123,3 @@ async def _follow(conn: Connection, facts: Facts, changes: Changes) -> None:
     for wait in folded.waits.values():
         workspace_id = folded.known[wait.conversation_id].workspace_id
         changes.note(workspace_id, wait.owed_since)
-
-
-PRECISION = timedelta(microseconds=1)
-"""The end of a change is exclusive, as that of every period."""

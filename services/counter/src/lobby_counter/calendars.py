@@ -7,8 +7,6 @@ from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-CLOSE_AFTER = timedelta(days=3)
-"""How long after its end a day stays open: corrections are booked on it until then."""
 MOST_BUCKETS = 10_000
 """Into how many pieces a period may be cut."""
 
@@ -67,10 +65,10 @@ class Calendar:
     def _wall(self, at: datetime) -> datetime:
         return at.astimezone(self.zone).replace(tzinfo=None)
 
-    def booked_time(self, effective: datetime, now: datetime) -> datetime:
+    def booked_time(self, effective: datetime, now: datetime, close_after: timedelta) -> datetime:
         """Returns where a change made `now` is booked: at its own time while that day is open, else now."""
         end = self.start_of(self.day_of(effective) + _DAY)
-        return effective if now < end + CLOSE_AFTER else now
+        return effective if now < end + close_after else now
 
     def days(self, start: datetime, end: datetime) -> list[datetime]:
         """Returns the starts of the local days that [start, end) touches. Raises TooManyBuckets."""

@@ -85,9 +85,10 @@ async def read(pool: asyncpg.Pool, page: Page) -> list[ListedEntry]:
             after_time,
             after_id,
             page.size,
+            only.counter_id,
         )
         entries = {row["entry_id"]: ListedEntry(**dict(row)) for row in rows}
-        for row in await conn.fetch(QUERIES["list_corrections"], list(entries), only.workspace_id):
+        for row in await conn.fetch(QUERIES["list_corrections"], list(entries), only.counter_id):
             values: dict[str, Any] = dict(row)
             entries[values.pop("entry_id")].corrections.append(ListedCorrection(**values))
     return list(entries.values())

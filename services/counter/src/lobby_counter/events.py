@@ -4,7 +4,7 @@ Running twice is harmless: see `app.apply`. What comes before its subject waits 
 its entry, an answer for the person of its chat, a membership for its channel user's first message.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any
@@ -30,9 +30,11 @@ from lobby_common.times import from_proto, to_proto, utc_now
 from lobby_counter import app, store
 from lobby_counter.clients import Calendars
 from lobby_counter.conversations import Answered, Assigned, Change, Closed, Conversation, Owed, Told
-from lobby_counter.domain import Cause, CauseKind, ChannelUserId, ContactId, EntryId
+from lobby_counter.domain import BaseId, Cause, CauseKind, ChannelUserId, ContactId
+from lobby_counter.facts import Change as FiguresChange
 from lobby_counter.facts import Changes, Facts, Inbound, Language, Origin, Outbound
-from lobby_counter.ledger import Greeting, Regrouping
+from lobby_counter.judging import PRECISION
+from lobby_counter.ledger import Greeting, Regrouping, first_id
 
 PRODUCERS = ("connectors", "identity", "routing", "translate")
 
@@ -70,9 +72,11 @@ class CounterEvents:
 
     async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
         """The effects of all events are in the transaction, and what they changed is told once per workspace."""
-        facts = read(events)
+        await self._apply(tx, read(events), whole=False)
+
+    async def _apply(self, tx: Tx, facts: Facts, *, whole: bool) -> None:
         self._calendars.see(facts.origins)
-        changes = await app.apply(tx.conn, facts, self._calendars.known, utc_now())
+        changes = await app.apply(tx.conn, facts, self._calendars.known, utc_now(), whole=whole)
         _tell(tx, changes, facts)
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
@@ -92,7 +96,7 @@ class CounterEvents:
         messages += [each.message_id for each in facts.outbound if each.event_id in lost]
         await store.forget_unjudged(tx.conn, [each for each in facts.inbound if each.event_id in lost])
         await store.forget_messages(tx.conn, messages)
-        await self.apply(tx, events)
+        await self._apply(tx, facts, whole=True)
         await store.roll_up_traffic(tx.conn, messages)
         waitless = await store.find_unfollowed(tx.conn, facts.told)
         await store.restore_waits(tx.conn, [each for each in facts.told if each.event_id in waitless])
@@ -112,26 +116,30 @@ def read(events: Sequence[Incoming]) -> Facts:
 def _tell(tx: Tx, changes: Changes, facts: Facts) -> None:
     for workspace_id, change in changes.items():
         origin = facts.origins[workspace_id]
-        times: dict[str, Any] = {"from": to_proto(change.start), "to": to_proto(change.end + app.PRECISION)}
-        tx.tell(
-            CountChanged(entries=change.entries, corrections=change.corrections, **times),
-            workspace_id=workspace_id,
-            key=workspace_id,
-            event_id=derive_id(origin.time, "count_changed", workspace_id, origin.event_id),
-            traceparent=origin.traceparent,
-            cause_id=origin.event_id,
-        )
+        event_id = derive_id(origin.time, "count_changed", workspace_id, origin.event_id)
+        cause = {"cause_id": origin.event_id, "traceparent": origin.traceparent}
+        tell_change(tx, workspace_id, change, event_id=event_id, **cause)
+
+
+def tell_change(
+    tx: Tx, workspace_id: str, change: FiguresChange, *, event_id: str, cause_id: str, traceparent: str = ""
+) -> None:
+    """It is told how figures of the workspace changed."""
+    times: dict[str, Any] = {"from": to_proto(change.start), "to": to_proto(change.end + PRECISION)}
+    tx.tell(
+        CountChanged(entries=change.entries, corrections=change.corrections, **times),
+        workspace_id=workspace_id,
+        key=workspace_id,
+        event_id=event_id,
+        traceparent=traceparent,
+        cause_id=cause_id,
+    )
 
 
 @lru_cache(_CHATS_REMEMBERED)
 def chat_id(account_id: str, chat: str) -> str:
     """Returns what stands for a chat address here; the address may be a phone number."""
     return derive_id(None, "chat", account_id, chat)
-
-
-def entry_id(account_id: str, channel_user_id: str) -> EntryId:
-    """Returns the id of the one entry that a channel user can have at an account."""
-    return EntryId(derive_id(None, "entry", account_id, channel_user_id))
 
 
 def _word(text: str) -> str:
@@ -160,7 +168,7 @@ def _read_identified(facts: Facts, incoming: Incoming, said: MessageIdentified) 
 
 def _greeting(event: Event, said: MessageIdentified, occurred_time: datetime) -> Greeting:
     return Greeting(
-        entry_id=entry_id(said.account_id, said.channel_user_id),
+        entry_id=first_id(said.account_id, said.channel_user_id),
         event_id=event.id,
         message_id=said.message_id,
         workspace_id=event.workspace_id,
@@ -176,19 +184,25 @@ def _greeting(event: Event, said: MessageIdentified, occurred_time: datetime) ->
     )
 
 
-def _group(group: ContactGroup) -> tuple[ContactId, tuple[ChannelUserId, ...]]:
-    return (ContactId(group.contact_id), tuple(ChannelUserId(each) for each in group.channel_user_ids))
+def _regrouping(incoming: Incoming, cause: Cause, version: int, groups: Iterable[ContactGroup]) -> Regrouping:
+    people = [(ContactId(each.contact_id), each) for each in groups]
+    return Regrouping(
+        incoming.event.workspace_id,
+        cause,
+        version,
+        tuple((contact, tuple(map(ChannelUserId, each.channel_user_ids))) for contact, each in people),
+        tuple((contact, tuple(map(BaseId, each.base_ids))) for contact, each in people if each.base_ids),
+    )
 
 
 def _read_merged(facts: Facts, incoming: Incoming, said: ContactMerged) -> None:
     cause = Cause(CauseKind.MERGE, said.merge_id, _word(said.actor))
-    facts.regroupings.append(Regrouping(incoming.event.workspace_id, cause, said.version, (_group(said.group),)))
+    facts.regroupings.append(_regrouping(incoming, cause, said.version, [said.group]))
 
 
 def _read_split(facts: Facts, incoming: Incoming, said: ContactSplit) -> None:
     cause = Cause(CauseKind.SPLIT, said.merge_id, _word(said.actor))
-    groups = tuple(_group(group) for group in said.groups)
-    facts.regroupings.append(Regrouping(incoming.event.workspace_id, cause, said.version, groups))
+    facts.regroupings.append(_regrouping(incoming, cause, said.version, said.groups))
 
 
 def _read_sent(facts: Facts, incoming: Incoming, said: MessageSent) -> None:

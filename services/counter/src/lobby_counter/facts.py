@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lobby_counter.conversations import Told
-from lobby_counter.ledger import Greeting, Regrouping
+from lobby_counter.domain import Cause
+from lobby_counter.ledger import BaseMember, Greeting, Regrouping
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,15 @@ class Language:
 
 
 @dataclass(frozen=True, slots=True)
+class Import:
+    """Identifiers were imported as of people known before."""
+
+    workspace_id: str
+    cause: Cause
+    rows: tuple[BaseMember, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """The event of a batch from which a change of figures is told."""
 
@@ -65,11 +75,16 @@ class Facts:
     greetings: dict[str, Callable[[], Greeting]] = field(default_factory=dict)
     """By message id; made only for the few that may be entries."""
     regroupings: list[Regrouping] = field(default_factory=list)
+    imports: list[Import] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     outbound: list[Outbound] = field(default_factory=list)
     languages: list[Language] = field(default_factory=list)
     origins: dict[str, Origin] = field(default_factory=dict)
     """The first event of each workspace."""
+
+    def messages(self) -> list[Inbound | Outbound]:
+        """Returns the messages in both directions."""
+        return [*self.inbound, *self.outbound]
 
 
 @dataclass(slots=True)

@@ -36,6 +36,8 @@ class Filter:
     """Of what figures are asked; None means all."""
 
     workspace_id: str
+    counter_id: str
+    """Of whose entries; the workspace's own has the workspace's id."""
     account_id: str | None
     platform: int | None
     agent_id: str | None
@@ -105,14 +107,14 @@ def _statements(question: Question) -> list[Statement]:
         only.agent_id,
     )
     rows = (*asked, period.start, period.end)
-    if question.by & _OF_ENTRY:
+    by_entry = bool(question.by & _OF_ENTRY)
+    rolled_up = not by_entry and not question.recorded and only.counter_id == only.workspace_id
+    if by_entry:
         found = [("count_messages_by_entry", rows)]
-        if not question.recorded:
-            found.append(("count_entries", rows))
     else:
-        found = [("count_rolled_up", (*asked, *_columns(period), not question.recorded))]
-    if question.recorded:
-        found.append(("count_recorded", rows))
+        found = [("count_rolled_up", (*asked, *_columns(period), rolled_up))]
+    if not rolled_up:
+        found.append(("count_recorded" if question.recorded else "count_entries", (*rows, only.counter_id)))
     return [*found, ("count_served", rows), ("count_waits", rows)]
 
 

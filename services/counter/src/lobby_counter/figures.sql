@@ -8,7 +8,8 @@ SELECT least(
 
 -- name: count_entries
 -- Entries by present verdict, row by row, grouped by what roll-ups do not know: campaign, language, country.
--- Parameters of all counts: workspace, cuts, grouped by, account, platform, agent; then, in most, from and to.
+-- Parameters of all counts: workspace, cuts, grouped by, account, platform, agent; then, in most, from and to; then, of
+-- entries, the counter.
 WITH figure AS (
     SELECT
         width_bucket(e.occurred_time, $2::timestamptz[]) AS bucket,
@@ -20,7 +21,7 @@ WITH figure AS (
         CASE WHEN 'country' = ANY ($3::text[]) THEN e.country END AS country,
         v.verdict
     FROM entry AS e
-    JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id
+    JOIN verdict AS v ON v.counter_id = $9 AND v.entry_id = e.entry_id
     WHERE e.workspace_id = $1
         AND e.occurred_time >= $7
         AND e.occurred_time < $8
@@ -41,15 +42,15 @@ GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, la
 WITH booked AS (
     SELECT entry_id, first_time AS at, first_verdict AS verdict, 1 AS weight
     FROM verdict
-    WHERE counter_id = $1 AND first_time >= $7 AND first_time < $8
+    WHERE counter_id = $9 AND first_time >= $7 AND first_time < $8
     UNION ALL
     SELECT entry_id, from_booked_time, from_verdict, -1
     FROM correction
-    WHERE counter_id = $1 AND from_booked_time >= $7 AND from_booked_time < $8
+    WHERE counter_id = $9 AND from_booked_time >= $7 AND from_booked_time < $8
     UNION ALL
     SELECT entry_id, to_booked_time, to_verdict, 1
     FROM correction
-    WHERE counter_id = $1 AND to_booked_time >= $7 AND to_booked_time < $8
+    WHERE counter_id = $9 AND to_booked_time >= $7 AND to_booked_time < $8
 ), figure AS (
     SELECT
         width_bucket(b.at, $2::timestamptz[]) AS bucket,
@@ -63,7 +64,8 @@ WITH booked AS (
         b.weight
     FROM booked AS b
     JOIN entry AS e ON e.entry_id = b.entry_id
-    WHERE ($4::uuid IS NULL OR e.account_id = $4)
+    WHERE e.workspace_id = $1
+        AND ($4::uuid IS NULL OR e.account_id = $4)
         AND ($5::smallint IS NULL OR e.platform = $5)
         AND ($6::uuid IS NULL OR e.agent_id = $6)
 )
@@ -154,7 +156,8 @@ WITH figure AS (
         CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
         m.direction
     FROM message AS m
-    LEFT JOIN entry AS e ON e.channel_user_id = m.channel_user_id AND e.account_id = m.account_id
+    LEFT JOIN entry AS e
+        ON e.channel_user_id = m.channel_user_id AND e.account_id = m.account_id AND e.again_event_id IS NULL
     WHERE m.workspace_id = $1
         AND m.occurred_time >= $7
         AND m.occurred_time < $8
@@ -183,7 +186,8 @@ WITH figure AS (
         coalesce(u.contact_id, m.channel_user_id) AS person
     FROM message AS m
     LEFT JOIN channel_user AS u ON u.channel_user_id = m.channel_user_id
-    LEFT JOIN entry AS e ON e.channel_user_id = m.channel_user_id AND e.account_id = m.account_id
+    LEFT JOIN entry AS e
+        ON e.channel_user_id = m.channel_user_id AND e.account_id = m.account_id AND e.again_event_id IS NULL
     WHERE m.workspace_id = $1
         AND m.occurred_time >= $7
         AND m.occurred_time < $8
@@ -220,7 +224,8 @@ WITH figure AS (
     FROM wait AS w
     JOIN conversation AS c ON c.conversation_id = w.conversation_id
     LEFT JOIN channel_user AS u ON u.channel_user_id = c.channel_user_id
-    LEFT JOIN entry AS e ON e.channel_user_id = c.channel_user_id AND e.account_id = c.account_id
+    LEFT JOIN entry AS e
+        ON e.channel_user_id = c.channel_user_id AND e.account_id = c.account_id AND e.again_event_id IS NULL
     WHERE w.workspace_id = $1
         AND w.owed_since >= $7
         AND w.owed_since < $8
@@ -237,13 +242,14 @@ FROM figure
 GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
 
 -- name: list_entries
--- A page of entries with their present verdict and person, in the order in which they are judged.
+-- A page of entries with their present verdict at a counter and their person, in the order in which they are judged.
+-- What is no entry any more is there only where it is asked for.
 SELECT
     e.entry_id::text, e.event_id::text, e.message_id::text, u.contact_id::text, e.account_id::text, e.platform,
     e.agent_id::text, e.campaign_id, e.language, e.country, e.occurred_time, e.received_time, v.judged_time, v.verdict,
     v.reason, v.repeat_of::text, v.first_verdict, v.judged_contact_id::text
 FROM entry AS e
-JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id
+JOIN verdict AS v ON v.counter_id = $14 AND v.entry_id = e.entry_id
 JOIN channel_user AS u ON u.channel_user_id = e.channel_user_id
 WHERE e.workspace_id = $1
     AND e.occurred_time >= $2
@@ -251,7 +257,7 @@ WHERE e.workspace_id = $1
     AND ($4::uuid IS NULL OR e.account_id = $4)
     AND ($5::smallint IS NULL OR e.platform = $5)
     AND ($6::uuid IS NULL OR e.agent_id = $6)
-    AND ($7::text IS NULL OR v.verdict = $7)
+    AND (v.verdict = $7 OR $7::text IS NULL AND v.verdict <> 'none')
     AND ($8::text IS NULL OR e.campaign_id = $8)
     AND ($9::text IS NULL OR e.language = $9)
     AND ($10::text IS NULL OR e.country = $10)

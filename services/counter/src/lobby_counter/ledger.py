@@ -62,6 +62,11 @@ class Greeting:
         return (self.occurred_time, self.event_id)
 
 
+def first_id(account_id: str, channel_user_id: str) -> EntryId:
+    """Returns the id of the first entry of a channel user at an account."""
+    return EntryId(derive_id(None, "entry", account_id, channel_user_id))
+
+
 def again_id(first: EntryId, event_id: str) -> EntryId:
     """Returns the id of an entry that is not the first of its chat: its greeting's for ever."""
     return EntryId(derive_id(None, "entry", first, event_id))
@@ -144,9 +149,11 @@ class Ledger:
     entries: dict[EntryId, Entry] = field(default_factory=dict)
     campaigns: Sequence[Campaign] = ()
     base: dict[BaseId, BaseMember] = field(default_factory=dict)
+    special: bool = False
+    """Whether the workspace counts by more than its own counter and first greetings."""
     greetings: dict[EntryId, Greeting] = field(default_factory=dict)
     """What is to be written as first entry of a chat: new ones, and earlier greetings that replace later ones."""
-    again: dict[EntryId, Entry] = field(default_factory=dict)
+    again: dict[EntryId, Greeting] = field(default_factory=dict)
     """What is to be written as a further entry of a chat: new ones, and those before which somebody wrote after all."""
     changed_members: set[ChannelUserId] = field(default_factory=set)
     changed_base: set[BaseId] = field(default_factory=set)
@@ -205,7 +212,8 @@ class Ledger:
         known = self.entries.get(entry.entry_id)
         if known == entry or (known is None and not self._may_count(entry)):
             return None
-        self.entries[entry.entry_id] = self.again[entry.entry_id] = entry
+        self.entries[entry.entry_id] = entry
+        self.again[entry.entry_id] = greeting
         return entry.entry_id
 
     def _may_count(self, entry: Entry) -> bool:

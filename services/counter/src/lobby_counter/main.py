@@ -1,12 +1,17 @@
 """Builds the counter."""
 
+from lobby.counter.v1.campaign_service_pb2_grpc import add_CampaignServiceServicer_to_server
 from lobby.counter.v1.count_service_pb2_grpc import add_CountServiceServicer_to_server
+from lobby.counter.v1.counter_service_pb2_grpc import add_CounterServiceServicer_to_server
 from lobby_common.service import Runtime, Service, run
 from lobby_counter.api import CountApi
+from lobby_counter.campaign_api import CampaignApi
 from lobby_counter.clients import Calendars, GatewayCalendars
 from lobby_counter.config import CounterConfig
+from lobby_counter.counter_api import CounterApi
 from lobby_counter.events import PRODUCERS, CounterEvents
 from lobby_counter.journey import describe
+from lobby_counter.recounts import Recounts
 
 
 async def build(runtime: Runtime) -> None:
@@ -14,7 +19,10 @@ async def build(runtime: Runtime) -> None:
     calendars = Calendars(GatewayCalendars(runtime.channel("gateway")), runtime.pool)
     runtime.background("calendars", calendars.keep)
     runtime.consume(CounterEvents(calendars), PRODUCERS)
+    runtime.alone("recounts", Recounts(runtime.log, calendars).run)
     runtime.serve(add_CountServiceServicer_to_server, CountApi(runtime.pool, calendars))
+    runtime.serve(add_CounterServiceServicer_to_server, CounterApi(runtime.log, runtime.pool, calendars))
+    runtime.serve(add_CampaignServiceServicer_to_server, CampaignApi(runtime.log, runtime.pool))
     runtime.journey(describe)
 
 

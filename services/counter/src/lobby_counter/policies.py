@@ -1,7 +1,7 @@
 """By which rule a counter counts: its policy, and the campaigns that divide the time of accounts. Pure values."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
@@ -52,6 +52,8 @@ class Policy:
 
 
 DEFAULT = Policy()
+POLICY_VERSION = 1
+"""Of the rule that policies are written for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +82,37 @@ class Campaign:
 def campaign_at(campaigns: Iterable[Campaign], account_id: str, at: datetime) -> CampaignId | None:
     """Returns the one campaign in which an account is at a time; None where it is in none."""
     return next((each.campaign_id for each in campaigns if each.holds(account_id, at)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCampaign:
+    """A campaign as people know it."""
+
+    campaign: Campaign
+    workspace_id: str
+    display_name: str
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A counter as people know it; `create_time` is None of a workspace's own, which was always there."""
+
+    counter_id: CounterId
+    workspace_id: str
+    display_name: str
+    policy: Policy
+    policy_version: int = POLICY_VERSION
+    create_time: datetime | None = None
+
+
+@dataclass(slots=True)
+class Rules:
+    """What a workspace counts by beside its own counter."""
+
+    counters: list[Counter] = field(default_factory=list)
+    campaigns: list[NamedCampaign] = field(default_factory=list)
+    traced: bool = False
+    """Whether its chats are kept message by message: more than first greetings may be entries."""
+    complete: bool = False
+    """Whether those of before are too."""

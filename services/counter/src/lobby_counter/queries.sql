@@ -4,7 +4,8 @@ SELECT pg_advisory_xact_lock($1::integer, stripe)
 FROM unnest($2::integer[]) AS stripe
 
 -- name: count_inbound
--- Messages are kept and rolled up once; returns those that may be entries: greetings with no earlier one at their place.
+-- Messages are kept and rolled up once. Returns those that may be entries: greetings with no earlier one at their place;
+-- those of before of which the chat is known now; and workspaces that do not only count those first greetings.
 WITH heard AS (
     SELECT message_id, event_id, workspace_id, account_id, channel_user_id, chat_id, occurred_time, platform, greeting
     FROM unnest(
@@ -49,8 +50,9 @@ WITH heard AS (
     SET channel_user_id = chats.channel_user_id, awaited_chat_id = NULL
     FROM chats
     WHERE m.awaited_chat_id = chats.chat_id
+    RETURNING m.message_id
 )
-SELECT f.message_id::text
+SELECT 'candidate' AS kind, f.message_id::text AS id
 FROM fresh AS f
 WHERE f.greeting
     AND NOT EXISTS (
@@ -60,9 +62,17 @@ WHERE f.greeting
             AND e.account_id = f.account_id
             AND (e.occurred_time, e.event_id) <= (f.occurred_time, f.event_id)
     )
+UNION ALL
+SELECT 'answer', message_id::text
+FROM answers
+UNION ALL
+SELECT 'special', workspace_id::text
+FROM (SELECT DISTINCT workspace_id FROM heard) AS w
+WHERE counts_specially(workspace_id)
 
 -- name: count_outbound
 -- Messages to customers are kept and rolled up once; those to a chat that nobody is known to write under wait for it.
+-- Returns workspaces that do not only count first greetings.
 WITH heard AS (
     SELECT message_id, event_id, workspace_id, account_id, chat_id, agent_id, occurred_time, platform, human
     FROM unnest(
@@ -81,15 +91,19 @@ WITH heard AS (
     LEFT JOIN chat AS k ON k.chat_id = h.chat_id
     ON CONFLICT (message_id) DO NOTHING
     RETURNING workspace_id, account_id, agent_id, occurred_time, platform
+), rolled AS (
+    INSERT INTO traffic (workspace_id, width, slot, account_id, platform, agent_id, messages_out)
+    SELECT workspace_id, width, slot, account_id, platform, agent_id, count(*)
+    FROM fresh
+    CROSS JOIN slots(occurred_time)
+    GROUP BY workspace_id, width, slot, account_id, platform, agent_id
+    ORDER BY workspace_id, width, slot, account_id, platform, agent_id
+    ON CONFLICT ON CONSTRAINT traffic_key
+    DO UPDATE SET messages_out = traffic.messages_out + excluded.messages_out
 )
-INSERT INTO traffic (workspace_id, width, slot, account_id, platform, agent_id, messages_out)
-SELECT workspace_id, width, slot, account_id, platform, agent_id, count(*)
-FROM fresh
-CROSS JOIN slots(occurred_time)
-GROUP BY workspace_id, width, slot, account_id, platform, agent_id
-ORDER BY workspace_id, width, slot, account_id, platform, agent_id
-ON CONFLICT ON CONSTRAINT traffic_key
-DO UPDATE SET messages_out = traffic.messages_out + excluded.messages_out
+SELECT workspace_id::text
+FROM (SELECT DISTINCT workspace_id FROM heard) AS w
+WHERE counts_specially(workspace_id)
 
 -- name: find_uncounted
 -- Events whose message is not there, or that name a place of which the entry or its verdict is not there.
@@ -194,7 +208,8 @@ FROM counted
 GROUP BY workspace_id, width, slot, account_id, platform, agent_id
 
 -- name: load_people
--- Every channel user and entry of every person to whom one of the channel users belongs, or who is named.
+-- Every channel user and entry of every person to whom one of the channel users belongs, or who is named, with verdicts
+-- at the workspaces' own counters.
 WITH touched AS (
     SELECT contact_id
     FROM channel_user
@@ -205,7 +220,8 @@ WITH touched AS (
 )
 SELECT
     u.workspace_id::text, u.channel_user_id::text, u.contact_id::text, u.version, e.entry_id::text, e.account_id::text,
-    e.platform, e.event_id::text, e.occurred_time, v.verdict, v.reason, v.repeat_of::text
+    e.platform, e.event_id::text, e.occurred_time, e.silence, v.verdict, v.reason, v.repeat_of::text,
+    counts_specially(u.workspace_id) AS special
 FROM touched
 JOIN channel_user AS u ON u.contact_id = touched.contact_id
 LEFT JOIN entry AS e ON e.channel_user_id = u.channel_user_id
@@ -253,6 +269,240 @@ DO UPDATE SET
         WHEN excluded.language_version > 0 OR entry.language = '' THEN excluded.language
         ELSE entry.language
     END
+
+-- name: write_further_entries
+-- Entries that are not the first of their chat are there; what was not told with their greeting is as at the first one.
+INSERT INTO entry (
+    entry_id, workspace_id, account_id, channel_user_id, event_id, again_event_id, message_id, agent_id, occurred_time,
+    received_time, platform, silence, language_version, language, campaign_id, country
+)
+SELECT
+    g.entry_id, g.workspace_id, g.account_id, g.channel_user_id, g.event_id, g.event_id, g.message_id, f.agent_id,
+    g.occurred_time, g.received_time, g.platform, g.silence, coalesce(l.version, 0),
+    coalesce(l.language, nullif(g.locale, ''), f.language), g.campaign_id, coalesce(nullif(g.country, ''), f.country)
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::timestamptz[], $8::timestamptz[],
+    $9::smallint[], $10::text[], $11::text[], $12::text[], $13::interval[]
+) AS g (
+    entry_id, workspace_id, account_id, channel_user_id, event_id, message_id, occurred_time, received_time, platform,
+    campaign_id, locale, country, silence
+)
+JOIN entry AS f
+    ON f.channel_user_id = g.channel_user_id AND f.account_id = g.account_id AND f.again_event_id IS NULL
+LEFT JOIN awaited_language AS l ON l.message_id = g.message_id
+ON CONFLICT (entry_id)
+DO UPDATE SET silence = excluded.silence
+
+-- name: load_counters
+-- The counters of workspaces beside their own, oldest first.
+SELECT
+    counter_id::text, workspace_id::text, display_name, policy_version, dedupe_level, window_days, reentry_gap_days,
+    base_mode, close_after_days, time_zone, platforms, account_ids::text[], campaign_id::text, create_time
+FROM counter
+WHERE workspace_id = ANY ($1::uuid[])
+ORDER BY create_time, counter_id
+
+-- name: load_campaigns
+-- The campaigns of workspaces, oldest first.
+SELECT
+    campaign_id::text, workspace_id::text, display_name, account_ids::text[], start_time, end_time, create_time
+FROM campaign
+WHERE workspace_id = ANY ($1::uuid[])
+ORDER BY create_time, campaign_id
+
+-- name: load_traced
+-- Those of the workspaces whose chats are kept, message by message, and whether those of before are too.
+SELECT workspace_id::text, copied_time IS NULL AS complete
+FROM traced_workspace
+WHERE workspace_id = ANY ($1::uuid[])
+
+-- name: load_verdicts
+-- Judgements of entries at some counters.
+SELECT counter_id::text, entry_id::text, verdict, reason, repeat_of::text
+FROM verdict
+WHERE counter_id = ANY ($1::uuid[]) AND entry_id = ANY ($2::uuid[])
+
+-- name: load_base
+-- The imported identifiers that are named, and all of some people.
+SELECT
+    base_id::text, workspace_id::text, contact_id::text, version,
+    -- The beginning of time is a moment that has a time zone.
+    CASE WHEN effective_from = '-infinity' THEN '0001-01-02 00:00:00+00' ELSE effective_from END AS effective_from
+FROM base
+WHERE contact_id = ANY ($1::uuid[]) OR base_id = ANY ($2::uuid[])
+
+-- name: write_base
+-- Each imported identifier belongs to the person whom the newest version names.
+INSERT INTO base (base_id, workspace_id, contact_id, version, effective_from)
+SELECT base_id, workspace_id, contact_id, version, effective_from
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::timestamptz[])
+    AS b (base_id, workspace_id, contact_id, version, effective_from)
+ON CONFLICT (base_id)
+DO UPDATE SET
+    contact_id = excluded.contact_id,
+    version = excluded.version,
+    effective_from = excluded.effective_from
+WHERE base.workspace_id = excluded.workspace_id
+
+-- name: keep_chat_messages
+-- Messages of traced workspaces are in their chats.
+INSERT INTO chat_message (channel_user_id, account_id, occurred_time, event_id, message_id, greeting)
+SELECT m.channel_user_id, m.account_id, m.occurred_time, m.event_id, m.message_id, m.greeting
+FROM message AS m
+JOIN traced_workspace AS t ON t.workspace_id = m.workspace_id
+WHERE m.message_id = ANY ($1::uuid[]) AND m.channel_user_id IS NOT NULL
+ORDER BY m.channel_user_id, m.account_id, m.occurred_time, m.event_id
+ON CONFLICT DO NOTHING
+
+-- name: read_greetings
+-- Greetings and the silence before each: of the chats of some messages from the earliest of these on, and all of some
+-- channel users.
+WITH told AS (
+    SELECT channel_user_id, account_id, min(since) AS since
+    FROM (
+        SELECT channel_user_id, account_id, occurred_time AS since
+        FROM message
+        WHERE message_id = ANY ($1::uuid[]) AND channel_user_id IS NOT NULL
+        UNION ALL
+        SELECT channel_user_id, account_id, '-infinity'
+        FROM chat_message
+        WHERE channel_user_id = ANY ($2::uuid[])
+    ) AS t
+    GROUP BY channel_user_id, account_id
+), spoken AS (
+    SELECT
+        c.message_id, c.greeting, c.occurred_time, t.since,
+        c.occurred_time - lag(c.occurred_time) OVER (
+            PARTITION BY c.channel_user_id, c.account_id ORDER BY c.occurred_time, c.event_id
+        ) AS silence
+    FROM told AS t
+    JOIN chat_message AS c
+        ON c.channel_user_id = t.channel_user_id
+            AND c.account_id = t.account_id
+            AND c.occurred_time >= coalesce(
+                (
+                    SELECT max(b.occurred_time)
+                    FROM chat_message AS b
+                    WHERE b.channel_user_id = t.channel_user_id
+                        AND b.account_id = t.account_id
+                        AND b.occurred_time < t.since
+                ),
+                t.since
+            )
+)
+SELECT
+    m.message_id::text, m.event_id::text, m.workspace_id::text, m.account_id::text, m.channel_user_id::text, m.platform,
+    m.occurred_time, m.counted_time, u.contact_id::text, s.silence
+FROM spoken AS s
+JOIN message AS m ON m.message_id = s.message_id
+LEFT JOIN channel_user AS u ON u.channel_user_id = m.channel_user_id
+WHERE s.greeting AND s.occurred_time >= s.since
+
+-- name: insert_counter
+-- There is a new counter.
+INSERT INTO counter (
+    counter_id, workspace_id, display_name, policy_version, dedupe_level, window_days, reentry_gap_days, base_mode,
+    close_after_days, time_zone, platforms, account_ids, campaign_id
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+RETURNING create_time
+
+-- name: write_campaign
+-- The campaign is as given.
+INSERT INTO campaign (campaign_id, workspace_id, display_name, account_ids, start_time, end_time)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (campaign_id)
+DO UPDATE SET
+    display_name = excluded.display_name,
+    account_ids = excluded.account_ids,
+    start_time = excluded.start_time,
+    end_time = excluded.end_time
+RETURNING create_time
+
+-- name: trace_workspace
+-- The chats of the workspace are kept, message by message, from now on; those of before are to be copied.
+INSERT INTO traced_workspace (workspace_id, copied_time, copied_message_id)
+VALUES ($1, '-infinity', '00000000-0000-0000-0000-000000000000')
+ON CONFLICT DO NOTHING
+
+-- name: insert_recount
+-- Every person of the workspace is to be judged again.
+INSERT INTO recount (recount_id, workspace_id, cause_id, actor)
+VALUES ($1, $2, $3, $4)
+
+-- name: find_recounted
+-- The workspaces in which counters are not done with what was before, oldest work first.
+SELECT workspace_id::text
+FROM recount
+GROUP BY workspace_id
+ORDER BY min(recount_id::text)
+
+-- name: is_recounted
+-- Whether the counters of the workspace are not done with what was before.
+SELECT EXISTS (SELECT FROM recount WHERE workspace_id = $1)
+
+-- name: copy_chat_messages
+-- The next messages of before of a workspace are in their chats; returns whether there were any left to copy.
+WITH next AS (
+    SELECT m.message_id, m.event_id, m.account_id, m.channel_user_id, m.occurred_time, m.greeting
+    FROM traced_workspace AS t
+    JOIN message AS m
+        ON m.workspace_id = t.workspace_id
+            AND m.occurred_time >= t.copied_time
+            AND (m.occurred_time, m.message_id) > (t.copied_time, t.copied_message_id)
+    WHERE t.workspace_id = $1
+    ORDER BY m.occurred_time, m.message_id
+    LIMIT $2
+), kept AS (
+    INSERT INTO chat_message (channel_user_id, account_id, occurred_time, event_id, message_id, greeting)
+    SELECT channel_user_id, account_id, occurred_time, event_id, message_id, greeting
+    FROM next
+    WHERE channel_user_id IS NOT NULL
+    ON CONFLICT DO NOTHING
+), last AS (
+    SELECT occurred_time, message_id
+    FROM next
+    ORDER BY occurred_time DESC, message_id DESC
+    LIMIT 1
+)
+UPDATE traced_workspace AS t
+SET
+    copied_time = (SELECT occurred_time FROM last),
+    copied_message_id = (SELECT message_id FROM last)
+WHERE t.workspace_id = $1 AND t.copied_time IS NOT NULL
+RETURNING true
+
+-- name: next_recount
+-- The oldest work in a workspace, with the channel users of the next entries; none: it is done.
+WITH work AS (
+    SELECT recount_id, workspace_id, cause_id, actor, cursor_time, cursor_event_id
+    FROM recount
+    WHERE workspace_id = $1
+    ORDER BY recount_id
+    LIMIT 1
+)
+SELECT w.recount_id::text, w.cause_id::text, w.actor, n.occurred_time, n.event_id::text, n.channel_user_id::text
+FROM work AS w
+LEFT JOIN LATERAL (
+    SELECT e.occurred_time, e.event_id, e.channel_user_id
+    FROM entry AS e
+    WHERE e.workspace_id = w.workspace_id
+        AND (e.occurred_time, e.event_id) > (w.cursor_time, w.cursor_event_id)
+    ORDER BY e.occurred_time, e.event_id
+    LIMIT $2
+) AS n ON true
+ORDER BY n.occurred_time, n.event_id
+
+-- name: move_recount
+-- The work is done up to an entry.
+UPDATE recount
+SET cursor_time = $2, cursor_event_id = $3
+WHERE recount_id = $1
+
+-- name: end_recount
+-- The work is done.
+DELETE FROM recount
+WHERE recount_id = $1
 
 -- name: insert_verdicts
 -- New entries have their first and their present verdict.

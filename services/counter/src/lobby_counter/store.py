@@ -1,7 +1,7 @@
 """Rows of the event path: facts in, domain out. Every function is one statement, whatever the size of the batch."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from zlib import crc32
@@ -29,7 +29,7 @@ from lobby_counter.domain import (
     Verdict,
 )
 from lobby_counter.facts import Facts, Inbound, Language, Outbound
-from lobby_counter.ledger import Book, Ledger, Member, own
+from lobby_counter.ledger import Book, Greeting, Ledger, Member, own
 from lobby_counter.policies import CounterId
 
 QUERIES = sql.load("lobby_counter")
@@ -109,8 +109,20 @@ async def roll_up_traffic(conn: Connection, message_ids: Sequence[str]) -> None:
     await conn.execute(QUERIES["roll_up_traffic"], message_ids)
 
 
-async def count_inbound(conn: Connection, messages: Sequence[Inbound]) -> list[str]:
-    """Messages are counted once; returns the ids of those that may be entries."""
+@dataclass(slots=True)
+class Counted:
+    """What counting messages showed."""
+
+    candidates: list[str] = field(default_factory=list)
+    """Ids of messages that may be first entries."""
+    answers: list[str] = field(default_factory=list)
+    """Ids of messages of before, of which the chat is known now."""
+    special: set[str] = field(default_factory=set)
+    """Workspaces that do not only count first greetings at their own counter."""
+
+
+async def count_inbound(conn: Connection, messages: Sequence[Inbound]) -> Counted:
+    """Messages are counted once."""
     rows = await conn.fetch(
         QUERIES["count_inbound"],
         [each.message_id for each in messages],
@@ -123,12 +135,21 @@ async def count_inbound(conn: Connection, messages: Sequence[Inbound]) -> list[s
         [each.platform for each in messages],
         [each.greeting for each in messages],
     )
-    return [row[0] for row in rows]
+    counted = Counted()
+    for kind, key in rows:
+        match kind:
+            case "candidate":
+                counted.candidates.append(key)
+            case "answer":
+                counted.answers.append(key)
+            case _:
+                counted.special.add(key)
+    return counted
 
 
-async def count_outbound(conn: Connection, messages: Sequence[Outbound]) -> None:
-    """Messages to customers are counted once."""
-    await conn.execute(
+async def count_outbound(conn: Connection, messages: Sequence[Outbound]) -> set[str]:
+    """Messages to customers are counted once; returns the workspaces that count specially."""
+    rows = await conn.fetch(
         QUERIES["count_outbound"],
         [each.message_id for each in messages],
         [each.event_id for each in messages],
@@ -140,6 +161,7 @@ async def count_outbound(conn: Connection, messages: Sequence[Outbound]) -> None
         [each.platform for each in messages],
         [each.human for each in messages],
     )
+    return {row[0] for row in rows}
 
 
 async def learn_languages(conn: Connection, languages: Iterable[Language]) -> None:
@@ -162,7 +184,10 @@ async def learn_languages(conn: Connection, languages: Iterable[Language]) -> No
 async def load_people(
     conn: Connection, users: Iterable[ChannelUserId], contacts: Iterable[ContactId]
 ) -> dict[str, Ledger]:
-    """Returns, by workspace, every person to whom one of the channel users belongs or who is named."""
+    """Returns, by workspace, every person to whom one of the channel users belongs or who is named.
+
+    Their books are those of the workspaces' own counters (`rule_store.open_books`).
+    """
     ledgers: dict[str, Ledger] = {}
     for row in await conn.fetch(QUERIES["load_people"], list(set(users)), list(set(contacts))):
         workspace_id = row["workspace_id"]
@@ -173,7 +198,8 @@ async def load_people(
             entry = _entry(row)
             ledger.entries[entry.entry_id] = entry
             if row["verdict"] is not None:
-                ledger.books[CounterId(workspace_id)].judgements[entry.entry_id] = _judgement(row)
+                ledger.books[CounterId(workspace_id)].judgements[entry.entry_id] = judgement(row)
+        ledger.special = row["special"]
     return ledgers
 
 
@@ -185,10 +211,12 @@ def _entry(row: Any) -> Entry:
         channel_user_id=ChannelUserId(row["channel_user_id"]),
         event_id=row["event_id"],
         occurred_time=row["occurred_time"],
+        silence=row["silence"],
     )
 
 
-def _judgement(row: Any) -> Judgement:
+def judgement(row: Any) -> Judgement:
+    """Returns the judgement of a row."""
     repeat_of = row["repeat_of"]
     return Judgement(Verdict(row["verdict"]), Reason(row["reason"]), None if repeat_of is None else EntryId(repeat_of))
 
@@ -212,23 +240,31 @@ async def write_members(conn: Connection, ledgers: dict[str, Ledger]) -> None:
 
 async def write_entries(conn: Connection, ledgers: dict[str, Ledger]) -> None:
     """New entries are there, and those replaced by an earlier greeting."""
-    written = [greeting for ledger in ledgers.values() for greeting in ledger.greetings.values()]
+    written = [row for ledger in ledgers.values() for row in ledger.greetings.items()]
     if written:
-        await conn.execute(
-            QUERIES["write_entries"],
-            [each.entry_id for each in written],
-            [each.workspace_id for each in written],
-            [each.account_id for each in written],
-            [each.channel_user_id for each in written],
-            [each.event_id for each in written],
-            [each.message_id for each in written],
-            [each.occurred_time for each in written],
-            [each.received_time for each in written],
-            [each.platform for each in written],
-            [each.campaign_id for each in written],
-            [each.locale for each in written],
-            [each.country for each in written],
-        )
+        await conn.execute(QUERIES["write_entries"], *columns([_entry_row(*row) for row in written]))
+    # After those whose places are taken, and whose greetings are entries of their own now.
+    again = [row for ledger in ledgers.values() for row in ledger.again.items()]
+    if again:
+        rows = [(*_entry_row(entry_id, greeting), greeting.silence) for entry_id, greeting in again]
+        await conn.execute(QUERIES["write_further_entries"], *columns(rows))
+
+
+def _entry_row(entry_id: EntryId, greeting: Greeting) -> tuple[Any, ...]:
+    return (
+        entry_id,
+        greeting.workspace_id,
+        greeting.account_id,
+        greeting.channel_user_id,
+        greeting.event_id,
+        greeting.message_id,
+        greeting.occurred_time,
+        greeting.received_time,
+        greeting.platform,
+        greeting.campaign_id,
+        greeting.locale,
+        greeting.country,
+    )
 
 
 async def write_verdicts(conn: Connection, ledgers: dict[str, Ledger]) -> None:
@@ -244,9 +280,9 @@ async def write_verdicts(conn: Connection, ledgers: dict[str, Ledger]) -> None:
                 (counter_id, entry_id, *_present(book, entry_id)) for entry_id in book.changed - book.first.keys()
             )
     if new:
-        await conn.execute(QUERIES["insert_verdicts"], *_columns(new))
+        await conn.execute(QUERIES["insert_verdicts"], *columns(new))
     if changed:
-        await conn.execute(QUERIES["update_verdicts"], *_columns(changed))
+        await conn.execute(QUERIES["update_verdicts"], *columns(changed))
 
 
 def _present(book: Book, entry_id: EntryId) -> tuple[str, str, str | None]:
@@ -254,7 +290,8 @@ def _present(book: Book, entry_id: EntryId) -> tuple[str, str, str | None]:
     return (judgement.verdict, judgement.reason, judgement.repeat_of)
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Returns the columns of rows, one of which there is at least."""
     return [list(column) for column in zip(*rows, strict=True)]
 
 
@@ -280,7 +317,7 @@ async def insert_corrections(conn: Connection, bookings: Sequence[Booking]) -> N
         )
         for each in bookings
     ]
-    await conn.execute(QUERIES["insert_corrections"], *_columns(rows))
+    await conn.execute(QUERIES["insert_corrections"], *columns(rows))
 
 
 async def load_conversations(conn: Connection, conversation_ids: Iterable[str]) -> Conversations:

@@ -131,6 +131,8 @@ class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Verdict.Value
     """A known person."""
     VERDICT_EXCLUDED: _Verdict.ValueType  # 3
     """In neither count."""
+    VERDICT_NONE: _Verdict.ValueType  # 4
+    """No entry at this counter any more, and in no count."""
 
 class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
     """What an entry counts as."""
@@ -143,6 +145,8 @@ VERDICT_REPEAT: Verdict.ValueType  # 2
 """A known person."""
 VERDICT_EXCLUDED: Verdict.ValueType  # 3
 """In neither count."""
+VERDICT_NONE: Verdict.ValueType  # 4
+"""No entry at this counter any more, and in no count."""
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
 
 @_typing.final
@@ -160,10 +164,11 @@ class GetCountsRequest(_message.Message):
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     PLATFORM_FIELD_NUMBER: _builtins.int
     AGENT_ID_FIELD_NUMBER: _builtins.int
+    COUNTER_ID_FIELD_NUMBER: _builtins.int
     bucket: Global___Bucket.ValueType
     """Cut the period."""
     time_zone: _builtins.str
-    """IANA time zone of the buckets; empty means the workspace's."""
+    """IANA time zone of the buckets; empty means the counter's."""
     view: Global___View.ValueType
     """Which ledger."""
     account_id: _builtins.str
@@ -172,6 +177,8 @@ class GetCountsRequest(_message.Message):
     """Only this platform."""
     agent_id: _builtins.str
     """Only this agent."""
+    counter_id: _builtins.str
+    """Whose verdicts new, repeat and excluded count; empty means the workspace's own counter. Other figures know no counter."""
     @_builtins.property
     def to(self) -> _timestamp_pb2.Timestamp:
         """Before this occurred time; absent means now."""
@@ -191,10 +198,11 @@ class GetCountsRequest(_message.Message):
         account_id: _builtins.str = ...,
         platform: _account_pb2.Platform.ValueType = ...,
         agent_id: _builtins.str = ...,
+        counter_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "to", b"to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "agent_id", b"agent_id", "bucket", b"bucket", "from", b"from", "group_by", b"group_by", "platform", b"platform", "time_zone", b"time_zone", "to", b"to", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "agent_id", b"agent_id", "bucket", b"bucket", "counter_id", b"counter_id", "from", b"from", "group_by", b"group_by", "platform", b"platform", "time_zone", b"time_zone", "to", b"to", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -410,6 +418,7 @@ class ListEntriesRequest(_message.Message):
     CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     COUNTRY_FIELD_NUMBER: _builtins.int
+    COUNTER_ID_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Only this account."""
     platform: _account_pb2.Platform.ValueType
@@ -417,7 +426,7 @@ class ListEntriesRequest(_message.Message):
     agent_id: _builtins.str
     """Only this agent."""
     verdict: Global___Verdict.ValueType
-    """Only with this present verdict."""
+    """Only with this present verdict; absent means with any but none."""
     page_size: _builtins.int
     """How many at most; 0 means 50."""
     page_token: _builtins.str
@@ -428,6 +437,8 @@ class ListEntriesRequest(_message.Message):
     """Only with this language; present and empty: only those of which it is not known."""
     country: _builtins.str
     """Only of this country; present and empty: only those of which it is not known."""
+    counter_id: _builtins.str
+    """By the verdicts of this counter; empty means the workspace's own."""
     @_builtins.property
     def to(self) -> _timestamp_pb2.Timestamp:
         """Before this occurred time; absent means now."""
@@ -445,10 +456,11 @@ class ListEntriesRequest(_message.Message):
         campaign_id: _builtins.str | None = ...,
         language: _builtins.str | None = ...,
         country: _builtins.str | None = ...,
+        counter_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "campaign_id", b"campaign_id", "country", b"country", "from", b"from", "language", b"language", "to", b"to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "account_id", b"account_id", "agent_id", b"agent_id", "campaign_id", b"campaign_id", "country", b"country", "from", b"from", "language", b"language", "page_size", b"page_size", "page_token", b"page_token", "platform", b"platform", "to", b"to", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "account_id", b"account_id", "agent_id", b"agent_id", "campaign_id", b"campaign_id", "counter_id", b"counter_id", "country", b"country", "from", b"from", "language", b"language", "page_size", b"page_size", "page_token", b"page_token", "platform", b"platform", "to", b"to", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__campaign_id: _TypeAlias = _typing.Literal["campaign_id"]  # noqa: Y015
     _WhichOneofArgType__campaign_id: _TypeAlias = _typing.Literal["_campaign_id", b"_campaign_id"]  # noqa: Y015
@@ -467,7 +479,9 @@ Global___ListEntriesRequest: _TypeAlias = ListEntriesRequest  # noqa: Y015
 
 @_typing.final
 class Entry(_message.Message):
-    """First valid greeting of one channel user at one account."""
+    """First valid greeting of one channel user at one account, in a campaign, or after the silence that a counter asks for; as
+    one counter judges it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -490,6 +504,8 @@ class Entry(_message.Message):
     FIRST_VERDICT_FIELD_NUMBER: _builtins.int
     JUDGED_CONTACT_ID_FIELD_NUMBER: _builtins.int
     CORRECTIONS_FIELD_NUMBER: _builtins.int
+    COUNTER_ID_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
     entry_id: _builtins.str
     """Id of the entry."""
     event_id: _builtins.str
@@ -513,13 +529,17 @@ class Entry(_message.Message):
     verdict: Global___Verdict.ValueType
     """Present verdict."""
     reason: _builtins.str
-    """first, window, same_identity, linked, merged, late or base."""
+    """first, window, same_identity, linked, merged, late, base or policy."""
     repeat_of: _builtins.str
-    """Entry that it repeats."""
+    """Entry that it repeats; with reason base the imported identifier."""
     first_verdict: Global___Verdict.ValueType
     """First verdict, never changed."""
     judged_contact_id: _builtins.str
     """Contact as it was judged first."""
+    counter_id: _builtins.str
+    """The counter that judged it."""
+    policy_version: _builtins.int
+    """Version of the rule by which it did."""
     @_builtins.property
     def occurred_time(self) -> _timestamp_pb2.Timestamp:
         """When it was written."""
@@ -558,10 +578,12 @@ class Entry(_message.Message):
         first_verdict: Global___Verdict.ValueType = ...,
         judged_contact_id: _builtins.str = ...,
         corrections: _abc.Iterable[Global___Correction] | None = ...,
+        counter_id: _builtins.str = ...,
+        policy_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_repeat_of", b"_repeat_of", "judged_time", b"judged_time", "occurred_time", b"occurred_time", "received_time", b"received_time", "repeat_of", b"repeat_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_repeat_of", b"_repeat_of", "account_id", b"account_id", "agent_id", b"agent_id", "campaign_id", b"campaign_id", "contact_id", b"contact_id", "corrections", b"corrections", "country", b"country", "entry_id", b"entry_id", "event_id", b"event_id", "first_verdict", b"first_verdict", "judged_contact_id", b"judged_contact_id", "judged_time", b"judged_time", "language", b"language", "message_id", b"message_id", "occurred_time", b"occurred_time", "platform", b"platform", "reason", b"reason", "received_time", b"received_time", "repeat_of", b"repeat_of", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_repeat_of", b"_repeat_of", "account_id", b"account_id", "agent_id", b"agent_id", "campaign_id", b"campaign_id", "contact_id", b"contact_id", "corrections", b"corrections", "counter_id", b"counter_id", "country", b"country", "entry_id", b"entry_id", "event_id", b"event_id", "first_verdict", b"first_verdict", "judged_contact_id", b"judged_contact_id", "judged_time", b"judged_time", "language", b"language", "message_id", b"message_id", "occurred_time", b"occurred_time", "platform", b"platform", "policy_version", b"policy_version", "reason", b"reason", "received_time", b"received_time", "repeat_of", b"repeat_of", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__repeat_of: _TypeAlias = _typing.Literal["repeat_of"]  # noqa: Y015
     _WhichOneofArgType__repeat_of: _TypeAlias = _typing.Literal["_repeat_of", b"_repeat_of"]  # noqa: Y015
@@ -592,9 +614,9 @@ class Correction(_message.Message):
     to_verdict: Global___Verdict.ValueType
     """Verdict after."""
     reason: _builtins.str
-    """merged, split, late and so on."""
+    """merged, split, late, base or policy."""
     cause_id: _builtins.str
-    """Id of the merge or of the entry that caused it."""
+    """Id of the merge, entry, import, counter or campaign that caused it."""
     caused_by: _builtins.str
     """merge, split, late_entry, import, erase or policy."""
     actor: _builtins.str

@@ -52,14 +52,14 @@ class CountServiceServicer:
     """
 
     def GetCounts(self, request, context):
-        """Figures of a period; an agent sees only his own. INVALID_PERIOD, INVALID_TIME_ZONE.
+        """Figures of a period; an agent sees only his own. INVALID_PERIOD, INVALID_TIME_ZONE, COUNTER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEntries(self, request, context):
-        """The entries behind a figure, oldest first; an agent sees only his own.
+        """The entries behind a figure, oldest first; an agent sees only his own. COUNTER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

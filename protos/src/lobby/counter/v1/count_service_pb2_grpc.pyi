@@ -34,9 +34,9 @@ class CountServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CountServiceAsyncStub: ...
     GetCounts: _grpc.UnaryUnaryMultiCallable[_count_service_pb2.GetCountsRequest, _count_service_pb2.GetCountsResponse]
-    """Figures of a period; an agent sees only his own. INVALID_PERIOD, INVALID_TIME_ZONE."""
+    """Figures of a period; an agent sees only his own. INVALID_PERIOD, INVALID_TIME_ZONE, COUNTER_NOT_FOUND."""
     ListEntries: _grpc.UnaryUnaryMultiCallable[_count_service_pb2.ListEntriesRequest, _count_service_pb2.ListEntriesResponse]
-    """The entries behind a figure, oldest first; an agent sees only his own."""
+    """The entries behind a figure, oldest first; an agent sees only his own. COUNTER_NOT_FOUND."""
 
 @_typing.type_check_only
 class CountServiceAsyncStub(CountServiceStub):
@@ -44,9 +44,9 @@ class CountServiceAsyncStub(CountServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetCounts: _aio.UnaryUnaryMultiCallable[_count_service_pb2.GetCountsRequest, _count_service_pb2.GetCountsResponse]  # type: ignore[assignment]
-    """Figures of a period; an agent sees only his own. INVALID_PERIOD, INVALID_TIME_ZONE."""
+    """Figures of a period; an agent sees only his own. INVALID_PERIOD, INVALID_TIME_ZONE, COUNTER_NOT_FOUND."""
     ListEntries: _aio.UnaryUnaryMultiCallable[_count_service_pb2.ListEntriesRequest, _count_service_pb2.ListEntriesResponse]  # type: ignore[assignment]
-    """The entries behind a figure, oldest first; an agent sees only his own."""
+    """The entries behind a figure, oldest first; an agent sees only his own. COUNTER_NOT_FOUND."""
 
 class CountServiceServicer(metaclass=_abc_1.ABCMeta):
     """How many people came, and what became of them."""
@@ -57,7 +57,7 @@ class CountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _count_service_pb2.GetCountsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_count_service_pb2.GetCountsResponse, _abc.Awaitable[_count_service_pb2.GetCountsResponse]]:
-        """Figures of a period; an agent sees only his own. INVALID_PERIOD, INVALID_TIME_ZONE."""
+        """Figures of a period; an agent sees only his own. INVALID_PERIOD, INVALID_TIME_ZONE, COUNTER_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListEntries(
@@ -65,6 +65,6 @@ class CountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _count_service_pb2.ListEntriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_count_service_pb2.ListEntriesResponse, _abc.Awaitable[_count_service_pb2.ListEntriesResponse]]:
-        """The entries behind a figure, oldest first; an agent sees only his own."""
+        """The entries behind a figure, oldest first; an agent sees only his own. COUNTER_NOT_FOUND."""
 
 def add_CountServiceServicer_to_server(servicer: CountServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

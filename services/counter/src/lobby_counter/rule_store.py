@@ -1,0 +1,225 @@
+"""Rows of what a workspace counts by beside its own counter: counters, campaigns, base, kept chats, recounts."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from lobby_common.events.log import Connection
+from lobby_common.ids import new_id
+from lobby_counter.domain import BaseId, Cause, CauseKind, ChannelUserId, ContactId, EntryId
+from lobby_counter.ledger import BaseMember, Book, Ledger
+from lobby_counter.policies import (
+    BaseMode,
+    Campaign,
+    CampaignId,
+    Counter,
+    CounterId,
+    DedupeLevel,
+    NamedCampaign,
+    Policy,
+    Rules,
+)
+from lobby_counter.store import QUERIES, columns, judgement
+
+
+async def load_rules(conn: Connection, workspace_ids: Collection[str]) -> dict[str, Rules]:
+    """Returns what each of the workspaces counts by beside its own counter."""
+    rules = {workspace_id: Rules() for workspace_id in workspace_ids}
+    for row in await conn.fetch(QUERIES["load_counters"], list(rules)):
+        rules[row["workspace_id"]].counters.append(_counter(row))
+    for row in await conn.fetch(QUERIES["load_campaigns"], list(rules)):
+        rules[row["workspace_id"]].campaigns.append(_campaign(row))
+    for row in await conn.fetch(QUERIES["load_traced"], list(rules)):
+        rules[row["workspace_id"]].traced = True
+        rules[row["workspace_id"]].complete = row["complete"]
+    return rules
+
+
+def _counter(row: Any) -> Counter:
+    policy = Policy(
+        dedupe_level=DedupeLevel(row["dedupe_level"]),
+        window_days=row["window_days"],
+        reentry_gap_days=row["reentry_gap_days"],
+        base_mode=BaseMode(row["base_mode"]),
+        close_after_days=row["close_after_days"],
+        time_zone=row["time_zone"],
+        platforms=frozenset(row["platforms"]),
+        account_ids=frozenset(row["account_ids"]),
+        campaign_id=row["campaign_id"],
+    )
+    return Counter(
+        CounterId(row["counter_id"]),
+        row["workspace_id"],
+        row["display_name"],
+        policy,
+        row["policy_version"],
+        row["create_time"],
+    )
+
+
+def _campaign(row: Any) -> NamedCampaign:
+    campaign = Campaign(
+        CampaignId(row["campaign_id"]), frozenset(row["account_ids"]), row["start_time"], row["end_time"]
+    )
+    return NamedCampaign(campaign, row["workspace_id"], row["display_name"], row["create_time"])
+
+
+async def open_books(
+    conn: Connection, ledgers: Mapping[str, Ledger], rules: Mapping[str, Rules], named: Iterable[ContactId]
+) -> None:
+    """The ledgers have the books of all counters, the campaigns, and the base of people at hand and of those named."""
+    for workspace_id, each in rules.items():
+        ledger = ledgers[workspace_id]
+        ledger.campaigns = [named_campaign.campaign for named_campaign in each.campaigns]
+        ledger.books |= {counter.counter_id: Book(counter.policy) for counter in each.counters}
+    special = [ledgers[workspace_id] for workspace_id in rules]
+    books = {counter_id: book for ledger in special for counter_id, book in ledger.books.items()}
+    entries = [entry_id for ledger in special for entry_id in ledger.entries]
+    further = [each.counter_id for one in rules.values() for each in one.counters]
+    for row in await conn.fetch(QUERIES["load_verdicts"], further, entries):
+        books[row["counter_id"]].judgements[EntryId(row["entry_id"])] = judgement(row)
+    people = {member.contact_id for ledger in special for member in ledger.members.values()}
+    for workspace_id, known in await find_base(conn, people | set(named), ()):
+        if workspace_id in rules:
+            ledgers[workspace_id].base[known.base_id] = known
+
+
+async def find_base(
+    conn: Connection, people: Collection[ContactId], rows: Collection[BaseId]
+) -> list[tuple[str, BaseMember]]:
+    """Returns the base of these people, and these rows of it, each with its workspace."""
+    return [
+        (
+            row["workspace_id"],
+            BaseMember(BaseId(row["base_id"]), ContactId(row["contact_id"]), row["version"], row["effective_from"]),
+        )
+        for row in await conn.fetch(QUERIES["load_base"], list(people), list(rows))
+    ]
+
+
+async def write_base(conn: Connection, ledgers: Mapping[str, Ledger]) -> None:
+    """Imported identifiers belong to whom the ledgers say, from when they say."""
+    rows = [
+        (row.base_id, workspace_id, row.contact_id, row.version, row.effective_from)
+        for workspace_id, ledger in ledgers.items()
+        for row in map(ledger.base.__getitem__, ledger.changed_base)
+    ]
+    if rows:
+        await conn.execute(QUERIES["write_base"], *columns(rows))
+
+
+async def keep_chat_messages(conn: Connection, message_ids: Sequence[str]) -> None:
+    """Those of the messages that are of traced workspaces are in their chats."""
+    await conn.execute(QUERIES["keep_chat_messages"], message_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A greeting of a kept chat as the table of messages has it."""
+
+    message_id: str
+    event_id: str
+    workspace_id: str
+    account_id: str
+    channel_user_id: ChannelUserId
+    platform: int
+    occurred_time: datetime
+    counted_time: datetime
+    contact_id: ContactId | None
+    silence: timedelta | None
+
+
+async def read_greetings(conn: Connection, message_ids: Sequence[str], users: Sequence[ChannelUserId]) -> list[Heard]:
+    """Returns greetings of kept chats: of those of the messages from these on, and all of the channel users."""
+    return [Heard(**dict(row)) for row in await conn.fetch(QUERIES["read_greetings"], message_ids, users)]
+
+
+async def insert_counter(conn: Connection, counter: Counter) -> datetime:
+    """There is a new counter; returns when it was made."""
+    policy = counter.policy
+    made: datetime = await conn.fetchval(
+        QUERIES["insert_counter"],
+        counter.counter_id,
+        counter.workspace_id,
+        counter.display_name,
+        counter.policy_version,
+        policy.dedupe_level,
+        policy.window_days,
+        policy.reentry_gap_days,
+        policy.base_mode,
+        policy.close_after_days,
+        policy.time_zone,
+        sorted(policy.platforms),
+        sorted(policy.account_ids),
+        policy.campaign_id,
+    )
+    return made
+
+
+async def write_campaign(conn: Connection, workspace_id: str, campaign: Campaign, display_name: str) -> datetime:
+    """The campaign is as given; returns when it was made."""
+    made: datetime = await conn.fetchval(
+        QUERIES["write_campaign"],
+        campaign.campaign_id,
+        workspace_id,
+        display_name,
+        sorted(campaign.account_ids),
+        campaign.start_time,
+        campaign.end_time,
+    )
+    return made
+
+
+async def trace(conn: Connection, workspace_id: str) -> None:
+    """The chats of the workspace are kept message by message, from now on and soon those of before."""
+    await conn.execute(QUERIES["trace_workspace"], workspace_id)
+
+
+async def begin_recount(conn: Connection, workspace_id: str, cause_id: str, actor: str) -> None:
+    """Every person of the workspace will be judged again."""
+    await conn.execute(QUERIES["insert_recount"], new_id(), workspace_id, cause_id, actor)
+
+
+async def find_recounted(conn: Connection) -> list[str]:
+    """Returns the workspaces whose counters are not done with what was before, that with the oldest work first."""
+    return [row["workspace_id"] for row in await conn.fetch(QUERIES["find_recounted"])]
+
+
+async def is_recounted(conn: Connection, workspace_id: str) -> bool:
+    """Returns whether the workspace's counters are not done with what was before."""
+    return bool(await conn.fetchval(QUERIES["is_recounted"], workspace_id))
+
+
+async def copy_chat_messages(conn: Connection, workspace_id: str, size: int) -> bool:
+    """The next messages of before are in their chats; returns False where all were."""
+    return bool(await conn.fetchval(QUERIES["copy_chat_messages"], workspace_id, size))
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A recount, and the channel users of the next entries; none: it is done."""
+
+    recount_id: str
+    cause: Cause
+    users: tuple[ChannelUserId, ...]
+    last: tuple[datetime, str] | None
+
+
+async def next_work(conn: Connection, workspace_id: str, size: int) -> Work | None:
+    """Returns what is to be recounted next in a workspace; None: nothing."""
+    rows = await conn.fetch(QUERIES["next_recount"], workspace_id, size)
+    if not rows:
+        return None
+    head, last = rows[0], rows[-1]
+    users = tuple(dict.fromkeys(ChannelUserId(row["channel_user_id"]) for row in rows if row["channel_user_id"]))
+    cause = Cause(CauseKind.POLICY, head["cause_id"], head["actor"])
+    return Work(head["recount_id"], cause, users, (last["occurred_time"], last["event_id"]) if users else None)
+
+
+async def move_work(conn: Connection, work: Work) -> None:
+    """The work is done up to its last entry, or as a whole."""
+    if work.last is None:
+        await conn.execute(QUERIES["end_recount"], work.recount_id)
+    else:
+        await conn.execute(QUERIES["move_recount"], work.recount_id, *work.last)
