@@ -157,13 +157,15 @@ class Ledger:
     """What is to be written as a further entry of a chat: new ones, and those before which somebody wrote after all."""
     changed_members: set[ChannelUserId] = field(default_factory=set)
     changed_base: set[BaseId] = field(default_factory=set)
+    _chats: dict[tuple[ChannelUserId, str], set[EntryId]] | None = None
+    """Entries by chat, where somebody asked."""
 
     def enter(self, greetings: Iterable[Greeting]) -> None:
         """Greetings that are entries are there; their persons are judged.
 
         A greeting that comes late and is earlier than the first entry of its chat takes its place under its id. Where
-        more than first entries count, `greetings` holds all of each chat from the earliest told on, whose first may be
-        an entry again, and whose second may be none any more.
+        more than first entries count, `greetings` holds all of each chat from the earliest told on that are entries by
+        some policy or were until now.
         """
         before = dict(self.entries)
         causes: dict[ContactId, Cause] = {}
@@ -204,7 +206,7 @@ class Ledger:
         if first is None or greeting.order < first.order:
             self._remember(Member(greeting.channel_user_id, greeting.contact_id, HINT))
             self.greetings[greeting.entry_id] = greeting
-            self.entries[greeting.entry_id] = _entry(greeting, greeting.entry_id)
+            self._put(_entry(greeting, greeting.entry_id))
             return greeting.entry_id
         if first.event_id == greeting.event_id:
             return None
@@ -212,9 +214,14 @@ class Ledger:
         known = self.entries.get(entry.entry_id)
         if known == entry or (known is None and not self._may_count(entry)):
             return None
-        self.entries[entry.entry_id] = entry
+        self._put(entry)
         self.again[entry.entry_id] = greeting
         return entry.entry_id
+
+    def _put(self, entry: Entry) -> None:
+        self.entries[entry.entry_id] = entry
+        if self._chats is not None:
+            self._chats[entry.chat].add(entry.entry_id)
 
     def _may_count(self, entry: Entry) -> bool:
         """Whether some policy, now or later, makes it an entry while campaigns and messages are as they are."""
@@ -222,9 +229,13 @@ class Ledger:
             return True
         if not any(entry.account_id in each.account_ids for each in self.campaigns):
             return False
-        earlier = (each for each in self.entries.values() if each.chat == entry.chat and each.order < entry.order)
+        if self._chats is None:
+            self._chats = defaultdict(set)
+            for each in self.entries.values():
+                self._chats[each.chat].add(each.entry_id)
         campaign = self._campaign(entry)
-        return all(self._campaign(each) != campaign for each in earlier)
+        others = (self.entries[entry_id] for entry_id in self._chats[entry.chat])
+        return all(self._campaign(each) != campaign for each in others if each.order < entry.order)
 
     def _campaign(self, entry: Entry) -> str | None:
         return campaign_at(self.campaigns, entry.account_id, entry.occurred_time)

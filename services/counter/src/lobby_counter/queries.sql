@@ -355,8 +355,8 @@ ORDER BY m.channel_user_id, m.account_id, m.occurred_time, m.event_id
 ON CONFLICT DO NOTHING
 
 -- name: read_greetings
--- Greetings and the silence before each: of the chats of some messages from the earliest of these on, and all of some
--- channel users.
+-- Greetings that are entries by some policy or were until now, with the silence before each: of the chats of some messages
+-- from the earliest of these on, and all of some channel users.
 WITH told AS (
     SELECT channel_user_id, account_id, min(since) AS since
     FROM (
@@ -371,7 +371,7 @@ WITH told AS (
     GROUP BY channel_user_id, account_id
 ), spoken AS (
     SELECT
-        c.message_id, c.greeting, c.occurred_time, t.since,
+        c.message_id, c.greeting, c.occurred_time, c.event_id, t.since,
         c.occurred_time - lag(c.occurred_time) OVER (
             PARTITION BY c.channel_user_id, c.account_id ORDER BY c.occurred_time, c.event_id
         ) AS silence
@@ -396,7 +396,22 @@ SELECT
 FROM spoken AS s
 JOIN message AS m ON m.message_id = s.message_id
 LEFT JOIN channel_user AS u ON u.channel_user_id = m.channel_user_id
-WHERE s.greeting AND s.occurred_time >= s.since
+WHERE s.greeting
+    AND s.occurred_time >= s.since
+    AND (
+        s.silence >= '24 hours'
+        OR EXISTS (SELECT FROM entry AS e WHERE e.message_id = m.message_id)
+        OR NOT EXISTS (
+            SELECT
+            FROM chat_message AS b
+            WHERE b.channel_user_id = m.channel_user_id
+                AND b.account_id = m.account_id
+                AND (b.occurred_time, b.event_id) < (s.occurred_time, s.event_id)
+                AND b.greeting
+                AND campaign_of(m.workspace_id, b.account_id, b.occurred_time)
+                    IS NOT DISTINCT FROM campaign_of(m.workspace_id, m.account_id, m.occurred_time)
+        )
+    )
 
 -- name: insert_counter
 -- There is a new counter.

@@ -87,6 +87,16 @@ CREATE FUNCTION counts_specially(workspace uuid) RETURNS boolean LANGUAGE sql ST
         OR EXISTS (SELECT FROM base AS b WHERE b.workspace_id = workspace)
 $$;
 
+-- The campaign in which something at an account is; NULL: it is in none.
+CREATE FUNCTION campaign_of(workspace uuid, account uuid, at timestamptz) RETURNS uuid LANGUAGE sql STABLE AS $$
+    SELECT c.campaign_id
+    FROM campaign AS c
+    WHERE c.workspace_id = workspace
+        AND account = ANY (c.account_ids)
+        AND c.start_time <= at
+        AND (c.end_time IS NULL OR at < c.end_time)
+$$;
+
 ALTER TABLE entry
     -- The event of an entry that is not the first of its chat; NULL: it is the first.
     ADD COLUMN again_event_id uuid,
