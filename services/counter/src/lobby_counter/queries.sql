@@ -67,8 +67,8 @@ SELECT 'answer', message_id::text
 FROM answers
 UNION ALL
 SELECT 'special', workspace_id::text
-FROM (SELECT DISTINCT workspace_id FROM heard) AS w
-WHERE counts_specially(workspace_id)
+FROM special_workspace
+WHERE workspace_id = ANY ($10::uuid[])
 
 -- name: count_outbound
 -- Messages to customers are kept and rolled up once; those to a chat that nobody is known to write under wait for it.
@@ -102,8 +102,8 @@ WITH heard AS (
     DO UPDATE SET messages_out = traffic.messages_out + excluded.messages_out
 )
 SELECT workspace_id::text
-FROM (SELECT DISTINCT workspace_id FROM heard) AS w
-WHERE counts_specially(workspace_id)
+FROM special_workspace
+WHERE workspace_id = ANY ($10::uuid[])
 
 -- name: find_uncounted
 -- Events whose message is not there, or that name a place of which the entry or its verdict is not there.
@@ -221,7 +221,7 @@ WITH touched AS (
 SELECT
     u.workspace_id::text, u.channel_user_id::text, u.contact_id::text, u.version, e.entry_id::text, e.account_id::text,
     e.platform, e.event_id::text, e.occurred_time, e.silence, v.verdict, v.reason, v.repeat_of::text,
-    counts_specially(u.workspace_id) AS special
+    EXISTS (SELECT FROM special_workspace AS s WHERE s.workspace_id = u.workspace_id) AS special
 FROM touched
 JOIN channel_user AS u ON u.contact_id = touched.contact_id
 LEFT JOIN entry AS e ON e.channel_user_id = u.channel_user_id
@@ -313,8 +313,8 @@ ORDER BY create_time, campaign_id
 -- name: load_traced
 -- Those of the workspaces whose chats are kept, message by message, and whether those of before are too.
 SELECT workspace_id::text, copied_time IS NULL AS complete
-FROM traced_workspace
-WHERE workspace_id = ANY ($1::uuid[])
+FROM special_workspace
+WHERE workspace_id = ANY ($1::uuid[]) AND traced
 
 -- name: load_verdicts
 -- Judgements of entries at some counters.
@@ -349,7 +349,7 @@ WHERE base.workspace_id = excluded.workspace_id
 INSERT INTO chat_message (channel_user_id, account_id, occurred_time, event_id, message_id, greeting)
 SELECT m.channel_user_id, m.account_id, m.occurred_time, m.event_id, m.message_id, m.greeting
 FROM message AS m
-JOIN traced_workspace AS t ON t.workspace_id = m.workspace_id
+JOIN special_workspace AS t ON t.workspace_id = m.workspace_id AND t.traced
 WHERE m.message_id = ANY ($1::uuid[]) AND m.channel_user_id IS NOT NULL
 ORDER BY m.channel_user_id, m.account_id, m.occurred_time, m.event_id
 ON CONFLICT DO NOTHING
@@ -434,11 +434,21 @@ DO UPDATE SET
     end_time = excluded.end_time
 RETURNING create_time
 
+-- name: count_specially
+-- Batches see that these workspaces count by more than their own counter.
+INSERT INTO special_workspace (workspace_id, traced)
+SELECT DISTINCT workspace_id, false
+FROM unnest($1::uuid[]) AS w (workspace_id)
+ORDER BY workspace_id
+ON CONFLICT DO NOTHING
+
 -- name: trace_workspace
 -- The chats of the workspace are kept, message by message, from now on; those of before are to be copied.
-INSERT INTO traced_workspace (workspace_id, copied_time, copied_message_id)
-VALUES ($1, '-infinity', '00000000-0000-0000-0000-000000000000')
-ON CONFLICT DO NOTHING
+INSERT INTO special_workspace (workspace_id, traced, copied_time, copied_message_id)
+VALUES ($1, true, '-infinity', '00000000-0000-0000-0000-000000000000')
+ON CONFLICT (workspace_id)
+DO UPDATE SET traced = true, copied_time = excluded.copied_time, copied_message_id = excluded.copied_message_id
+WHERE NOT special_workspace.traced
 
 -- name: insert_recount
 -- Every person of the workspace is to be judged again.
@@ -460,7 +470,7 @@ SELECT EXISTS (SELECT FROM recount WHERE workspace_id = $1)
 -- The next messages of before of a workspace are in their chats; returns whether there were any left to copy.
 WITH next AS (
     SELECT m.message_id, m.event_id, m.account_id, m.channel_user_id, m.occurred_time, m.greeting
-    FROM traced_workspace AS t
+    FROM special_workspace AS t
     JOIN message AS m
         ON m.workspace_id = t.workspace_id
             AND m.occurred_time >= t.copied_time
@@ -480,7 +490,7 @@ WITH next AS (
     ORDER BY occurred_time DESC, message_id DESC
     LIMIT 1
 )
-UPDATE traced_workspace AS t
+UPDATE special_workspace AS t
 SET
     copied_time = (SELECT occurred_time FROM last),
     copied_message_id = (SELECT message_id FROM last)

@@ -107,6 +107,7 @@ async def write_base(conn: Connection, ledgers: Mapping[str, Ledger]) -> None:
     ]
     if rows:
         await conn.execute(QUERIES["write_base"], *columns(rows))
+        await conn.execute(QUERIES["count_specially"], [workspace_id for _, workspace_id, *_ in rows])
 
 
 async def keep_chat_messages(conn: Connection, message_ids: Sequence[str]) -> None:
@@ -138,6 +139,7 @@ async def read_greetings(conn: Connection, message_ids: Sequence[str], users: Se
 async def insert_counter(conn: Connection, counter: Counter) -> datetime:
     """There is a new counter; returns when it was made."""
     policy = counter.policy
+    await conn.execute(QUERIES["count_specially"], [counter.workspace_id])
     made: datetime = await conn.fetchval(
         QUERIES["insert_counter"],
         counter.counter_id,

@@ -134,6 +134,7 @@ async def count_inbound(conn: Connection, messages: Sequence[Inbound]) -> Counte
         [each.occurred_time for each in messages],
         [each.platform for each in messages],
         [each.greeting for each in messages],
+        list({each.workspace_id for each in messages}),
     )
     counted = Counted()
     for kind, key in rows:
@@ -160,6 +161,7 @@ async def count_outbound(conn: Connection, messages: Sequence[Outbound]) -> set[
         [each.occurred_time for each in messages],
         [each.platform for each in messages],
         [each.human for each in messages],
+        list({each.workspace_id for each in messages}),
     )
     return {row[0] for row in rows}
 

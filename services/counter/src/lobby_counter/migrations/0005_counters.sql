@@ -46,12 +46,14 @@ CREATE TABLE base (
     effective_from timestamptz
 );
 CREATE INDEX base_contact ON base (contact_id);
-CREATE INDEX base_workspace ON base (workspace_id);
 
--- Workspaces in which more than the first greeting of a chat may be an entry: all messages of their chats are kept in
--- chat_message. Up to the cursor those of before were copied; NULL: all were.
-CREATE TABLE traced_workspace (
+-- Workspaces that count by more than their own counter and first greetings: all others have no row in any of these
+-- tables, and each batch looks here only.
+CREATE TABLE special_workspace (
     workspace_id uuid PRIMARY KEY,
+    -- More than the first greeting of a chat may be an entry: all messages of its chats are kept in chat_message.
+    traced boolean NOT NULL,
+    -- Up to here those of before were copied; NULL: all were, or none is to be.
     copied_time timestamptz,
     copied_message_id uuid
 );
@@ -79,13 +81,6 @@ CREATE TABLE recount (
     cursor_event_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'
 );
 CREATE INDEX recount_workspace ON recount (workspace_id);
-
--- Whether a workspace counts by more than its own counter and first greetings. Inlined: a search in empty indexes.
-CREATE FUNCTION counts_specially(workspace uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT FROM counter AS c WHERE c.workspace_id = workspace)
-        OR EXISTS (SELECT FROM traced_workspace AS t WHERE t.workspace_id = workspace)
-        OR EXISTS (SELECT FROM base AS b WHERE b.workspace_id = workspace)
-$$;
 
 -- The campaign in which something at an account is; NULL: it is in none.
 CREATE FUNCTION campaign_of(workspace uuid, account uuid, at timestamptz) RETURNS uuid LANGUAGE sql STABLE AS $$
