@@ -26,6 +26,8 @@ BODIES: dict[str, Any] = {
     "POST /v1/agents": {"display_name": "X"},
     "POST /v1/agents/{agent_id}:setPresence": {"presence": "away"},
     "POST /v1/keys": {"role": "viewer"},
+    "POST /v1/counters": {"display_name": "X"},
+    "POST /v1/campaigns": {"display_name": "X"},
     "POST /v1/conversations/{conversation_id}:close": {"reason": "resolved"},
     "POST /v1/messages/{message_id}:resolve": {"outcome": "sent"},
     "PATCH /v1/imports/{import_id}": {"settings": {"default_country": "VN"}},
@@ -101,6 +103,8 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
         return next((each["suggestion_id"] for each in page["suggestions"]), "")
 
     made = await lobby.post("/v1/imports", {"display_name": "base.csv"})
+    counter = await lobby.post("/v1/counters", {"display_name": "July", "policy": {"window_days": 30}})
+    campaign = await lobby.post("/v1/campaigns", {"display_name": "July", "account_ids": [account_id]})
     quarantined = await lobby.ask("POST", f"/webhooks/telegram/{account_id}", b"no json")
     assert quarantined.status in (200, 401)
     ids = {
@@ -111,6 +115,8 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
         "other_contact_id": second["contact_id"],
         "message_id": message["message_id"],
         "merge_id": merge["merge"]["merge_id"],
+        "counter_id": counter["counter"]["counter_id"],
+        "campaign_id": campaign["campaign"]["campaign_id"],
         "key_id": key["key"]["key_id"],
         "quarantine_id": message["message_id"],
         "suggestion_id": await until(suggested),

@@ -85,6 +85,8 @@ async def scene(stack, session):
     first, second = await until(two)
     [message] = await lobby.messages(first["conversation_id"])
     merge = await lobby.post(f"/v1/contacts/{first['contact_id']}:merge", {"other_contact_id": second["contact_id"]})
+    counter = await lobby.post("/v1/counters", {"display_name": "July", "policy": {"window_days": 30}})
+    campaign = await lobby.post("/v1/campaigns", {"display_name": "July", "account_ids": [channel.account_id]})
     ids = {
         "platform": "telegram",
         "account_id": channel.account_id,
@@ -93,6 +95,8 @@ async def scene(stack, session):
         "contact_id": first["contact_id"],
         "message_id": message["message_id"],
         "merge_id": merge["merge"]["merge_id"],
+        "counter_id": counter["counter"]["counter_id"],
+        "campaign_id": campaign["campaign"]["campaign_id"],
         "key_id": (await lobby.post("/v1/keys", {"role": "viewer"}))["key"]["key_id"],
         "quarantine_id": (await lobby.quarantine(channel.account_id))[0]["quarantine_id"],
     }
