@@ -19,16 +19,12 @@ from lobby_common.errors import Unavailable
 from lobby_common.events import EventLog, Incoming
 from lobby_common.postgres import create_pool
 from lobby_common.times import to_proto
-from lobby_counter import app
 from lobby_counter.api import CountApi
 from lobby_counter.calendars import Calendar
 from lobby_counter.campaign_api import CampaignApi
 from lobby_counter.clients import Calendars
 from lobby_counter.counter_api import CounterApi
-from lobby_counter.domain import BaseId, Cause, CauseKind, ContactId
 from lobby_counter.events import CounterEvents
-from lobby_counter.facts import Facts, Import, Origin
-from lobby_counter.ledger import HINT, BaseMember
 from lobby_counter.recounts import Recounts
 from tests.component.counter.story import Story
 
@@ -77,15 +73,6 @@ class Counter:
         """Each event is a batch of its own."""
         for each in events:
             await self.hear(each)
-
-    async def imports(self, story: Story, contact: str, row: str, effective_from: datetime) -> None:
-        """An identifier of a person was imported as already known."""
-        base = BaseMember(BaseId(story.id("base", row)), ContactId(story.id("contact", contact)), HINT, effective_from)
-        cause = Cause(CauseKind.IMPORT, story.id("import", row))
-        facts = Facts(imports=[Import(story.workspace_id, cause, (base,))])
-        facts.origins[story.workspace_id] = Origin(story.id("import", row), effective_from, "")
-        async with self._log.transaction() as tx:
-            await app.apply(tx.conn, facts, self.calendars.known, datetime.now(UTC))
 
     async def make_counter(self, story: Story | None = None, *, wait: bool = True, **policy: Any) -> str:
         """CreateCounter as the owner; returns its id, when it has judged what was before."""

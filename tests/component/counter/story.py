@@ -10,7 +10,15 @@ from google.protobuf.message import Message
 from lobby.connectors.v1.account_pb2 import PLATFORM_TELEGRAM, PLATFORM_WHATSAPP
 from lobby.connectors.v1.events_pb2 import MessageSent, Referral
 from lobby.events.v1.batch_pb2 import Event
-from lobby.identity.v1.events_pb2 import ContactGroup, ContactMerged, ContactSplit, MessageIdentified
+from lobby.identity.v1.events_pb2 import (
+    BaseImported,
+    BaseRow,
+    BaseUndone,
+    ContactGroup,
+    ContactMerged,
+    ContactSplit,
+    MessageIdentified,
+)
 from lobby.routing.v1.events_pb2 import (
     ConversationAnswered,
     ConversationAssigned,
@@ -46,6 +54,8 @@ def _key(said: Any) -> str:
     match said:
         case MessageIdentified() | MessageSent() | MessageTranslated():
             return f"{said.account_id}/{said.chat}"
+        case BaseImported() | BaseUndone():
+            return said.import_id
         case ContactMerged():
             return said.group.contact_id
         case ContactSplit():
@@ -113,6 +123,24 @@ class Story:
             actor=actor,
         )
         return self._event("identity", f"split {merge} {version}", at("13:00"), said)
+
+    def imports(
+        self, row: str, user: str, effective_from: datetime | None = None, *, contact: str = "", undone: bool = False
+    ) -> Incoming:
+        """A channel user was imported as already known, from the beginning unless said; or that was undone."""
+        told = BaseRow(
+            row_id=self.id("base", row),
+            channel_user_id=self.id("user", user),
+            contact_id=self.id("contact", contact or user),
+        )
+        said: Message = BaseImported(
+            import_id=self.id("import", row),
+            rows=[told],
+            effective_from=None if effective_from is None else to_proto(effective_from),
+        )
+        if undone:
+            said = BaseUndone(import_id=self.id("import", row), rows=[told])
+        return self._event("identity", f"{said.DESCRIPTOR.name} {row}", at("12:00"), said)
 
     def answers(
         self,
@@ -193,12 +221,8 @@ class Story:
         return self.id("agent", name) if name else ""
 
     def _group(self, contact: str, users: Iterable[str]) -> ContactGroup:
-        """Rows of the base are called so; all others are channel users."""
-        names = sorted(users)
         return ContactGroup(
-            contact_id=self.id("contact", contact),
-            channel_user_ids=[self.id("user", name) for name in names if not name.startswith("row ")],
-            base_ids=[self.id("base", name) for name in names if name.startswith("row ")],
+            contact_id=self.id("contact", contact), channel_user_ids=[self.id("user", user) for user in users]
         )
 
     def _conversation(self, user: str, account: str) -> ConversationRef:

@@ -1,13 +1,11 @@
 """Counters with policies of their own: the scenarios that need them, counters that come later, campaigns, silences."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from lobby.counter.v1.count_service_pb2 import VERDICT_EXCLUDED, VERDICT_NEW, VERDICT_NONE, VERDICT_REPEAT
 from tests.component.counter.story import Story, at
-
-ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def on(day: int, clock: str = "10:00") -> datetime:
@@ -20,7 +18,7 @@ async def verdicts(counter, counter_id: str = "", story: Story | None = None) ->
 
 
 async def test_s08_who_was_imported_before_repeats_the_base_row(counter, story):
-    await counter.imports(story, "+84901234567", "090 123 4567", on(20))
+    await counter.hear(story.imports("090 123 4567", "+84901234567", on(20)))
     await counter.hear(story.says("+84901234567", "WA1", at("10:00")))
     (entry,) = await counter.entries()
     assert (entry.verdict, entry.reason) == (VERDICT_REPEAT, "base")
@@ -30,7 +28,7 @@ async def test_s08_who_was_imported_before_repeats_the_base_row(counter, story):
 
 async def test_s09_the_base_counts_from_its_import_on(counter, story):
     await counter.hear(story.says("+84901234567", "WA1", at("09:00")))
-    await counter.imports(story, "+84901234567", "090 123 4567", at("12:00"))
+    await counter.hear(story.imports("090 123 4567", "+84901234567", at("12:00")))
     await counter.hear(story.says("+84901234567", "WA2", at("15:00")))
     first, second = await counter.entries()
     assert (first.verdict, second.verdict) == (VERDICT_NEW, VERDICT_REPEAT)
@@ -41,7 +39,7 @@ async def test_s09_the_base_counts_from_its_import_on(counter, story):
 async def test_a_retroactive_import_corrects_and_the_same_again_changes_nothing(counter, story):
     await counter.hear(story.says("A", "WA1", at("09:00")))
     for _ in range(2):
-        await counter.imports(story, "A", "row", ALWAYS)
+        await counter.hear(story.imports("row", "A"))
     (entry,) = await counter.entries()
     (made,) = entry.corrections
     assert (entry.verdict, made.caused_by, made.cause_id) == (VERDICT_REPEAT, "import", story.id("import", "row"))
@@ -49,6 +47,9 @@ async def test_a_retroactive_import_corrects_and_the_same_again_changes_nothing(
     assert await verdicts(counter, excluding) == [(VERDICT_EXCLUDED, "base")]
     totals = (await counter.counts(counter_id=excluding)).totals
     assert (totals.new, totals.repeat, totals.excluded) == (0, 0, 1)
+    await counter.hear(story.imports("row", "A", undone=True))
+    await counter.hear(story.imports("row", "A"))
+    assert await verdicts(counter, excluding) == await verdicts(counter) == [(VERDICT_NEW, "first")]
 
 
 async def test_s10_three_counters_over_the_same_two_entries(counter, story):

@@ -12,7 +12,7 @@ from lobby.counter.v1.count_service_pb2 import VERDICT_EXCLUDED, VERDICT_NEW, VE
 from lobby_counter.policies import Policy
 from tests.component.counter.story import Story
 from tests.property.counter.histories import deliveries
-from tests.property.counter.lives import Event, Imported, Joined, Life, Wrote, life, policy
+from tests.property.counter.lives import ALWAYS, Event, Imported, Joined, Life, Undone, Wrote, life, policy
 
 WORDS = {VERDICT_NEW: "new", VERDICT_REPEAT: "repeat", VERDICT_EXCLUDED: "excluded"}
 
@@ -31,7 +31,7 @@ def asked(rule, campaigns: dict[str, str], story: Story) -> dict:
 
 
 async def told(counter, story: Story, batch: list[Event], replica: int) -> None:
-    """One replica hears a batch, and of the imports in it."""
+    """One replica hears a batch."""
     incoming = []
     for each in batch:
         if isinstance(each, Wrote):
@@ -42,10 +42,11 @@ async def told(counter, story: Story, batch: list[Event], replica: int) -> None:
                 incoming.append(story.says(each.user, each.account, each.at, contact=each.contact, greeting=greeting))
         elif isinstance(each, Joined):
             incoming.append(joined(story, each))
+        else:
+            since = each.effective_from if isinstance(each, Imported) and each.effective_from != ALWAYS else None
+            undone = isinstance(each, Undone)
+            incoming.append(story.imports(each.row, each.user, since, contact=each.contact, undone=undone))
     await counter.hear(*incoming, replica=replica)
-    for each in batch:
-        if isinstance(each, Imported):
-            await counter.imports(story, each.contact, each.row, each.effective_from)
 
 
 def joined(story: Story, each: Joined):

@@ -7,9 +7,9 @@ from random import Random
 from lobby_counter.policies import BaseMode, Campaign, CampaignId, DedupeLevel, Policy
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
-ALWAYS = datetime.min.replace(tzinfo=UTC)
+ALWAYS = datetime(1, 1, 2, tzinfo=UTC)
 USERS = ("u1", "u2", "u3", "u4")
-ROWS = ("row 1", "row 2")
+ROWS = {"row 1": "u1", "row 2": "u2", "row 3": "u2"}
 ACCOUNTS = {"WA1": 1, "WA2": 1, "TG1": 2}
 
 
@@ -31,7 +31,7 @@ class Wrote:
 
 @dataclass(frozen=True)
 class Joined:
-    """A merge or its undo: all persons it touched, with all their channel users and base rows."""
+    """A merge or its undo: all persons it touched, with all their channel users."""
 
     merge: str
     split: bool
@@ -41,28 +41,39 @@ class Joined:
 
 @dataclass(frozen=True)
 class Imported:
-    """An identifier was imported as already known; `contact` is whose it was then."""
+    """A channel user was imported as already known; `contact` is who he was then."""
 
     row: str
+    user: str
     contact: str
     effective_from: datetime
 
 
-Event = Wrote | Joined | Imported
+@dataclass(frozen=True)
+class Undone:
+    """The import was undone."""
+
+    row: str
+    user: str
+    contact: str
+
+
+Event = Wrote | Joined | Imported | Undone
 
 
 @dataclass
 class Life:
-    """The truth: who wrote what, which links hold, who was known since when, which campaigns there are."""
+    """The truth: who wrote what, which links hold, who is in the base since when, which campaigns there are."""
 
     campaigns: tuple[Campaign, ...]
     wrote: list[Wrote] = field(default_factory=list)
     links: dict[str, tuple[str, str]] = field(default_factory=dict)
     known: dict[str, datetime] = field(default_factory=dict)
+    imported: set[str] = field(default_factory=set)
     version: int = 0
 
     def person(self, node: str) -> frozenset[str]:
-        """The channel users and base rows that are one person with this one."""
+        """The channel users that are one person with this one."""
         found, edge = {node}, {node}
         while edge:
             edge = {b for link in self.links.values() for a, b in (link, link[::-1]) if a in edge} - found
@@ -106,7 +117,7 @@ class Life:
             person = self.person(said.user)
             unit = {"workspace": "", "account": said.account, "campaign": self.campaign(said) or said.account}
             key = (person, unit[policy.dedupe_level])
-            if any(said.at >= self.known[row] for row in person & self.known.keys()):
+            if any(said.at >= since for row, since in self.known.items() if ROWS[row] in person):
                 verdicts[said.name] = "excluded" if policy.base_mode == "exclude" else "repeat"
             elif key not in new or (policy.window_days and said.at - new[key] >= timedelta(days=policy.window_days)):
                 verdicts[said.name], new[key] = "new", said.at
@@ -146,14 +157,15 @@ def _next(random: Random, world: Life, at: datetime, merge: str) -> Event | None
         world.wrote.append(said)
         return said
     if choice < 0.72:
-        row = random.choice(ROWS)
-        if row in world.known:
-            return None
+        row, user = random.choice(tuple(ROWS.items()))
+        if row in world.imported:
+            return Undone(row, user, world.contact(user)) if world.known.pop(row, None) else None
+        world.imported.add(row)
         world.known[row] = random.choice((at, ALWAYS))
-        return Imported(row, world.contact(row), world.known[row])
+        return Imported(row, user, world.contact(user), world.known[row])
     world.version += 1
     if choice < 0.9:
-        world.links[merge] = (left, right) = tuple(random.sample([*USERS, *world.known], 2))
+        world.links[merge] = (left, right) = tuple(random.sample(USERS, 2))
         person = world.person(left)
         return Joined(merge, split=False, persons=((min(person), person),), version=world.version)
     if not world.links:

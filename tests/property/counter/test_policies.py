@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lobby_counter.domain import Cause, CauseKind, EntryId, Judgement, Verdict
-from lobby_counter.ledger import BaseMember, Book, First, Greeting, Ledger, Regrouping
+from lobby_counter.ledger import BaseRow, Book, First, Greeting, Ledger, Member, Regrouping
 from lobby_counter.policies import Policy
 from tests.property.counter.histories import deliveries
-from tests.property.counter.lives import ACCOUNTS, ROWS, Event, Imported, Joined, Life, Wrote, life, policy
+from tests.property.counter.lives import ACCOUNTS, ROWS, Event, Imported, Joined, Life, Undone, Wrote, life, policy
 
 randoms = st.integers(0, 2**32).map(Random)
 lengths = st.integers(1, 50)
@@ -33,9 +33,10 @@ class Memory:
         self.wrote |= {each.name: each for each in said}
         ledger.enter(self._greetings({(each.user, each.account) for each in said}))
         for told in batch:
-            if isinstance(told, Imported):
-                row = BaseMember(told.row, told.contact, -1, told.effective_from)
-                ledger.know([row], Cause(CauseKind.IMPORT, told.row))
+            if isinstance(told, Imported | Undone):
+                since = told.effective_from if isinstance(told, Imported) else None
+                row = BaseRow(told.row, told.user, since, undone=since is None)
+                ledger.know([row], [Member(told.user, told.contact, -1)], Cause(CauseKind.IMPORT, told.row))
         for told in sorted((each for each in batch if isinstance(each, Joined)), key=lambda each: each.version):
             ledger.regroup(_regrouping(told))
         for name, book in ledger.books.items():
@@ -92,9 +93,8 @@ def _greeting(said: Wrote, silence) -> Greeting:
 
 def _regrouping(told: Joined) -> Regrouping:
     kind = CauseKind.SPLIT if told.split else CauseKind.MERGE
-    users = tuple((contact, tuple(person - set(ROWS))) for contact, person in told.persons)
-    rows = tuple((contact, tuple(person & set(ROWS))) for contact, person in told.persons)
-    return Regrouping("W1", Cause(kind, told.merge), told.version, users, rows)
+    groups = tuple((contact, tuple(person)) for contact, person in told.persons)
+    return Regrouping("W1", Cause(kind, told.merge), told.version, groups)
 
 
 def lived(random: Random, length: int, policies: int = 3) -> tuple[Life, Memory]:
@@ -136,7 +136,7 @@ def test_new_are_the_people_who_were_not_known_when_they_first_entered(random, l
     strangers = [
         person
         for person, said in firsts.items()
-        if all(said.at < world.known[row] for row in person & world.known.keys())
+        if all(said.at < since for row, since in world.known.items() if ROWS[row] in person)
     ]
     assert Counter(memory.restated(0).values())[Verdict.NEW] == len(strangers)
 
@@ -169,7 +169,7 @@ def test_every_repeat_names_the_new_entry_or_the_base_row_of_its_person(random, 
             if judgement.verdict is Verdict.NEW:
                 assert judgement.repeat_of is None
             elif judgement.reason == "base":
-                assert judgement.repeat_of in world.person(said.user)
+                assert ROWS[judgement.repeat_of] in world.person(said.user)
                 assert world.known[judgement.repeat_of] <= said.at
             else:
                 assert book.judgements[judgement.repeat_of].verdict is Verdict.NEW

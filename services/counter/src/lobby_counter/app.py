@@ -106,7 +106,7 @@ def _judge(workspace_id: str, ledger: Ledger, told: Told, *, anew: bool) -> None
         ledger.enter(greetings)
     for each in told.imports:
         if each.workspace_id == workspace_id:
-            ledger.know(each.rows, each.cause)
+            ledger.know(each.rows, each.hints, each.cause)
     for regrouping in sorted(told.regroupings, key=lambda each: each.version):
         if regrouping.workspace_id == workspace_id:
             ledger.regroup(regrouping)

@@ -126,7 +126,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """An identifier of a person that was imported as already known, from a time on."""
+    """A channel user of the person was imported as already known, from a time on."""
 
     base_id: BaseId
     effective_from: datetime

@@ -5,7 +5,7 @@ its entry, an answer for the person of its chat, a membership for its channel us
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any
 
@@ -14,7 +14,15 @@ from google.protobuf.message import Message
 from lobby.connectors.v1.events_pb2 import MessageSent
 from lobby.counter.v1.events_pb2 import CountChanged
 from lobby.events.v1.batch_pb2 import Event
-from lobby.identity.v1.events_pb2 import ContactGroup, ContactMerged, ContactSplit, MessageIdentified
+from lobby.identity.v1.events_pb2 import (
+    BaseImported,
+    BaseUndone,
+    ContactGroup,
+    ContactMerged,
+    ContactSplit,
+    MessageIdentified,
+)
+from lobby.identity.v1.events_pb2 import BaseRow as EventBaseRow
 from lobby.routing.v1.events_pb2 import (
     ConversationAnswered,
     ConversationAssigned,
@@ -32,12 +40,14 @@ from lobby_counter.clients import Calendars
 from lobby_counter.conversations import Answered, Assigned, Change, Closed, Conversation, Owed, Told
 from lobby_counter.domain import BaseId, Cause, CauseKind, ChannelUserId, ContactId
 from lobby_counter.facts import Change as FiguresChange
-from lobby_counter.facts import Changes, Facts, Inbound, Language, Origin, Outbound
+from lobby_counter.facts import Changes, Facts, Import, Inbound, Language, Origin, Outbound
 from lobby_counter.judging import PRECISION
-from lobby_counter.ledger import Greeting, Regrouping, first_id
+from lobby_counter.ledger import HINT, BaseRow, Greeting, Member, Regrouping, first_id
 
 PRODUCERS = ("connectors", "identity", "routing", "translate")
 
+_BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
+"""A day after the first that there is, which databases may call the beginning of time."""
 _CHATS_REMEMBERED = 16_384
 """A message brings its chat here several times, from several services, and seldom only one message comes."""
 _LONGEST_WORD = 200
@@ -51,6 +61,8 @@ class CounterEvents:
         MessageIdentified,
         ContactMerged,
         ContactSplit,
+        BaseImported,
+        BaseUndone,
         MessageSent,
         ConversationAssigned,
         ConversationOwed,
@@ -184,25 +196,41 @@ def _greeting(event: Event, said: MessageIdentified, occurred_time: datetime) ->
     )
 
 
-def _regrouping(incoming: Incoming, cause: Cause, version: int, groups: Iterable[ContactGroup]) -> Regrouping:
-    people = [(ContactId(each.contact_id), each) for each in groups]
-    return Regrouping(
-        incoming.event.workspace_id,
-        cause,
-        version,
-        tuple((contact, tuple(map(ChannelUserId, each.channel_user_ids))) for contact, each in people),
-        tuple((contact, tuple(map(BaseId, each.base_ids))) for contact, each in people if each.base_ids),
-    )
+def _group(group: ContactGroup) -> tuple[ContactId, tuple[ChannelUserId, ...]]:
+    return (ContactId(group.contact_id), tuple(ChannelUserId(each) for each in group.channel_user_ids))
 
 
 def _read_merged(facts: Facts, incoming: Incoming, said: ContactMerged) -> None:
     cause = Cause(CauseKind.MERGE, said.merge_id, _word(said.actor))
-    facts.regroupings.append(_regrouping(incoming, cause, said.version, [said.group]))
+    facts.regroupings.append(Regrouping(incoming.event.workspace_id, cause, said.version, (_group(said.group),)))
 
 
 def _read_split(facts: Facts, incoming: Incoming, said: ContactSplit) -> None:
     cause = Cause(CauseKind.SPLIT, said.merge_id, _word(said.actor))
-    facts.regroupings.append(_regrouping(incoming, cause, said.version, said.groups))
+    groups = tuple(_group(group) for group in said.groups)
+    facts.regroupings.append(Regrouping(incoming.event.workspace_id, cause, said.version, groups))
+
+
+def _read_imported(facts: Facts, incoming: Incoming, said: BaseImported) -> None:
+    since = from_proto(said.effective_from) if said.HasField("effective_from") else _BEGINNING
+    _import(facts, incoming, Cause(CauseKind.IMPORT, said.import_id), said.rows, since)
+
+
+def _read_undone(facts: Facts, incoming: Incoming, said: BaseUndone) -> None:
+    _import(facts, incoming, Cause(CauseKind.IMPORT, said.import_id, _word(said.actor)), said.rows, None)
+
+
+def _import(
+    facts: Facts, incoming: Incoming, cause: Cause, told: Iterable[EventBaseRow], since: datetime | None
+) -> None:
+    """`since` is None where it was undone."""
+    rows, hints = [], []
+    for each in told:
+        user = ChannelUserId(each.channel_user_id)
+        rows.append(BaseRow(BaseId(each.row_id), user, since, undone=since is None))
+        if each.contact_id:
+            hints.append(Member(user, ContactId(each.contact_id), HINT))
+    facts.imports.append(Import(incoming.event.workspace_id, cause, tuple(rows), tuple(hints)))
 
 
 def _read_sent(facts: Facts, incoming: Incoming, said: MessageSent) -> None:
@@ -258,6 +286,8 @@ def _tell_of(facts: Facts, incoming: Incoming, ref: ConversationRef, change: Cha
 _READERS: dict[type[Message], Callable[[Facts, Incoming, Any], None]] = {
     MessageIdentified: _read_identified,
     ContactMerged: _read_merged,
+    BaseImported: _read_imported,
+    BaseUndone: _read_undone,
     ContactSplit: _read_split,
     MessageSent: _read_sent,
     ConversationAssigned: _read_assigned,

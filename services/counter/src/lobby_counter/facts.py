@@ -6,7 +6,7 @@ from datetime import datetime
 
 from lobby_counter.conversations import Told
 from lobby_counter.domain import Cause
-from lobby_counter.ledger import BaseMember, Greeting, Regrouping
+from lobby_counter.ledger import BaseRow, Greeting, Member, Regrouping
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,12 @@ class Language:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """Identifiers were imported as of people known before."""
+    """Channel users were imported as known before, or an import was undone; `hints`: who they were thought to be."""
 
     workspace_id: str
     cause: Cause
-    rows: tuple[BaseMember, ...]
+    rows: tuple[BaseRow, ...]
+    hints: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from lobby_common.events.log import Connection
 from lobby_common.ids import new_id
 from lobby_counter import rule_store, store
 from lobby_counter.calendars import Calendar, find_zone
-from lobby_counter.domain import BaseId, ChannelUserId, ContactId, Correction, EntryId
+from lobby_counter.domain import ChannelUserId, ContactId, Correction, EntryId
 from lobby_counter.facts import Changes, Import
-from lobby_counter.ledger import BaseMember, Greeting, Ledger, Regrouping, own
+from lobby_counter.ledger import Greeting, Ledger, Regrouping, own
 from lobby_counter.policies import CounterId, Policy, Rules
 from lobby_counter.store import Booking
 
@@ -30,18 +30,14 @@ class Told:
     def channel_users(self) -> set[ChannelUserId]:
         """Returns all channel users told of."""
         regrouped = (user for each in self.regroupings for _, users in each.groups for user in users)
-        return {*(each.channel_user_id for each in self.greetings), *regrouped, *self.users}
+        imported = (row.channel_user_id for each in self.imports for row in each.rows)
+        return {*(each.channel_user_id for each in self.greetings), *regrouped, *imported, *self.users}
 
     def contacts(self) -> set[ContactId]:
         """Returns all people named."""
-        regrouped = (contact for each in self.regroupings for contact, _ in (*each.groups, *each.base_groups))
-        imported = (row.contact_id for each in self.imports for row in each.rows)
+        regrouped = (contact for each in self.regroupings for contact, _ in each.groups)
+        imported = (hint.contact_id for each in self.imports for hint in each.hints)
         return {*(each.contact_id for each in self.greetings), *regrouped, *imported}
-
-    def base(self) -> set[BaseId]:
-        """Returns all imported identifiers told of."""
-        regrouped = (row for each in self.regroupings for _, rows in each.base_groups for row in rows)
-        return {*(row.base_id for each in self.imports for row in each.rows), *regrouped}
 
 
 async def open_ledgers(
@@ -51,28 +47,18 @@ async def open_ledgers(
 
     `rules` are those of workspaces that are known to count specially; the others' are found where there is need.
     """
-    contacts, base = told.contacts(), await _find_base(conn, told)
-    contacts |= {row.contact_id for _, row in base}
-    ledgers = await store.load_people(conn, told.channel_users(), contacts)
+    ledgers = await store.load_people(conn, told.channel_users(), told.contacts())
     for workspace_id in workspace_ids:
         if workspace_id not in ledgers:
             ledgers[workspace_id] = Ledger(own(workspace_id))
     special = {workspace_id for workspace_id, ledger in ledgers.items() if ledger.special}
-    special |= {each.workspace_id for each in told.imports} | {workspace_id for workspace_id, _ in base}
+    special |= {each.workspace_id for each in told.imports}
     known = {workspace_id: each for workspace_id, each in rules.items() if workspace_id in ledgers}
     if missing := special & ledgers.keys() - known.keys():
         known |= await rule_store.load_rules(conn, missing)
     if known:
-        await rule_store.open_books(conn, ledgers, known, contacts)
-    for workspace_id, row in base:
-        if workspace_id in known:
-            ledgers[workspace_id].base[row.base_id] = row
+        await rule_store.open_books(conn, ledgers, known, told.channel_users())
     return ledgers
-
-
-async def _find_base(conn: Connection, told: Told) -> list[tuple[str, BaseMember]]:
-    named = told.base()
-    return await rule_store.find_base(conn, (), named) if named else []
 
 
 async def record(

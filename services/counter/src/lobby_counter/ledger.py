@@ -82,13 +82,14 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class BaseMember:
-    """Whose an imported identifier is, as of a version; from when it counts is None until the import is heard of."""
+class BaseRow:
+    """A channel user was known before by an import, or is not by one that was undone."""
 
     base_id: BaseId
-    contact_id: ContactId
-    version: int
-    effective_from: datetime | None = None
+    channel_user_id: ChannelUserId
+    effective_from: datetime | None
+    """None: only its undoing was heard of."""
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,6 @@ class Regrouping:
     cause: Cause
     version: int
     groups: tuple[tuple[ContactId, tuple[ChannelUserId, ...]], ...]
-    base_groups: tuple[tuple[ContactId, tuple[BaseId, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Ledger:
     members: dict[ChannelUserId, Member] = field(default_factory=dict)
     entries: dict[EntryId, Entry] = field(default_factory=dict)
     campaigns: Sequence[Campaign] = ()
-    base: dict[BaseId, BaseMember] = field(default_factory=dict)
+    base: dict[BaseId, BaseRow] = field(default_factory=dict)
     special: bool = False
     """Whether the workspace counts by more than its own counter and first greetings."""
     greetings: dict[EntryId, Greeting] = field(default_factory=dict)
@@ -181,16 +181,23 @@ class Ledger:
         for contact, users in regrouping.groups:
             for user in users:
                 touched |= self._move(self.members.get(user), Member(user, contact, regrouping.version))
-        for contact, rows in regrouping.base_groups:
-            for row in rows:
-                touched |= self._move_base(BaseMember(row, contact, regrouping.version))
         self._judge(dict.fromkeys(touched, regrouping.cause), self.entries)
 
-    def know(self, rows: Iterable[BaseMember], cause: Cause) -> None:
-        """The imported identifiers are in the base; their persons are judged."""
+    def know(self, rows: Iterable[BaseRow], hints: Iterable[Member], cause: Cause) -> None:
+        """The base is as imported or undone, whichever was heard first; the persons of its channel users are judged."""
+        for hint in hints:
+            self._remember(hint)
         touched: set[ContactId] = set()
         for row in rows:
-            touched |= self._move_base(row)
+            known = self.base.get(row.base_id, row)
+            undone, since = known.undone or row.undone, known.effective_from or row.effective_from
+            after = replace(row, undone=undone, effective_from=since)
+            if self.base.get(row.base_id) == after:
+                continue
+            self.base[row.base_id] = after
+            self.changed_base.add(row.base_id)
+            if (member := self.members.get(row.channel_user_id)) is not None:
+                touched.add(member.contact_id)
         self._judge(dict.fromkeys(touched, cause), self.entries)
 
     def recount(self, greetings: Iterable[Greeting], cause: Cause) -> None:
@@ -253,19 +260,6 @@ class Ledger:
             self.members[member.channel_user_id] = member
             self.changed_members.add(member.channel_user_id)
 
-    def _move_base(self, row: BaseMember) -> set[ContactId]:
-        """The row is as of the newest version, with the time from which it counts; returns the persons it changed."""
-        known = self.base.get(row.base_id)
-        after = row
-        if known is not None:
-            newer = row if row.version > known.version else known
-            after = replace(newer, effective_from=known.effective_from or row.effective_from)
-        if after == known:
-            return set()
-        self.base[row.base_id] = after
-        self.changed_base.add(row.base_id)
-        return {after.contact_id} if known is None else {after.contact_id, known.contact_id}
-
     def _judge(self, causes: Mapping[ContactId, Cause], before: Mapping[EntryId, Entry]) -> None:
         if not causes:
             return
@@ -292,8 +286,11 @@ class Ledger:
     def _base_by_contact(self, contacts: Container[ContactId]) -> Mapping[ContactId, Sequence[Base]]:
         persons: dict[ContactId, list[Base]] = defaultdict(list)
         for row in self.base.values():
-            if row.effective_from is not None and row.contact_id in contacts:
-                persons[row.contact_id].append(Base(row.base_id, row.effective_from))
+            member = self.members.get(row.channel_user_id)
+            if row.effective_from is None or row.undone or member is None:
+                continue
+            if member.contact_id in contacts:
+                persons[member.contact_id].append(Base(row.base_id, row.effective_from))
         return persons
 
 

@@ -323,25 +323,22 @@ FROM verdict
 WHERE counter_id = ANY ($1::uuid[]) AND entry_id = ANY ($2::uuid[])
 
 -- name: load_base
--- The imported identifiers that are named, and all of some people.
+-- The base rows of channel users.
 SELECT
-    base_id::text, workspace_id::text, contact_id::text, version,
+    base_id::text, workspace_id::text, channel_user_id::text, undone,
     -- The beginning of time is a moment that has a time zone.
     CASE WHEN effective_from = '-infinity' THEN '0001-01-02 00:00:00+00' ELSE effective_from END AS effective_from
 FROM base
-WHERE contact_id = ANY ($1::uuid[]) OR base_id = ANY ($2::uuid[])
+WHERE channel_user_id = ANY ($1::uuid[])
 
 -- name: write_base
--- Each imported identifier belongs to the person whom the newest version names.
-INSERT INTO base (base_id, workspace_id, contact_id, version, effective_from)
-SELECT base_id, workspace_id, contact_id, version, effective_from
-FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::timestamptz[])
-    AS b (base_id, workspace_id, contact_id, version, effective_from)
+-- The base is as imported and undone.
+INSERT INTO base (base_id, workspace_id, channel_user_id, effective_from, undone)
+SELECT base_id, workspace_id, channel_user_id, effective_from, undone
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::boolean[])
+    AS b (base_id, workspace_id, channel_user_id, effective_from, undone)
 ON CONFLICT (base_id)
-DO UPDATE SET
-    contact_id = excluded.contact_id,
-    version = excluded.version,
-    effective_from = excluded.effective_from
+DO UPDATE SET effective_from = excluded.effective_from, undone = excluded.undone
 WHERE base.workspace_id = excluded.workspace_id
 
 -- name: keep_chat_messages

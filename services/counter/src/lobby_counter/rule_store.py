@@ -8,7 +8,7 @@ from typing import Any
 from lobby_common.events.log import Connection
 from lobby_common.ids import new_id
 from lobby_counter.domain import BaseId, Cause, CauseKind, ChannelUserId, ContactId, EntryId
-from lobby_counter.ledger import BaseMember, Book, Ledger
+from lobby_counter.ledger import BaseRow, Book, Ledger
 from lobby_counter.policies import (
     BaseMode,
     Campaign,
@@ -66,9 +66,9 @@ def _campaign(row: Any) -> NamedCampaign:
 
 
 async def open_books(
-    conn: Connection, ledgers: Mapping[str, Ledger], rules: Mapping[str, Rules], named: Iterable[ContactId]
+    conn: Connection, ledgers: Mapping[str, Ledger], rules: Mapping[str, Rules], told: Iterable[ChannelUserId]
 ) -> None:
-    """The ledgers have the books of all counters, the campaigns, and the base of people at hand and of those named."""
+    """The ledgers have the books of all counters, campaigns, and the base of people at hand and of those told of."""
     for workspace_id, each in rules.items():
         ledger = ledgers[workspace_id]
         ledger.campaigns = [named_campaign.campaign for named_campaign in each.campaigns]
@@ -79,29 +79,19 @@ async def open_books(
     further = [each.counter_id for one in rules.values() for each in one.counters]
     for row in await conn.fetch(QUERIES["load_verdicts"], further, entries):
         books[row["counter_id"]].judgements[EntryId(row["entry_id"])] = judgement(row)
-    people = {member.contact_id for ledger in special for member in ledger.members.values()}
-    for workspace_id, known in await find_base(conn, people | set(named), ()):
-        if workspace_id in rules:
-            ledgers[workspace_id].base[known.base_id] = known
-
-
-async def find_base(
-    conn: Connection, people: Collection[ContactId], rows: Collection[BaseId]
-) -> list[tuple[str, BaseMember]]:
-    """Returns the base of these people, and these rows of it, each with its workspace."""
-    return [
-        (
-            row["workspace_id"],
-            BaseMember(BaseId(row["base_id"]), ContactId(row["contact_id"]), row["version"], row["effective_from"]),
-        )
-        for row in await conn.fetch(QUERIES["load_base"], list(people), list(rows))
-    ]
+    users = {user for ledger in special for user in ledger.members} | set(told)
+    for row in await conn.fetch(QUERIES["load_base"], list(users)):
+        if row["workspace_id"] in rules:
+            base = BaseRow(
+                BaseId(row["base_id"]), ChannelUserId(row["channel_user_id"]), row["effective_from"], row["undone"]
+            )
+            ledgers[row["workspace_id"]].base[base.base_id] = base
 
 
 async def write_base(conn: Connection, ledgers: Mapping[str, Ledger]) -> None:
-    """Imported identifiers belong to whom the ledgers say, from when they say."""
+    """The base is as the ledgers say."""
     rows = [
-        (row.base_id, workspace_id, row.contact_id, row.version, row.effective_from)
+        (row.base_id, workspace_id, row.channel_user_id, row.effective_from, row.undone)
         for workspace_id, ledger in ledgers.items()
         for row in map(ledger.base.__getitem__, ledger.changed_base)
     ]

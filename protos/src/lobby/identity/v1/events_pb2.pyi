@@ -124,27 +124,21 @@ class ContactGroup(_message.Message):
 
     CONTACT_ID_FIELD_NUMBER: _builtins.int
     CHANNEL_USER_IDS_FIELD_NUMBER: _builtins.int
-    BASE_IDS_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
     """The canonical contact."""
     @_builtins.property
     def channel_user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """All channel users that are this person."""
 
-    @_builtins.property
-    def base_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """All identifiers of this person that were imported as already known, by the ids of their rows."""
-
     def __init__(
         self,
         *,
         contact_id: _builtins.str = ...,
         channel_user_ids: _abc.Iterable[_builtins.str] | None = ...,
-        base_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_ids", b"base_ids", "channel_user_ids", b"channel_user_ids", "contact_id", b"contact_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_user_ids", b"channel_user_ids", "contact_id", b"contact_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

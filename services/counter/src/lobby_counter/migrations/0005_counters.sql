@@ -36,16 +36,16 @@ CREATE TABLE campaign (
 );
 CREATE INDEX campaign_workspace ON campaign (workspace_id, create_time, campaign_id);
 
--- Imported identifiers of people who were known before: whose each is, by the newest merge or split (version -1: by the
--- import only), and from when it counts. NULL: its import was not heard of yet, and it does not count.
+-- Channel users who were known before, by the imports that say so. What was undone stays, so that it cannot come back.
 CREATE TABLE base (
     base_id uuid PRIMARY KEY,
     workspace_id uuid NOT NULL,
-    contact_id uuid NOT NULL,
-    version bigint NOT NULL,
-    effective_from timestamptz
+    channel_user_id uuid NOT NULL,
+    -- NULL: known to be undone, not yet to be imported.
+    effective_from timestamptz,
+    undone boolean NOT NULL
 );
-CREATE INDEX base_contact ON base (contact_id);
+CREATE INDEX base_channel_user ON base (channel_user_id);
 
 -- Workspaces that count by more than their own counter and first greetings: all others have no row in any of these
 -- tables, and each batch looks here only.
