@@ -1,4 +1,4 @@
--- Counters with policies of their own, campaigns, who was known before; and chats that are entered again.
+-- Expands: counters with policies of their own, campaigns, who was known before; and chats that are entered again.
 
 -- The workspace's own counter has the workspace's id and the default policy, and no row here.
 CREATE TABLE counter (
@@ -100,9 +100,9 @@ ALTER TABLE entry
     DROP CONSTRAINT entry_place,
     ADD CONSTRAINT entry_place UNIQUE NULLS NOT DISTINCT (channel_user_id, account_id, again_event_id);
 
--- none: it was an entry at the counter and is none any more.
+-- none: it was an entry at the counter and is none any more. Rows of before passed stricter checks and are not read again.
 ALTER TABLE verdict
     DROP CONSTRAINT verdict_verdict_check,
-    ADD CONSTRAINT verdict_verdict_check CHECK (verdict IN ('new', 'repeat', 'excluded', 'none')),
+    ADD CONSTRAINT verdict_verdict_check CHECK (verdict IN ('new', 'repeat', 'excluded', 'none')) NOT VALID,
     DROP CONSTRAINT verdict_names_what_it_repeats,
-    ADD CONSTRAINT verdict_names_what_it_repeats CHECK ((verdict IN ('new', 'none')) = (repeat_of IS NULL));
+    ADD CONSTRAINT verdict_names_what_it_repeats CHECK ((verdict IN ('new', 'none')) = (repeat_of IS NULL)) NOT VALID;
