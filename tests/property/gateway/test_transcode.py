@@ -1,5 +1,6 @@
 """Laws of transcoding: whatever a message says comes through JSON unchanged, and no input breaks more than itself."""
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -45,6 +46,8 @@ def single_of(field: FieldDescriptor):
         return body_of(field.message_type)
     if field.enum_type is not None:
         return st.sampled_from(sorted(names.numbers(field.enum_type)))
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return st.binary(max_size=30).map(lambda data: base64.b64encode(data).decode())
     return SCALARS.get(field.cpp_type, texts)
 
 

@@ -25,6 +25,8 @@ def is_needed(field: FieldDescriptor) -> bool:
         return rules.repeated.min_items > 0
     text = rules.string
     allowed = list(_in(text))
+    if rules.int32.gte > 0 or rules.int64.gte > 0 or rules.bytes.min_len:
+        return True
     return bool(0 in rules.enum.not_in or text.min_len or text.len or (allowed and "" not in allowed))
 
 
