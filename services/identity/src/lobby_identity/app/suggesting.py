@@ -77,9 +77,9 @@ class Suggester:
             workspace_id, unweighed = waiting
             model = await self._model(conn, workspace_id, len(unweighed))
             policy = await store.find_policy(conn, workspace_id)
-            async with conn.transaction():
-                await weigh(conn, workspace_id, model, policy, [each.contact_id for each in unweighed])
-                await store.delete_unweighed(conn, workspace_id, unweighed)
+            # No transaction around it: comparing takes long, and messages would wait for the rows it has written.
+            await weigh(conn, workspace_id, model, policy, [each.contact_id for each in unweighed])
+            await store.delete_unweighed(conn, workspace_id, unweighed)
         metrics.WEIGHED.inc(len(unweighed))
         return len(unweighed)
 

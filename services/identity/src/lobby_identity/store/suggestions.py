@@ -149,12 +149,11 @@ async def find_shared(
 
     Whoever typed one that was not shared before will be weighed again.
     """
-    newly = [
-        Mention(row["kind"], row["match_key"])
-        for row in await conn.fetch(QUERIES["mark_shared_values"], workspace_id, *_columns(mentions), most)
-    ]
-    if newly:
-        await conn.execute(QUERIES["insert_mentioners_unweighed"], workspace_id, *_columns(newly))
+    async with conn.transaction():
+        marked = await conn.fetch(QUERIES["mark_shared_values"], workspace_id, *_columns(mentions), most)
+        newly = [Mention(row["kind"], row["match_key"]) for row in marked]
+        if newly:
+            await conn.execute(QUERIES["insert_mentioners_unweighed"], workspace_id, *_columns(newly))
     rows = await conn.fetch(QUERIES["read_shared_values"], workspace_id, *_columns(mentions))
     return {Mention(row["kind"], row["match_key"]) for row in rows}
 
