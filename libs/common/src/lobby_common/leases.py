@@ -18,6 +18,7 @@ import structlog
 from lobby_common import sql
 from lobby_common.ids import new_id
 from lobby_common.postgres import AWAY
+from lobby_common.tasks import end
 
 _LOG = structlog.get_logger("leases")
 _QUERIES = sql.load("lobby_common")
@@ -175,16 +176,3 @@ class Leases:
 
 async def _run(work: Work, held: Mapping[str, int]) -> None:
     await work(held)
-
-
-async def end(tasks: Collection["asyncio.Task[None]"]) -> None:
-    """The tasks have ended. A library that loses a cancellation (bpo-37658) is asked again."""
-    pending = {task for task in tasks if not task.done()}
-    ended = set(pending)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=1)
-    for task in ended:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _LOG.warning("ended_with_error", work=task.get_name(), error=type(error).__name__)

@@ -36,9 +36,10 @@ from lobby_common.events.proof import ProofApi, Reconciler
 from lobby_common.events.publisher import Publisher
 from lobby_common.events.service import Begin, Describe, EventLogApi, Journey, RemoteLog
 from lobby_common.health import Check, Readiness, application
-from lobby_common.leases import Leases, end
+from lobby_common.leases import Leases
 from lobby_common.rpc.client import create_channel
 from lobby_common.rpc.server import create_server
+from lobby_common.tasks import end, is_asked_to_end
 
 _LOG = logs.get_logger("service")
 _KEEP_DAYS = 30
@@ -232,6 +233,10 @@ async def _keep_up(name: str, work: Work) -> None:
     while True:
         try:
             await work()
+        except asyncio.CancelledError:
+            if is_asked_to_end():
+                raise
+            _LOG.exception("background_failed", work=name, retry_in=pause)
         except Exception:  # noqa: BLE001  # a background loop must not die silently: it is started again and logged
             _LOG.exception("background_failed", work=name, retry_in=pause)
         else:

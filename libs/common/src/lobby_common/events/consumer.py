@@ -24,6 +24,7 @@ from lobby_common.events.log import QUERIES, Connection, EventLog, Tx
 from lobby_common.events.source import Heads, ProducerLog, Run, Source
 from lobby_common.leases import LANE_LEASES, Leases
 from lobby_common.postgres import AWAY, COLLIDED
+from lobby_common.tasks import together
 
 _LOG = structlog.get_logger("consumer")
 
@@ -127,26 +128,26 @@ class Consumer:
         while True:
             try:
                 await self._run_from_positions(epochs)
-            except* (asyncpg.PostgresError, *AWAY) as errors:
-                if any(getattr(error, "sqlstate", "") == _FENCED for error in errors.exceptions):
+            except (asyncpg.PostgresError, *AWAY) as error:
+                if getattr(error, "sqlstate", "") == _FENCED:
                     metrics.FENCED.labels(self._log.service).inc()
                     self._leases.doubt()
-                _LOG.warning("consumer_restarts", error=_name(errors))
+                _LOG.warning("consumer_restarts", error=type(error).__name__)
                 await asyncio.sleep(0.25)
             finally:
                 self._runs = False
 
     async def _run_from_positions(self, epochs: Mapping[int, int]) -> None:
         queue: asyncio.Queue[Run] = asyncio.Queue(_BUFFERED_RUNS)
-        applied: dict[str, dict[int, int]] = {}
-        async with asyncio.TaskGroup() as group:
-            for producer, log in self._producers.items():
-                heads, cursor = await self._load(producer, list(epochs))
-                applied[producer] = dict(heads.positions)
-                group.create_task(Source(producer, self._client, log, queue).run(heads, cursor))
-            self._runs = True
-            group.create_task(self._save_cursors())
-            await self._apply_all(queue, Place(epochs, applied))
+        starts = {producer: await self._load(producer, list(epochs)) for producer in self._producers}
+        place = Place(epochs, {producer: dict(heads.positions) for producer, (heads, _) in starts.items()})
+        sources = [Source(producer, self._client, log, queue) for producer, log in self._producers.items()]
+        self._runs = True
+        await together(
+            *(source.run(*starts[source.producer]) for source in sources),
+            self._save_cursors(),
+            self._apply_all(queue, place),
+        )
 
     async def _load(self, producer: str, lanes: Sequence[int]) -> tuple[Heads, int]:
         pool = self._log.pool
@@ -318,7 +319,3 @@ def _quarantine_row(incoming: Incoming, reason: str) -> tuple[str, str, int, int
         reason.replace("\x00", "\ufffd"),
         event.SerializeToString(),
     )
-
-
-def _name(errors: BaseExceptionGroup[BaseException]) -> str:
-    return ", ".join(sorted({type(error).__name__ for error in errors.exceptions}))
