@@ -78,9 +78,29 @@ async def test_batches_that_were_taken_out_are_named_counted_and_there_again(wor
             await js.delete_msg("CONNECTORS", sequence)
         assert await holes.mend(utc_now() + LATER) == lost
         assert mismatch() == 2
+        await until(lambda: _has_no_holes(holes))
         assert (await js.stream_info("CONNECTORS")).state.messages == BATCHES
-        assert await holes.mend(utc_now() + LATER) == []
         assert mismatch() == 0
+
+
+async def _has_no_holes(holes) -> bool:
+    """Looks once more, and mends: the broker may still have dropped as a repeat what was published again."""
+    return await holes.mend(utc_now() + LATER) == []
+
+
+async def test_what_could_not_be_published_again_is_found_again(world, monkeypatch):
+    async with published(world) as (teller, holes, js):
+        lost = (await ids(teller))[3:4]
+        await js.delete_msg("CONNECTORS", 4)
+
+        async def fail(_: object) -> None:
+            raise TimeoutError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(teller.publisher, "publish_again", fail)
+            with pytest.raises(TimeoutError):
+                await holes.mend(utc_now() + LATER)
+        assert await holes.mend(utc_now() + LATER) == lost
 
 
 async def test_batches_marked_and_never_published_are_found(world):
@@ -142,5 +162,6 @@ async def test_what_is_published_again_is_heard_once(world):
         await js.delete_msg("CONNECTORS", 5)
         holes = Holes("connectors", teller.nats, teller.pool, teller.publisher)
         assert len(await holes.mend(utc_now() + LATER)) == 1
+        await until(lambda: _has_no_holes(holes))
         await tell(teller, *names(5, 5 * BATCHES))
         await heard_exactly(world, names(5 * BATCHES + 5))

@@ -99,13 +99,17 @@ class Holes:
         """
         now = now or await self._pool.fetchval(QUERIES["read_times"], column=1)
         info = await self._look()
-        if self._seen is None or not self._seen.continues(info):
-            self._seen = Seen(info.created, removed(info))
-        lost = await self._compare(self._seen, info, now - CLOSED_AFTER) if info.state.messages else []
+        # Nothing is known while this looks: where it fails, or has to mend, all is read again the next time.
+        seen, self._seen = self._seen, None
+        if seen is None or not seen.continues(info):
+            seen = Seen(info.created, removed(info))
+        lost = await self._compare(seen, info, now - CLOSED_AFTER) if info.state.messages else []
         metrics.LEDGER_MISMATCH.labels(self._service, _STREAM).set(len(lost))
         if lost:
             _LOG.warning("stream_has_holes", batches=len(lost), batch_ids=lost[:_NAMED])
             await self._publisher.publish_again(lost)
+        else:
+            self._seen = seen
         return lost
 
     async def _look(self) -> StreamInfo:
