@@ -18,6 +18,7 @@ from lobby_common.ids import new_id
 from lobby_local import Stack
 from tests.chaos import checker, history, journal
 from tests.chaos.crowd.plan import Line, Plan
+from tests.chaos.evidence import evidence
 from tests.chaos.history import Fault
 from tests.chaos.observe import Observer, last_batches
 from tests.chaos.outside import Crowd, Sandbox
@@ -47,6 +48,7 @@ class World:
     """Secrets that were replaced: no log may show them either."""
     stream_is_whole: bool = True
     """False once a test has harmed the broker's store on purpose."""
+    began: float = field(default_factory=time.time)
 
     async def write(self) -> None:
         """Customers write, agents answer and screens look on from now on."""
@@ -98,6 +100,8 @@ class World:
     async def is_exactly_once(self) -> checker.Balance:
         """Everybody stops, and within thirty seconds every invariant holds. Prints what was found."""
         violations, balance = await self.judged()
+        if violations:
+            print(evidence(self.stack.home.logs, self.crowd.folder, self.began))
         assert not violations, "\n".join(map(str, violations))
         return balance
 

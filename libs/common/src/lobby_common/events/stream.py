@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ _EXPIRES = 2.0
 """Seconds after which the broker ends a request."""
 _SILENCE = 5.0
 """Seconds without a word after which the consumer is made anew."""
+_GLANCE = 0.5
+"""How often a silent connection is looked at: the broker forgets what was asked on one that broke."""
 
 
 class StreamLost(Exception):
@@ -93,20 +96,23 @@ class Reading:
         self._inbox = inbox
         self._came = came
         self._asked = 0
+        self._connections = client.stats["reconnects"]
 
     async def receive(self, within: float | None = None) -> Received | None:
         """Returns the next message, None where there was none for `within` or about two seconds. Raises StreamLost."""
         if self._asked <= 0:
             await self._ask()
+        silent_at = time.monotonic() + _SILENCE
         while True:
             try:
                 # Not asyncio.wait_for: in Python 3.11 it loses a cancellation that comes together with an answer.
-                async with asyncio.timeout(within or _SILENCE):
+                async with asyncio.timeout(within or _GLANCE):
                     message = await self._came.get()
-            except TimeoutError as error:
+            except TimeoutError:
                 if within is not None:
                     return None
-                raise StreamLost("the broker is silent") from error
+                self._check_connection(silent_at)
+                continue
             status = (message.headers or {}).get("Status", "")
             if not status:
                 self._asked -= 1
@@ -118,6 +124,13 @@ class Reading:
                 return None
             if status != "100":
                 raise StreamLost(f"status {status}")
+
+    def _check_connection(self, silent_at: float) -> None:
+        """Raises StreamLost where no answer will come any more."""
+        if self._client.stats["reconnects"] != self._connections:
+            raise StreamLost("the connection is another")
+        if time.monotonic() >= silent_at:
+            raise StreamLost("the broker is silent")
 
     async def _ask(self) -> None:
         body = json.dumps({"batch": _BATCH, "expires": int(_EXPIRES * 1e9)}).encode()

@@ -15,6 +15,7 @@ from lobby.routing.v1.conversation_service_pb2 import FilterVisibleRequest
 from lobby.routing.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from lobby_common import caller
 from lobby_common.errors import LobbyError
+from lobby_common.log import get_logger
 from lobby_gateway import problems
 from lobby_gateway.domain import Principal
 from lobby_gateway.http.access import Access, Denied, bearer, caller_of
@@ -27,7 +28,10 @@ from lobby_gateway.problems import Problem
 from lobby_gateway.roles import EVERYTHING
 
 Emit = Callable[[Frame], Awaitable[None]]
+_LOG = get_logger("screens")
 _STARTED_WITHIN = 5.0
+_VANISHED = (WebSocketDisconnect, RuntimeError, OSError)
+"""What sending to, or hearing of, a client raises that is gone."""
 _SSE_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -173,9 +177,13 @@ async def pump(frames: AsyncIterator[Frame], emit: Emit, gone: Awaitable[None]) 
     finally:
         sending.cancel()
         leaving.cancel()
-        results = await asyncio.gather(sending, leaving, return_exceptions=True)
-    if isinstance(results[0], Ended):
-        raise results[0]
+        ended, left = await asyncio.gather(sending, leaving, return_exceptions=True)
+    if isinstance(ended, Ended):
+        raise ended
+    for error in (ended, left):
+        # A client that vanished is no failure of ours; anything else is, and its screen comes again.
+        if isinstance(error, Exception) and not isinstance(error, _VANISHED):
+            _LOG.error("screen_failed", exc_info=error)
 
 
 async def _closed(socket: WebSocket) -> None:
