@@ -16,6 +16,8 @@ class Caller:
     role: str
     agent_id: str = ""
     key_id: str = ""
+    sheet_id: str = ""
+    """Of a partner: the sheet that is shared with him, and nothing else."""
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Returns the gRPC metadata that tells a neighbour who is asking."""
@@ -24,6 +26,7 @@ class Caller:
             ("lobby-role", self.role),
             ("lobby-agent", self.agent_id),
             ("lobby-key", self.key_id),
+            ("lobby-sheet", self.sheet_id),
         )
 
     @property
@@ -55,6 +58,7 @@ def from_metadata(metadata: Mapping[str, str]) -> Caller:
         role=metadata.get("lobby-role", ""),
         agent_id=metadata.get("lobby-agent", ""),
         key_id=metadata.get("lobby-key", ""),
+        sheet_id=metadata.get("lobby-sheet", ""),
     )
 
 

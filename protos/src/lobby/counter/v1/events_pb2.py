@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dlobby/counter/v1/events.proto\x12\x10lobby.counter.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x01\n\x0c\x43ountChanged\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x65ntries\x18\x03 \x01(\x05\x12\x13\n\x0b\x63orrections\x18\x04 \x01(\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dlobby/counter/v1/events.proto\x12\x10lobby.counter.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x01\n\x0c\x43ountChanged\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x65ntries\x18\x03 \x01(\x05\x12\x13\n\x0b\x63orrections\x18\x04 \x01(\x05\"L\n\x0bSheetClosed\x12\x10\n\x08sheet_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x05\x12\x0b\n\x03\x64\x61y\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,4 +34,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COUNTCHANGED']._serialized_start=85
   _globals['_COUNTCHANGED']._serialized_end=219
+  _globals['_SHEETCLOSED']._serialized_start=221
+  _globals['_SHEETCLOSED']._serialized_end=297
 # @@protoc_insertion_point(module_scope)

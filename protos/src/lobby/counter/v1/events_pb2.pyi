@@ -49,3 +49,37 @@ class CountChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CountChanged: _TypeAlias = CountChanged  # noqa: Y015
+
+@_typing.final
+class SheetClosed(_message.Message):
+    """A day of a sheet is closed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHEET_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    sheet_id: _builtins.str
+    """Id of the sheet."""
+    number: _builtins.int
+    """Which closed day of it, from 1."""
+    day: _builtins.str
+    """The local day."""
+    digest: _builtins.str
+    """Its digest, in hexadecimal."""
+    def __init__(
+        self,
+        *,
+        sheet_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        day: _builtins.str = ...,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "digest", b"digest", "number", b"number", "sheet_id", b"sheet_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SheetClosed: _TypeAlias = SheetClosed  # noqa: Y015

@@ -36,6 +36,8 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """See states and lists without texts: owner, supervisor, agent, viewer."""
     PERMISSION_COUNT: _Permission.ValueType  # 5
     """See figures: owner, supervisor, viewer, and an agent his own."""
+    PERMISSION_SHARE: _Permission.ValueType  # 6
+    """See sheets: owner, supervisor, viewer; a partner those shared with him, and nothing else."""
 
 class Permission(_Permission, metaclass=_PermissionEnumTypeWrapper):
     """What a caller may do; the gateway's table of roles says which role holds which."""
@@ -52,6 +54,8 @@ PERMISSION_VIEW: Permission.ValueType  # 4
 """See states and lists without texts: owner, supervisor, agent, viewer."""
 PERMISSION_COUNT: Permission.ValueType  # 5
 """See figures: owner, supervisor, viewer, and an agent his own."""
+PERMISSION_SHARE: Permission.ValueType  # 6
+"""See sheets: owner, supervisor, viewer; a partner those shared with him, and nothing else."""
 Global___Permission: _TypeAlias = Permission  # noqa: Y015
 
 class _PersonalData:
