@@ -132,6 +132,41 @@ async def test_the_reconciler_mends_closed_buckets_and_keeps_what_it_found(world
         assert len(await heard(world.admin_url)) == 40
 
 
+class Failing:
+    """A log that gives a batch at a time, and breaks off once after some."""
+
+    def __init__(self, log: RemoteLog, after: int) -> None:
+        self._log = log
+        self._left = after
+        self.asked: list[int] = []
+
+    async def read_period(self, start, end, after):
+        if self._left == 0:
+            self._left = -1
+            raise Unavailable("AWAY", "it breaks off")
+        self._left -= 1
+        self.asked.append(after[1])
+        return (await self._log.read_period(start, end, after))[:1]
+
+
+async def test_an_examination_that_breaks_off_goes_on_where_it_was(world):
+    async with both(world, Recorder()) as (teller, listener):
+        for number in range(6):
+            await tell(teller, *names(5, number * 5))
+        await heard_exactly(world, names(30))
+        async with create_channel(teller.grpc_address, "token") as channel:
+            log = Failing(RemoteLog(channel), after=4)
+            reconciler = Reconciler(listener.log, Auditor(listener.log, {"connectors": Source(log, Recorder())}))
+            later = bucket_of(utc_now()) + 2 * BUCKET
+            with pytest.raises(Unavailable):
+                await reconciler.reconcile("connectors", later)
+            await reconciler.reconcile("connectors", later)
+        rows = await listener.pool.fetch("SELECT expected, applied FROM reconciled WHERE workspace_id = 'w'")
+        assert [tuple(row) for row in rows] == [(30, 30)]
+        read = [batch_id for batch_id in log.asked if batch_id]
+        assert len(read) == len(set(read)), "no batch was read twice"
+
+
 async def test_without_its_producer_there_is_no_proof(world):
     async with start(TELLER, world.config("connectors")) as teller:
         address = teller.grpc_address

@@ -76,12 +76,21 @@ class Examination:
         self.missing += other.missing
 
 
+@dataclass(slots=True)
+class Begun:
+    """An examination under way, so that one that is broken off is not begun anew."""
+
+    after: tuple[datetime, int] | None = None
+    """Everything up to this batch, by time and id, was examined; None: nothing."""
+    found: Examination = field(default_factory=Examination)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """The next part of a log, examined."""
 
-    until: datetime
-    """Everything told before was on this page or earlier ones."""
+    after: tuple[datetime, int]
+    """Time and id of its last batch: everything told before was on this page or earlier ones."""
     found: Mapping[datetime, Examination]
     """By bucket."""
 
@@ -105,35 +114,46 @@ class Auditor:
         self.sources = sources
 
     async def examine(
-        self, producer: str, start: datetime, end: datetime, workspace_id: str | None = None, *, resting: bool = False
+        self, producer: str, start: datetime, end: datetime, begun: Begun | None = None, *, resting: bool = False
     ) -> Examination:
         """Returns what became of what the producer told in the period. Raises LobbyError while it is away.
 
-        `resting`: messages go first, so after each page it rests many times as long as the page took.
+        It goes on with what is `begun`, and leaves there how far it came. `resting`: messages go first, so after each
+        page it rests many times as long as the page took.
         """
-        total = Examination()
+        begun = begun or Begun()
         began = time.monotonic()
-        async for page in self.pages(producer, start, end, workspace_id):
+        async for page in self.pages(producer, start, end, after=begun.after):
             for found in page.found.values():
-                total.add(found)
+                begun.found.add(found)
+            begun.after = page.after
             if resting:
                 is_late = utc_now() - end > _LATE_AFTER
                 await asyncio.sleep((time.monotonic() - began) * (_SHORT_REST if is_late else _LONG_REST))
             began = time.monotonic()
-        return total
+        return begun.found
 
     async def pages(
-        self, producer: str, start: datetime, end: datetime, workspace_id: str | None = None
+        self,
+        producer: str,
+        start: datetime,
+        end: datetime,
+        workspace_id: str | None = None,
+        *,
+        after: tuple[datetime, int] | None = None,
     ) -> AsyncGenerator[Page, None]:
-        """Examines the period page by page, the oldest first. Raises LobbyError while the producer is away."""
-        after = (start, 0)
+        """Examines the period page by page, the oldest first, or what comes `after` a batch of it.
+
+        Raises LobbyError while the producer is away.
+        """
+        after = after or (start, 0)
         while data := await self.sources[producer].log.read_period(start, end, after):
             told: Told = []
             for each in data:
                 batch = Batch.FromString(each)
                 after = (from_proto(batch.create_time), batch.batch_id)
                 told += ((after[0], run) for run in self._told(producer, batch, workspace_id))
-            yield Page(after[0], await self._judge(producer, told) if told else {})
+            yield Page(after, await self._judge(producer, told) if told else {})
 
     def _told(self, producer: str, batch: Batch, workspace_id: str | None) -> Iterable[Sequence[Incoming]]:
         types, unread = self._types[producer], self._unread[producer]

@@ -19,7 +19,7 @@ from lobby.events.v1.proof_service_pb2_grpc import ProofServiceServicer
 from lobby_common import caller, metrics
 from lobby_common.errors import Invalid, LobbyError
 from lobby_common.events import periods
-from lobby_common.events.auditor import Auditor, Examination, Missing
+from lobby_common.events.auditor import Auditor, Begun, Examination, Missing
 from lobby_common.events.evidence import MOST_NAMED, Tally
 from lobby_common.events.log import QUERIES, EventLog
 from lobby_common.events.periods import BUCKET, Known, Period
@@ -39,6 +39,8 @@ _MOST_AT_ONCE = 50_000
 """Events of examined buckets that a question looks at again, newest first."""
 _MOST_PERIODS = 100
 """Parts of a period that are named apart from each other."""
+_BEGUN_SECONDS = 600.0
+"""How long an examination may go on that was broken off: what was looked at first may be another by then."""
 _ALL = ""
 """The workspace of the row that says a bucket was examined."""
 
@@ -90,6 +92,8 @@ class Reconciler:
         self._auditor = auditor
         self._clock = clock
         self._mending: set[asyncio.Task[None]] = set()
+        self._begun: dict[str, tuple[datetime, float, Begun]] = {}
+        """By producer, the bucket whose examination was broken off, and until when it may go on."""
 
     async def run(self) -> None:
         """Every minute, until cancelled. Another replica that does the same does no harm."""
@@ -132,7 +136,13 @@ class Reconciler:
         return {row["bucket_start"]: Known(row["expected"], row["settled"], row["examine_time"]) for row in rows}
 
     async def _settle(self, producer: str, start: datetime) -> None:
-        found = await self._auditor.examine(producer, start, start + BUCKET, resting=True)
+        """A bucket was examined. One that is broken off, as faults do, goes on where it was for some minutes."""
+        bucket, until, begun = self._begun.get(producer, (start, 0.0, Begun()))
+        if bucket != start or self._clock() > until:
+            until, begun = self._clock() + _BEGUN_SECONDS, Begun()
+        self._begun[producer] = (start, until, begun)
+        found = await self._auditor.examine(producer, start, start + BUCKET, begun, resting=True)
+        del self._begun[producer]
         if found.missing and await self._auditor.mend(found.missing):
             found = await self._auditor.examine(producer, start, start + BUCKET, resting=True)
         await self._keep(producer, {start: found})
@@ -263,7 +273,7 @@ class _Question:
                     page = await anext(pages, None)
                     if page is None:
                         return period.end
-                    until = page.until
+                    until = page.after[0]
                     for bucket, each in page.found.items():
                         found.setdefault(bucket, Examination()).add(each)
         except TimeoutError:
