@@ -15,11 +15,11 @@ from tests.lobby import Lobby, until
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PERMISSIONS = {
-    "owner": {"own", "manage", "converse", "view", "count"},
-    "supervisor": {"manage", "converse", "view", "count"},
+    "owner": {"own", "manage", "converse", "view", "count", "share"},
+    "supervisor": {"manage", "converse", "view", "count", "share"},
     "agent": {"converse", "view", "count"},
-    "viewer": {"view", "count"},
-    "partner": set(),
+    "viewer": {"view", "count", "share"},
+    "partner": {"share"},
 }
 BODIES: dict[str, Any] = {
     "POST /v1/accounts": {"platform": "line", "credentials": {"channel_secret": "s", "channel_access_token": "t"}},
@@ -28,6 +28,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/keys": {"role": "viewer"},
     "POST /v1/counters": {"display_name": "X"},
     "POST /v1/campaigns": {"display_name": "X"},
+    "POST /v1/sheets": {"display_name": "X"},
     "POST /v1/conversations/{conversation_id}:close": {"reason": "resolved"},
     "POST /v1/messages/{message_id}:resolve": {"outcome": "sent"},
     "PATCH /v1/imports/{import_id}": {"settings": {"default_country": "VN"}},
@@ -58,6 +59,8 @@ class Call:
             body |= {"text": "hello", "last_seen_message_id": ids["message_id"], "send_original": True}
         if self.template.endswith(":seen"):
             body |= {"message_id": ids["message_id"]}
+        if self.template.endswith("/disputes"):
+            body |= {"entry_id": ids["entry_id"], "wanted_verdict": "repeat"}
         if self.template.endswith(":merge"):
             body |= {"other_contact_id": ids["other_contact_id"]}
         return body
@@ -102,9 +105,15 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
         page = await lobby.get("/v1/suggestions", min_probability="0.5")
         return next((each["suggestion_id"] for each in page["suggestions"]), "")
 
+    async def entered() -> str:
+        return next((each["entry_id"] for each in (await lobby.get("/v1/entries"))["entries"]), "")
+
     made = await lobby.post("/v1/imports", {"display_name": "base.csv"})
     counter = await lobby.post("/v1/counters", {"display_name": "July", "policy": {"window_days": 30}})
     campaign = await lobby.post("/v1/campaigns", {"display_name": "July", "account_ids": [account_id]})
+    sheet = (await lobby.post("/v1/sheets", {"display_name": "vendor"}))["sheet"]
+    objection = {"entry_id": await until(entered), "wanted_verdict": "excluded"}
+    dispute = await lobby.post(f"/v1/sheets/{sheet['sheet_id']}/disputes", objection)
     quarantined = await lobby.ask("POST", f"/webhooks/telegram/{account_id}", b"no json")
     assert quarantined.status in (200, 401)
     ids = {
@@ -117,6 +126,9 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
         "merge_id": merge["merge"]["merge_id"],
         "counter_id": counter["counter"]["counter_id"],
         "campaign_id": campaign["campaign"]["campaign_id"],
+        "sheet_id": sheet["sheet_id"],
+        "entry_id": objection["entry_id"],
+        "dispute_id": dispute["dispute"]["dispute_id"],
         "key_id": key["key"]["key_id"],
         "quarantine_id": message["message_id"],
         "suggestion_id": await until(suggested),

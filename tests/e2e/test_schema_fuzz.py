@@ -97,6 +97,7 @@ async def scene(stack, session):
         "merge_id": merge["merge"]["merge_id"],
         "counter_id": counter["counter"]["counter_id"],
         "campaign_id": campaign["campaign"]["campaign_id"],
+        "sheet_id": (await lobby.post("/v1/sheets", {"display_name": "vendor"}))["sheet"]["sheet_id"],
         "key_id": (await lobby.post("/v1/keys", {"role": "viewer"}))["key"]["key_id"],
         "quarantine_id": (await lobby.quarantine(channel.account_id))[0]["quarantine_id"],
     }

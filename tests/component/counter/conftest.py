@@ -23,9 +23,12 @@ from lobby_counter.api import CountApi
 from lobby_counter.calendars import Calendar
 from lobby_counter.campaign_api import CampaignApi
 from lobby_counter.clients import Calendars
+from lobby_counter.closing import Closer
 from lobby_counter.counter_api import CounterApi
 from lobby_counter.events import CounterEvents
 from lobby_counter.recounts import Recounts
+from lobby_counter.report_api import ReportApi
+from lobby_counter.sheet_api import SheetApi
 from tests.component.counter.story import Story
 
 
@@ -60,6 +63,9 @@ class Counter:
         self.recounts = Recounts(self._log, self.calendars)
         self.counters = CounterApi(self._log, pool, self.calendars)
         self.campaigns = CampaignApi(self._log, pool)
+        self.reports = ReportApi(pool, self.calendars, self._api)
+        self.sheets = SheetApi(self._log, pool, self.calendars)
+        self.closer = Closer(self._log)
 
     async def hear(self, *events: Incoming, replica: int = 0) -> None:
         """The events are applied as one batch."""
@@ -172,7 +178,7 @@ def now(monkeypatch):
     """The counter's clock stands at 20:00 of the day of the scenarios; the test may set it."""
 
     def set_to(at: datetime) -> None:
-        for module in ("api", "events", "recounts", "campaign_api"):
+        for module in ("asking", "events", "recounts", "campaign_api", "closing", "sheet_api", "sheet_commands"):
             monkeypatch.setattr(f"lobby_counter.{module}.utc_now", lambda: at)
 
     set_to(datetime(2026, 11, 22, 12, tzinfo=UTC))

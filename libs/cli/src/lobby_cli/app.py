@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ import typer
 
 from lobby_cli import place, show
 from lobby_cli.calls import Calls, RefusedError
+from lobby_cli.sheets import BrokenError, verify
 from lobby_cli.statements import find_break
 from lobby_cli.watch import watch as watch_items
 
@@ -21,9 +23,11 @@ APP = typer.Typer(no_args_is_help=True, add_completion=False, help="Lobby from t
 WORKSPACE = typer.Typer(no_args_is_help=True, help="Workspaces.")
 KEY = typer.Typer(no_args_is_help=True, help="API keys.")
 ACCOUNT = typer.Typer(no_args_is_help=True, help="Connected channel accounts.")
+SHEET = typer.Typer(no_args_is_help=True, help="Sheets, by which two parties settle.")
 APP.add_typer(WORKSPACE, name="workspace")
 APP.add_typer(KEY, name="key")
 APP.add_typer(ACCOUNT, name="account")
+APP.add_typer(SHEET, name="sheet")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for programs.")]
 
@@ -227,6 +231,27 @@ def statements(
         show.OUT.print(f"[red]{broken}[/]" if broken else f"[green]{len(listed)} statements, the chain is whole[/]")
     if broken:
         raise typer.Exit(1)
+
+
+@SHEET.command("verify")
+def sheet_verify(
+    file: Annotated[Path, typer.Argument(help="An export of closed days; no server is asked.")], json_: AsJson = False
+) -> None:
+    """Computes a closed sheet again from its export and shows the digest; exit code 1 where it does not follow."""
+    try:
+        with file.open(encoding="utf-8", newline="\n") as lines:
+            found = verify(lines)
+    except (OSError, UnicodeDecodeError, BrokenError) as error:
+        show.error(f"{file}: {error}")
+        raise typer.Exit(1) from None
+    if json_:
+        show.as_json(asdict(found))
+    else:
+        figures = ", ".join(f"{name} {number}" for name, number in found.total.items())
+        show.OUT.print(
+            f"sheet [bold]{found.sheet_id}[/]: {found.days} days closed, {figures}, {found.amount} {found.currency}\n"
+            f"digest [bold]{found.digest}[/]"
+        )
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lobby_common.errors import Invalid
+from lobby_common.ids import is_id
 
 DEFAULT_SIZE = 50
 LARGEST = 200
@@ -45,3 +46,17 @@ def read_time(value: Any) -> datetime | None:
         return None if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):  # an offset can lead out of the years that there are
         return None
+
+
+def decode_after(token: str) -> tuple[datetime, str] | None:
+    """Returns time and id of the row after which a page starts, None for the first page.
+
+    Raises Invalid BAD_PAGE_TOKEN.
+    """
+    values = decode(token, 2)
+    if values is None:
+        return None
+    at = read_time(values[0])
+    if at is None or not is_id(str(values[1])):
+        raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
+    return at, str(values[1])

@@ -1,27 +1,21 @@
 """CountService: figures and the entries behind them."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from lobby.counter.v1 import count_service_pb2 as pb
 from lobby.counter.v1.count_service_pb2_grpc import CountServiceServicer
 from lobby_common import caller, pages
 from lobby_common.errors import Invalid
-from lobby_common.ids import is_id
-from lobby_common.times import from_proto, to_proto, utc_now
+from lobby_common.times import to_proto
 from lobby_counter import commands, entries, figures
+from lobby_counter.asking import BEGINNING, filter_of, open_bounds, verdict_value, verdict_word
 from lobby_counter.calendars import Calendar, Period, TooManyBuckets, UnknownTimeZone, find_zone
 from lobby_counter.clients import Calendars
 from lobby_counter.entries import ListedCorrection, ListedEntry
-from lobby_counter.figures import NOBODY, Figures, Filter, Key, Question
+from lobby_counter.figures import Figures, Key, Question
 from lobby_counter.policies import Counter
-
-_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-_AHEAD = timedelta(minutes=5)
-"""How far ahead of ours a platform's clock may be (DESIGN §5): "now" has to hold what such a clock dated."""
 
 _GROUPINGS = {
     pb.GROUP_BY_ACCOUNT: "account",
@@ -31,14 +25,7 @@ _GROUPINGS = {
     pb.GROUP_BY_LANGUAGE: "language",
     pb.GROUP_BY_COUNTRY: "country",
 }
-_VERDICTS = {
-    "new": pb.VERDICT_NEW,
-    "repeat": pb.VERDICT_REPEAT,
-    "excluded": pb.VERDICT_EXCLUDED,
-    "none": pb.VERDICT_NONE,
-}
 _CUT = (pb.BUCKET_HOUR, pb.BUCKET_DAY)
-_VERDICT_WORDS = {value: word for word, value in _VERDICTS.items()}
 
 
 class CountApi(CountServiceServicer):
@@ -53,7 +40,7 @@ class CountApi(CountServiceServicer):
         if pb.GROUP_BY_SHEET in request.group_by:
             raise Invalid("NOT_AVAILABLE", "figures cannot be split by sheet: there are no sheets yet")
         counter = await self._counter(request)
-        only = _filter(request, counter.counter_id)
+        only = filter_of(request, counter.counter_id)
         period = await self._period(request, counter)
         if period is None:
             return pb.GetCountsResponse(totals=_counts({}))
@@ -64,17 +51,17 @@ class CountApi(CountServiceServicer):
     async def ListEntries(self, request: pb.ListEntriesRequest, _context: object) -> pb.ListEntriesResponse:
         """Returns a page of entries, oldest first."""
         size = pages.size(request.page_size)
-        start, end = _bounds(request)
+        start, end = open_bounds(request)
         counter = await self._counter(request)
         page = entries.Page(
-            only=_filter(request, counter.counter_id),
-            start=start or _BEGINNING,
+            only=filter_of(request, counter.counter_id),
+            start=start or BEGINNING,
             end=end,
-            verdict=_VERDICT_WORDS.get(request.verdict),
+            verdict=verdict_word(request.verdict),
             campaign_id=_text(request, "campaign_id"),
             language=_text(request, "language"),
             country=_text(request, "country"),
-            after=_after(request.page_token),
+            after=pages.decode_after(request.page_token),
             size=size + 1,
         )
         found = await entries.read(self._pool, page)
@@ -87,18 +74,18 @@ class CountApi(CountServiceServicer):
 
     async def _counter(self, request: pb.GetCountsRequest | pb.ListEntriesRequest) -> Counter:
         workspace_id = caller.current().workspace_id
-        if request.counter_id in ("", workspace_id):
+        if request.counter_id == workspace_id:
             return commands.own_counter(workspace_id)
         async with self._pool.acquire() as conn:
-            return await commands.get_counter(conn, workspace_id, request.counter_id)
+            return await commands.named_or_adopted(conn, workspace_id, request.counter_id)
 
     async def _period(self, request: pb.GetCountsRequest, counter: Counter) -> Period | None:
         """Returns the period as it is cut; None where it is open at its beginning and nothing ever was."""
-        start, end = _bounds(request)
+        start, end = open_bounds(request)
         workspace_id = counter.workspace_id
         zone = _zone(request.time_zone or counter.policy.time_zone)
         if request.bucket not in _CUT:
-            start = start or _BEGINNING
+            start = start or BEGINNING
             return Period(start, end, (start,))
         start = start or await figures.find_beginning(self._pool, workspace_id)
         if start is None or start >= end:
@@ -124,52 +111,9 @@ def _zone(name: str) -> Any:
         raise Invalid("INVALID_TIME_ZONE", "time_zone is no IANA time zone, such as Asia/Bangkok") from None
 
 
-def _bounds(request: pb.GetCountsRequest | pb.ListEntriesRequest) -> tuple[datetime | None, datetime]:
-    """Returns from, None where it is absent, and to. Raises Invalid INVALID_PERIOD."""
-    start = _time(getattr(request, "from")) if request.HasField("from") else None
-    end = _time(request.to) if request.HasField("to") else utc_now() + _AHEAD
-    if start is not None and start >= end:
-        raise Invalid("INVALID_PERIOD", "from must be before to")
-    return start, end
-
-
-def _time(given: Timestamp) -> datetime:
-    try:
-        return from_proto(given)
-    except OverflowError:
-        raise Invalid("INVALID_PERIOD", "from and to lie in the years 1 to 9999") from None
-
-
-def _filter(request: pb.GetCountsRequest | pb.ListEntriesRequest, counter_id: str) -> Filter:
-    who = caller.current()
-    agent_id = request.agent_id
-    if who.role == "agent":
-        own = who.agent_id or NOBODY
-        agent_id = own if agent_id in ("", own) else NOBODY
-    account_id = _id(request.account_id)
-    return Filter(who.workspace_id, counter_id, account_id, request.platform or None, _id(agent_id))
-
-
-def _id(given: str) -> str | None:
-    """Returns the id of a filter, None where all are meant; a malformed one names nothing."""
-    if not given:
-        return None
-    return given if is_id(given) else NOBODY
-
-
 def _text(request: pb.ListEntriesRequest, name: str) -> str | None:
     """Returns what a filter by text asks for, None where it is absent."""
     return getattr(request, name) if request.HasField(name) else None  # type: ignore[arg-type]  # one of three names
-
-
-def _after(token: str) -> tuple[datetime, str] | None:
-    values = pages.decode(token, 2)
-    if values is None:
-        return None
-    at = pages.read_time(values[0])
-    if at is None or not is_id(str(values[1])):
-        raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
-    return at, str(values[1])
 
 
 def _answer(found: Figures, period: Period, *, cut: bool) -> pb.GetCountsResponse:
@@ -212,10 +156,10 @@ def _entry(entry: ListedEntry, counter: Counter) -> pb.Entry:
         occurred_time=to_proto(entry.occurred_time),
         received_time=to_proto(entry.received_time),
         judged_time=to_proto(entry.judged_time),
-        verdict=_VERDICTS[entry.verdict],
+        verdict=verdict_value(entry.verdict),
         reason=entry.reason,
         repeat_of=entry.repeat_of,
-        first_verdict=_VERDICTS[entry.first_verdict],
+        first_verdict=verdict_value(entry.first_verdict),
         judged_contact_id=entry.judged_contact_id,
         corrections=map(_correction, entry.corrections),
         counter_id=counter.counter_id,
@@ -226,8 +170,8 @@ def _entry(entry: ListedEntry, counter: Counter) -> pb.Entry:
 def _correction(made: ListedCorrection) -> pb.Correction:
     return pb.Correction(
         correction_id=made.correction_id,
-        from_verdict=_VERDICTS[made.from_verdict],
-        to_verdict=_VERDICTS[made.to_verdict],
+        from_verdict=verdict_value(made.from_verdict),
+        to_verdict=verdict_value(made.to_verdict),
         reason=made.reason,
         cause_id=made.cause_id,
         caused_by=made.caused_by,

@@ -7,7 +7,7 @@ from lobby_common.caller import Caller
 from lobby_common.errors import Conflict, Exhausted, Invalid, NotFound
 from lobby_common.events.log import Connection
 from lobby_common.ids import new_id
-from lobby_counter import rule_store, store
+from lobby_counter import rule_store, sheet_store, store
 from lobby_counter.policies import (
     DEFAULT,
     Campaign,
@@ -61,10 +61,44 @@ async def get_counter(conn: Connection, workspace_id: str, counter_id: str) -> C
     """Returns a counter; "" is the workspace's own. Raises NotFound COUNTER_NOT_FOUND."""
     if counter_id in ("", workspace_id):
         return own_counter(workspace_id)
-    for each in (await load_rules(conn, workspace_id)).counters:
+    for each in await rule_store.list_counters(conn, workspace_id):
         if each.counter_id == counter_id:
             return each
     raise NotFound("COUNTER_NOT_FOUND", "there is no such counter in this workspace")
+
+
+async def named_or_adopted(conn: Connection, workspace_id: str, counter_id: str) -> Counter:
+    """Returns the counter that is named, else the adopted one. Raises NotFound COUNTER_NOT_FOUND."""
+    return await get_counter(conn, workspace_id, counter_id or await rule_store.find_adopted(conn, workspace_id))
+
+
+async def adopt_counter(conn: Connection, who: Caller, counter_id: str) -> Counter:
+    """The workspace's figures count by the counter where none is named.
+
+    Raises NotFound COUNTER_NOT_FOUND, Conflict COUNTER_JUDGING, COUNTER_RETIRED.
+    """
+    await store.lock_workspaces(conn, [who.workspace_id])
+    counter = await get_counter(conn, who.workspace_id, counter_id)
+    if counter.counter_id == await rule_store.find_adopted(conn, who.workspace_id):
+        return counter
+    if counter.retired:
+        raise Conflict("COUNTER_RETIRED", "the counter judges nothing any more")
+    if await rule_store.is_recounted(conn, who.workspace_id):
+        raise Conflict("COUNTER_JUDGING", "the counter still judges what was before; its figures are not all there")
+    await rule_store.adopt_counter(conn, who.workspace_id, counter.counter_id, who.actor)
+    return counter
+
+
+async def retire_counter(conn: Connection, who: Caller, counter_id: str) -> Counter:
+    """The counter judges nothing any more. Raises NotFound COUNTER_NOT_FOUND, Conflict COUNTER_IN_USE."""
+    await store.lock_workspaces(conn, [who.workspace_id])
+    counter = await get_counter(conn, who.workspace_id, counter_id)
+    if counter.counter_id in (who.workspace_id, await rule_store.find_adopted(conn, who.workspace_id)):
+        raise Conflict("COUNTER_IN_USE", "the workspace counts by this counter")
+    if await sheet_store.serves_sheet(conn, counter.counter_id):
+        raise Conflict("COUNTER_IN_USE", "a sheet is settled by this counter")
+    await rule_store.retire_counter(conn, counter.counter_id, who.actor)
+    return replace(counter, retired=True)
 
 
 async def create_counter(conn: Connection, who: Caller, display_name: str, policy: Policy) -> Counter:

@@ -1,7 +1,8 @@
 """CounterService: by which policies people are counted."""
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Self, TypeVar
 
 import asyncpg
 
@@ -11,12 +12,15 @@ from lobby.counter.v1.counter_service_pb2_grpc import CounterServiceServicer
 from lobby_common import caller, pages
 from lobby_common.errors import Invalid
 from lobby_common.events import EventLog
+from lobby_common.events.log import Connection
 from lobby_common.ids import is_id
 from lobby_common.requests import answer_once
 from lobby_common.times import to_proto
-from lobby_counter import commands, rule_store
+from lobby_counter import commands, comparing, rule_store
+from lobby_counter.asking import bounds, verdict_value
 from lobby_counter.calendars import UnknownTimeZone, find_zone
 from lobby_counter.clients import Calendars
+from lobby_counter.comparing import Compared, Different
 from lobby_counter.policies import DEFAULT, BaseMode, CampaignId, Counter, DedupeLevel, Policy
 
 T = TypeVar("T")
@@ -48,13 +52,14 @@ class CounterApi(CounterServiceServicer):
         """There is a new counter."""
         who = caller.current()
         calendar = await self._calendars.get(who.workspace_id)
-        policy = _policy(request.policy, calendar.zone.key)
+        policy = policy_of(request.policy, calendar.zone.key)
         name = request.display_name.replace("\x00", "\ufffd")
         async with self._log.transaction() as tx:
 
             async def make() -> pb.CreateCounterResponse:
                 made = await commands.create_counter(tx.conn, who, name, policy)
-                return pb.CreateCounterResponse(counter=_counter(made, judging=True))
+                adopted_id = await rule_store.find_adopted(tx.conn, who.workspace_id)
+                return pb.CreateCounterResponse(counter=_counter(made, _State(adopted_id, judging=True)))
 
             return await answer_once(tx, "CreateCounter", request.request_id, pb.CreateCounterResponse, make)
 
@@ -62,22 +67,79 @@ class CounterApi(CounterServiceServicer):
         """Returns a page of counters, the workspace's own first."""
         workspace_id = caller.current().workspace_id
         async with self._pool.acquire() as conn:
-            counters = (await commands.load_rules(conn, workspace_id)).counters
-            judging = await rule_store.is_recounted(conn, workspace_id)
+            counters = await rule_store.list_counters(conn, workspace_id)
+            state = await _State.of(conn, workspace_id)
         listed = [commands.own_counter(workspace_id), *counters]
         ids = [each.counter_id for each in listed]
         shown, token = page_of(listed, ids, request.page_size, request.page_token)
-        return pb.ListCountersResponse(
-            counters=[_counter(each, judging=judging) for each in shown], next_page_token=token
-        )
+        return pb.ListCountersResponse(counters=[_counter(each, state) for each in shown], next_page_token=token)
 
     async def GetCounter(self, request: pb.GetCounterRequest, _context: object) -> pb.GetCounterResponse:
         """Returns a counter."""
         workspace_id = caller.current().workspace_id
         async with self._pool.acquire() as conn:
             found = await commands.get_counter(conn, workspace_id, request.counter_id)
+            state = await _State.of(conn, workspace_id)
+        return pb.GetCounterResponse(counter=_counter(found, state))
+
+    async def CompareCounters(self, request: pb.CompareCountersRequest, _context: object) -> pb.CompareCountersResponse:
+        """Returns how often two counters judge so and so."""
+        workspace_id = caller.current().workspace_id
+        start, end = bounds(request)
+        async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+            pair = await self._pair(conn, request)
+            found = await comparing.compare(conn, workspace_id, pair, (start, end))
             judging = await rule_store.is_recounted(conn, workspace_id)
-        return pb.GetCounterResponse(counter=_counter(found, judging=judging))
+        return pb.CompareCountersResponse(differences=map(_difference, found), judging=judging)
+
+    async def ListDifferences(self, request: pb.ListDifferencesRequest, _context: object) -> pb.ListDifferencesResponse:
+        """Returns a page of entries that two counters judge otherwise."""
+        workspace_id, size = caller.current().workspace_id, pages.size(request.page_size)
+        start, end = bounds(request)
+        after = pages.decode_after(request.page_token)
+        async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+            pair = await self._pair(conn, request)
+            found = await comparing.list_differences(conn, workspace_id, pair, (start, end), after=after, size=size + 1)
+        token = ""
+        if len(found) > size:
+            token = pages.encode(found[size - 1].occurred_time.isoformat(), found[size - 1].event_id)
+        return pb.ListDifferencesResponse(entries=map(_different, found[:size]), next_page_token=token)
+
+    async def AdoptCounter(self, request: pb.AdoptCounterRequest, _context: object) -> pb.AdoptCounterResponse:
+        """The workspace's figures count by the counter."""
+        who = caller.current()
+        async with self._log.transaction() as tx:
+            counter = await commands.adopt_counter(tx.conn, who, request.counter_id)
+            state = await _State.of(tx.conn, who.workspace_id)
+        return pb.AdoptCounterResponse(counter=_counter(counter, state))
+
+    async def RetireCounter(self, request: pb.RetireCounterRequest, _context: object) -> pb.RetireCounterResponse:
+        """The counter judges nothing any more."""
+        who = caller.current()
+        async with self._log.transaction() as tx:
+            counter = await commands.retire_counter(tx.conn, who, request.counter_id)
+            state = await _State.of(tx.conn, who.workspace_id)
+        return pb.RetireCounterResponse(counter=_counter(counter, state))
+
+    async def _pair(
+        self, conn: Connection, request: pb.CompareCountersRequest | pb.ListDifferencesRequest
+    ) -> tuple[str, str]:
+        workspace_id = caller.current().workspace_id
+        counter = await commands.get_counter(conn, workspace_id, request.counter_id)
+        other = await commands.named_or_adopted(conn, workspace_id, request.other_counter_id)
+        return counter.counter_id, other.counter_id
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What is known of a workspace's counters together."""
+
+    adopted_id: str
+    judging: bool
+
+    @classmethod
+    async def of(cls, conn: Connection, workspace_id: str) -> Self:
+        return cls(await rule_store.find_adopted(conn, workspace_id), await rule_store.is_recounted(conn, workspace_id))
 
 
 def checked_accounts(given: Iterable[str]) -> frozenset[str]:
@@ -98,7 +160,7 @@ def page_of(listed: Sequence[T], ids: Sequence[str], page_size: int, page_token:
     return listed[start:end], pages.encode(ids[end - 1]) if end < len(ids) else ""
 
 
-def _policy(given: nouns.Policy, zone: str) -> Policy:
+def policy_of(given: nouns.Policy, zone: str) -> Policy:
     """Returns the policy with every default filled in. Raises Invalid INVALID_TIME_ZONE, INVALID_ACCOUNT_ID."""
     try:
         zone = find_zone(given.time_zone or zone).key
@@ -118,9 +180,9 @@ def _policy(given: nouns.Policy, zone: str) -> Policy:
     )
 
 
-def _counter(counter: Counter, *, judging: bool) -> nouns.Counter:
-    policy = counter.policy
-    shown = nouns.Policy(
+def shown_policy(policy: Policy) -> nouns.Policy:
+    """Returns the policy as callers see it."""
+    return nouns.Policy(
         dedupe_level=_LEVEL_VALUES[policy.dedupe_level],
         window_days=policy.window_days,
         reentry_gap_days=policy.reentry_gap_days,
@@ -131,11 +193,47 @@ def _counter(counter: Counter, *, judging: bool) -> nouns.Counter:
         account_ids=sorted(policy.account_ids),
         campaign_id=policy.campaign_id or "",
     )
+
+
+def _counter(counter: Counter, state: _State) -> nouns.Counter:
     return nouns.Counter(
         counter_id=counter.counter_id,
         display_name=counter.display_name,
-        policy=shown,
+        policy=shown_policy(counter.policy),
         policy_version=counter.policy_version,
         create_time=None if counter.create_time is None else to_proto(counter.create_time),
-        state=nouns.Counter.STATE_JUDGING if judging else nouns.Counter.STATE_READY,
+        state=_state(counter, judging=state.judging),
+        adopted=counter.counter_id == state.adopted_id,
+    )
+
+
+def _state(counter: Counter, *, judging: bool) -> nouns.Counter.State.ValueType:
+    if counter.retired:
+        return nouns.Counter.STATE_RETIRED
+    return nouns.Counter.STATE_JUDGING if judging else nouns.Counter.STATE_READY
+
+
+def _difference(found: Compared) -> pb.Difference:
+    return pb.Difference(
+        verdict=verdict_value(found.verdict),
+        reason=found.reason,
+        other_verdict=verdict_value(found.other_verdict),
+        other_reason=found.other_reason,
+        entries=found.entries,
+        people=found.people,
+    )
+
+
+def _different(found: Different) -> pb.DifferentEntry:
+    return pb.DifferentEntry(
+        entry_id=found.entry_id,
+        contact_id=found.contact_id,
+        account_id=found.account_id,
+        occurred_time=to_proto(found.occurred_time),
+        verdict=verdict_value(found.verdict),
+        reason=found.reason,
+        repeat_of=found.repeat_of,
+        other_verdict=verdict_value(found.other_verdict),
+        other_reason=found.other_reason,
+        other_repeat_of=found.other_repeat_of,
     )

@@ -3,15 +3,20 @@
 from lobby.counter.v1.campaign_service_pb2_grpc import add_CampaignServiceServicer_to_server
 from lobby.counter.v1.count_service_pb2_grpc import add_CountServiceServicer_to_server
 from lobby.counter.v1.counter_service_pb2_grpc import add_CounterServiceServicer_to_server
+from lobby.counter.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
+from lobby.counter.v1.sheet_service_pb2_grpc import add_SheetServiceServicer_to_server
 from lobby_common.service import Runtime, Service, run
 from lobby_counter.api import CountApi
 from lobby_counter.campaign_api import CampaignApi
 from lobby_counter.clients import Calendars, GatewayCalendars
+from lobby_counter.closing import Closer
 from lobby_counter.config import CounterConfig
 from lobby_counter.counter_api import CounterApi
 from lobby_counter.events import PRODUCERS, CounterEvents
 from lobby_counter.journey import describe
 from lobby_counter.recounts import Recounts
+from lobby_counter.report_api import ReportApi
+from lobby_counter.sheet_api import SheetApi
 
 
 async def build(runtime: Runtime) -> None:
@@ -20,9 +25,13 @@ async def build(runtime: Runtime) -> None:
     runtime.background("calendars", calendars.keep)
     runtime.consume(CounterEvents(calendars), PRODUCERS)
     runtime.alone("recounts", Recounts(runtime.log, calendars).run)
-    runtime.serve(add_CountServiceServicer_to_server, CountApi(runtime.pool, calendars))
+    runtime.alone("closing", Closer(runtime.log).run)
+    counts = CountApi(runtime.pool, calendars)
+    runtime.serve(add_CountServiceServicer_to_server, counts)
+    runtime.serve(add_ReportServiceServicer_to_server, ReportApi(runtime.pool, calendars, counts))
     runtime.serve(add_CounterServiceServicer_to_server, CounterApi(runtime.log, runtime.pool, calendars))
     runtime.serve(add_CampaignServiceServicer_to_server, CampaignApi(runtime.log, runtime.pool))
+    runtime.serve(add_SheetServiceServicer_to_server, SheetApi(runtime.log, runtime.pool, calendars))
     runtime.journey(describe)
 
 

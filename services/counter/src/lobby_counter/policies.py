@@ -104,6 +104,8 @@ class Counter:
     policy: Policy
     policy_version: int = POLICY_VERSION
     create_time: datetime | None = None
+    retired: bool = False
+    """Whether it judges nothing any more."""
 
 
 @dataclass(slots=True)

@@ -294,13 +294,27 @@ ON CONFLICT (entry_id)
 DO UPDATE SET silence = excluded.silence
 
 -- name: load_counters
--- The counters of workspaces beside their own, oldest first.
+-- The counters of workspaces beside their own, oldest first; those that judge nothing any more only where they are asked for.
 SELECT
     counter_id::text, workspace_id::text, display_name, policy_version, dedupe_level, window_days, reentry_gap_days,
-    base_mode, close_after_days, time_zone, platforms, account_ids::text[], campaign_id::text, create_time
+    base_mode, close_after_days, time_zone, platforms, account_ids::text[], campaign_id::text, create_time,
+    EXISTS (SELECT FROM retired_counter AS r WHERE r.counter_id = counter.counter_id) AS retired
 FROM counter
 WHERE workspace_id = ANY ($1::uuid[])
+    AND ($2 OR NOT EXISTS (SELECT FROM retired_counter AS r WHERE r.counter_id = counter.counter_id))
 ORDER BY create_time, counter_id
+
+-- name: find_adopted
+-- The counter by which a workspace counts where none is named; NULL: its own.
+SELECT counter_id::text FROM counter_adoption WHERE workspace_id = $1 ORDER BY create_time DESC LIMIT 1
+
+-- name: adopt_counter
+-- The workspace counts by this counter.
+INSERT INTO counter_adoption (adoption_id, workspace_id, counter_id, actor) VALUES ($1, $2, $3, $4)
+
+-- name: retire_counter
+-- The counter judges nothing any more.
+INSERT INTO retired_counter (counter_id, actor) VALUES ($1, $2) ON CONFLICT DO NOTHING
 
 -- name: load_campaigns
 -- The campaigns of workspaces, oldest first.

@@ -26,7 +26,7 @@ from lobby_counter.store import QUERIES, columns, judgement
 async def load_rules(conn: Connection, workspace_ids: Collection[str]) -> dict[str, Rules]:
     """Returns what each of the workspaces counts by beside its own counter."""
     rules = {workspace_id: Rules() for workspace_id in workspace_ids}
-    for row in await conn.fetch(QUERIES["load_counters"], list(rules)):
+    for row in await conn.fetch(QUERIES["load_counters"], list(rules), False):  # a statement's argument
         rules[row["workspace_id"]].counters.append(_counter(row))
     for row in await conn.fetch(QUERIES["load_campaigns"], list(rules)):
         rules[row["workspace_id"]].campaigns.append(_campaign(row))
@@ -34,6 +34,27 @@ async def load_rules(conn: Connection, workspace_ids: Collection[str]) -> dict[s
         rules[row["workspace_id"]].traced = True
         rules[row["workspace_id"]].complete = row["complete"]
     return rules
+
+
+async def list_counters(conn: Connection, workspace_id: str) -> list[Counter]:
+    """Returns all counters of a workspace beside its own, oldest first, also those that judge nothing any more."""
+    rows = await conn.fetch(QUERIES["load_counters"], [workspace_id], True)  # a statement's argument
+    return list(map(_counter, rows))
+
+
+async def find_adopted(conn: Connection, workspace_id: str) -> CounterId:
+    """Returns the counter by which the workspace counts where none is named."""
+    return CounterId(await conn.fetchval(QUERIES["find_adopted"], workspace_id) or workspace_id)
+
+
+async def adopt_counter(conn: Connection, workspace_id: str, counter_id: CounterId, actor: str) -> None:
+    """The workspace counts by this counter where none is named."""
+    await conn.execute(QUERIES["adopt_counter"], new_id(), workspace_id, counter_id, actor)
+
+
+async def retire_counter(conn: Connection, counter_id: CounterId, actor: str) -> None:
+    """The counter judges nothing any more."""
+    await conn.execute(QUERIES["retire_counter"], counter_id, actor)
 
 
 def _counter(row: Any) -> Counter:
@@ -55,6 +76,7 @@ def _counter(row: Any) -> Counter:
         policy,
         row["policy_version"],
         row["create_time"],
+        row["retired"],
     )
 
 

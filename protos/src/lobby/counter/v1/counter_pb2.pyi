@@ -91,6 +91,8 @@ class Counter(_message.Message):
         """It still judges what was before, or judges it again because a campaign changed; its figures are not all there."""
         STATE_READY: Counter._State.ValueType  # 2
         """It judges what comes."""
+        STATE_RETIRED: Counter._State.ValueType  # 3
+        """It judges nothing any more; what it judged stays."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Where a counter is."""
@@ -101,6 +103,8 @@ class Counter(_message.Message):
     """It still judges what was before, or judges it again because a campaign changed; its figures are not all there."""
     STATE_READY: Counter.State.ValueType  # 2
     """It judges what comes."""
+    STATE_RETIRED: Counter.State.ValueType  # 3
+    """It judges nothing any more; what it judged stays."""
 
     COUNTER_ID_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
@@ -108,6 +112,7 @@ class Counter(_message.Message):
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    ADOPTED_FIELD_NUMBER: _builtins.int
     counter_id: _builtins.str
     """Id of the counter; the workspace's own has the workspace's id."""
     display_name: _builtins.str
@@ -116,6 +121,8 @@ class Counter(_message.Message):
     """Version of the rule that the policy is written for."""
     state: Global___Counter.State.ValueType
     """Whether it has judged what was before."""
+    adopted: _builtins.bool
+    """Whether the workspace's figures count by it where no counter is named."""
     @_builtins.property
     def policy(self) -> Global___Policy:
         """How it counts."""
@@ -133,10 +140,11 @@ class Counter(_message.Message):
         policy_version: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         state: Global___Counter.State.ValueType = ...,
+        adopted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter_id", b"counter_id", "create_time", b"create_time", "display_name", b"display_name", "policy", b"policy", "policy_version", b"policy_version", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adopted", b"adopted", "counter_id", b"counter_id", "create_time", b"create_time", "display_name", b"display_name", "policy", b"policy", "policy_version", b"policy_version", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

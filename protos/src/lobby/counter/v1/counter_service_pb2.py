@@ -24,11 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from lobby.counter.v1 import count_service_pb2 as lobby_dot_counter_dot_v1_dot_count__service__pb2
 from lobby.counter.v1 import counter_pb2 as lobby_dot_counter_dot_v1_dot_counter__pb2
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&lobby/counter/v1/counter_service.proto\x12\x10lobby.counter.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1elobby/counter/v1/counter.proto\x1a\x1elobby/options/v1/options.proto\"\x80\x01\n\x14\x43reateCounterRequest\x12 \n\x0c\x64isplay_name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12(\n\x06policy\x18\x02 \x01(\x0b\x32\x18.lobby.counter.v1.Policy\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"C\n\x15\x43reateCounterResponse\x12*\n\x07\x63ounter\x18\x01 \x01(\x0b\x32\x19.lobby.counter.v1.Counter\"R\n\x13ListCountersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"\\\n\x14ListCountersResponse\x12+\n\x08\x63ounters\x18\x01 \x03(\x0b\x32\x19.lobby.counter.v1.Counter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x11GetCounterRequest\x12\x12\n\ncounter_id\x18\x01 \x01(\t\"@\n\x12GetCounterResponse\x12*\n\x07\x63ounter\x18\x01 \x01(\x0b\x32\x19.lobby.counter.v1.Counter2\x88\x03\n\x0e\x43ounterService\x12}\n\rCreateCounter\x12&.lobby.counter.v1.CreateCounterRequest\x1a\'.lobby.counter.v1.CreateCounterResponse\"\x1b\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/counters:\x01*\x12w\n\x0cListCounters\x12%.lobby.counter.v1.ListCountersRequest\x1a&.lobby.counter.v1.ListCountersResponse\"\x18\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/counters\x12~\n\nGetCounter\x12#.lobby.counter.v1.GetCounterRequest\x1a$.lobby.counter.v1.GetCounterResponse\"%\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/counters/{counter_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&lobby/counter/v1/counter_service.proto\x12\x10lobby.counter.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$lobby/counter/v1/count_service.proto\x1a\x1elobby/counter/v1/counter.proto\x1a\x1elobby/options/v1/options.proto\"\x80\x01\n\x14\x43reateCounterRequest\x12 \n\x0c\x64isplay_name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12(\n\x06policy\x18\x02 \x01(\x0b\x32\x18.lobby.counter.v1.Policy\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"C\n\x15\x43reateCounterResponse\x12*\n\x07\x63ounter\x18\x01 \x01(\x0b\x32\x19.lobby.counter.v1.Counter\"R\n\x13ListCountersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"\\\n\x14ListCountersResponse\x12+\n\x08\x63ounters\x18\x01 \x03(\x0b\x32\x19.lobby.counter.v1.Counter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x11GetCounterRequest\x12\x12\n\ncounter_id\x18\x01 \x01(\t\"@\n\x12GetCounterResponse\x12*\n\x07\x63ounter\x18\x01 \x01(\x0b\x32\x19.lobby.counter.v1.Counter\"\x98\x01\n\x16\x43ompareCountersRequest\x12\x12\n\ncounter_id\x18\x01 \x01(\t\x12\x18\n\x10other_counter_id\x18\x02 \x01(\t\x12(\n\x04\x66rom\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"]\n\x17\x43ompareCountersResponse\x12\x31\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32\x1c.lobby.counter.v1.Difference\x12\x0f\n\x07judging\x18\x02 \x01(\x08\"\xb1\x01\n\nDifference\x12*\n\x07verdict\x18\x01 \x01(\x0e\x32\x19.lobby.counter.v1.Verdict\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x30\n\rother_verdict\x18\x03 \x01(\x0e\x32\x19.lobby.counter.v1.Verdict\x12\x14\n\x0cother_reason\x18\x04 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x05 \x01(\x03\x12\x0e\n\x06people\x18\x06 \x01(\x03\"\xd5\x01\n\x16ListDifferencesRequest\x12\x12\n\ncounter_id\x18\x01 \x01(\t\x12\x18\n\x10other_counter_id\x18\x02 \x01(\t\x12(\n\x04\x66rom\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\tpage_size\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"e\n\x17ListDifferencesResponse\x12\x31\n\x07\x65ntries\x18\x01 \x03(\x0b\x32 .lobby.counter.v1.DifferentEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xd9\x02\n\x0e\x44ifferentEntry\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x31\n\roccurred_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x07verdict\x18\x05 \x01(\x0e\x32\x19.lobby.counter.v1.Verdict\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x16\n\trepeat_of\x18\x07 \x01(\tH\x00\x88\x01\x01\x12\x30\n\rother_verdict\x18\x08 \x01(\x0e\x32\x19.lobby.counter.v1.Verdict\x12\x14\n\x0cother_reason\x18\t \x01(\t\x12\x1c\n\x0fother_repeat_of\x18\n \x01(\tH\x01\x88\x01\x01\x42\x0c\n\n_repeat_ofB\x12\n\x10_other_repeat_of\")\n\x13\x41\x64optCounterRequest\x12\x12\n\ncounter_id\x18\x01 \x01(\t\"B\n\x14\x41\x64optCounterResponse\x12*\n\x07\x63ounter\x18\x01 \x01(\x0b\x32\x19.lobby.counter.v1.Counter\"*\n\x14RetireCounterRequest\x12\x12\n\ncounter_id\x18\x01 \x01(\t\"C\n\x15RetireCounterResponse\x12*\n\x07\x63ounter\x18\x01 \x01(\x0b\x32\x19.lobby.counter.v1.Counter2\xe3\x07\n\x0e\x43ounterService\x12}\n\rCreateCounter\x12&.lobby.counter.v1.CreateCounterRequest\x1a\'.lobby.counter.v1.CreateCounterResponse\"\x1b\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/counters:\x01*\x12w\n\x0cListCounters\x12%.lobby.counter.v1.ListCountersRequest\x1a&.lobby.counter.v1.ListCountersResponse\"\x18\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/counters\x12~\n\nGetCounter\x12#.lobby.counter.v1.GetCounterRequest\x1a$.lobby.counter.v1.GetCounterResponse\"%\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/counters/{counter_id}\x12\x98\x01\n\x0f\x43ompareCounters\x12(.lobby.counter.v1.CompareCountersRequest\x1a).lobby.counter.v1.CompareCountersResponse\"0\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02&\x12$/v1/counters/{counter_id}/comparison\x12\x99\x01\n\x0fListDifferences\x12(.lobby.counter.v1.ListDifferencesRequest\x1a).lobby.counter.v1.ListDifferencesResponse\"1\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\'\x12%/v1/counters/{counter_id}/differences\x12\x8d\x01\n\x0c\x41\x64optCounter\x12%.lobby.counter.v1.AdoptCounterRequest\x1a&.lobby.counter.v1.AdoptCounterResponse\".\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02$\"\x1f/v1/counters/{counter_id}:adopt:\x01*\x12\x91\x01\n\rRetireCounter\x12&.lobby.counter.v1.RetireCounterRequest\x1a\'.lobby.counter.v1.RetireCounterResponse\"/\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02%\" /v1/counters/{counter_id}:retire:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,24 +45,56 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCOUNTERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
   _globals['_LISTCOUNTERSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTCOUNTERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
+  _globals['_LISTDIFFERENCESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTDIFFERENCESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
+  _globals['_LISTDIFFERENCESREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTDIFFERENCESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
   _globals['_COUNTERSERVICE'].methods_by_name['CreateCounter']._loaded_options = None
   _globals['_COUNTERSERVICE'].methods_by_name['CreateCounter']._serialized_options = b'\310\363\030\002\202\323\344\223\002\021\"\014/v1/counters:\001*'
   _globals['_COUNTERSERVICE'].methods_by_name['ListCounters']._loaded_options = None
   _globals['_COUNTERSERVICE'].methods_by_name['ListCounters']._serialized_options = b'\310\363\030\005\202\323\344\223\002\016\022\014/v1/counters'
   _globals['_COUNTERSERVICE'].methods_by_name['GetCounter']._loaded_options = None
   _globals['_COUNTERSERVICE'].methods_by_name['GetCounter']._serialized_options = b'\310\363\030\005\202\323\344\223\002\033\022\031/v1/counters/{counter_id}'
-  _globals['_CREATECOUNTERREQUEST']._serialized_start=184
-  _globals['_CREATECOUNTERREQUEST']._serialized_end=312
-  _globals['_CREATECOUNTERRESPONSE']._serialized_start=314
-  _globals['_CREATECOUNTERRESPONSE']._serialized_end=381
-  _globals['_LISTCOUNTERSREQUEST']._serialized_start=383
-  _globals['_LISTCOUNTERSREQUEST']._serialized_end=465
-  _globals['_LISTCOUNTERSRESPONSE']._serialized_start=467
-  _globals['_LISTCOUNTERSRESPONSE']._serialized_end=559
-  _globals['_GETCOUNTERREQUEST']._serialized_start=561
-  _globals['_GETCOUNTERREQUEST']._serialized_end=600
-  _globals['_GETCOUNTERRESPONSE']._serialized_start=602
-  _globals['_GETCOUNTERRESPONSE']._serialized_end=666
-  _globals['_COUNTERSERVICE']._serialized_start=669
-  _globals['_COUNTERSERVICE']._serialized_end=1061
+  _globals['_COUNTERSERVICE'].methods_by_name['CompareCounters']._loaded_options = None
+  _globals['_COUNTERSERVICE'].methods_by_name['CompareCounters']._serialized_options = b'\310\363\030\002\202\323\344\223\002&\022$/v1/counters/{counter_id}/comparison'
+  _globals['_COUNTERSERVICE'].methods_by_name['ListDifferences']._loaded_options = None
+  _globals['_COUNTERSERVICE'].methods_by_name['ListDifferences']._serialized_options = b'\310\363\030\002\202\323\344\223\002\'\022%/v1/counters/{counter_id}/differences'
+  _globals['_COUNTERSERVICE'].methods_by_name['AdoptCounter']._loaded_options = None
+  _globals['_COUNTERSERVICE'].methods_by_name['AdoptCounter']._serialized_options = b'\310\363\030\002\202\323\344\223\002$\"\037/v1/counters/{counter_id}:adopt:\001*'
+  _globals['_COUNTERSERVICE'].methods_by_name['RetireCounter']._loaded_options = None
+  _globals['_COUNTERSERVICE'].methods_by_name['RetireCounter']._serialized_options = b'\310\363\030\002\202\323\344\223\002%\" /v1/counters/{counter_id}:retire:\001*'
+  _globals['_CREATECOUNTERREQUEST']._serialized_start=255
+  _globals['_CREATECOUNTERREQUEST']._serialized_end=383
+  _globals['_CREATECOUNTERRESPONSE']._serialized_start=385
+  _globals['_CREATECOUNTERRESPONSE']._serialized_end=452
+  _globals['_LISTCOUNTERSREQUEST']._serialized_start=454
+  _globals['_LISTCOUNTERSREQUEST']._serialized_end=536
+  _globals['_LISTCOUNTERSRESPONSE']._serialized_start=538
+  _globals['_LISTCOUNTERSRESPONSE']._serialized_end=630
+  _globals['_GETCOUNTERREQUEST']._serialized_start=632
+  _globals['_GETCOUNTERREQUEST']._serialized_end=671
+  _globals['_GETCOUNTERRESPONSE']._serialized_start=673
+  _globals['_GETCOUNTERRESPONSE']._serialized_end=737
+  _globals['_COMPARECOUNTERSREQUEST']._serialized_start=740
+  _globals['_COMPARECOUNTERSREQUEST']._serialized_end=892
+  _globals['_COMPARECOUNTERSRESPONSE']._serialized_start=894
+  _globals['_COMPARECOUNTERSRESPONSE']._serialized_end=987
+  _globals['_DIFFERENCE']._serialized_start=990
+  _globals['_DIFFERENCE']._serialized_end=1167
+  _globals['_LISTDIFFERENCESREQUEST']._serialized_start=1170
+  _globals['_LISTDIFFERENCESREQUEST']._serialized_end=1383
+  _globals['_LISTDIFFERENCESRESPONSE']._serialized_start=1385
+  _globals['_LISTDIFFERENCESRESPONSE']._serialized_end=1486
+  _globals['_DIFFERENTENTRY']._serialized_start=1489
+  _globals['_DIFFERENTENTRY']._serialized_end=1834
+  _globals['_ADOPTCOUNTERREQUEST']._serialized_start=1836
+  _globals['_ADOPTCOUNTERREQUEST']._serialized_end=1877
+  _globals['_ADOPTCOUNTERRESPONSE']._serialized_start=1879
+  _globals['_ADOPTCOUNTERRESPONSE']._serialized_end=1945
+  _globals['_RETIRECOUNTERREQUEST']._serialized_start=1947
+  _globals['_RETIRECOUNTERREQUEST']._serialized_end=1989
+  _globals['_RETIRECOUNTERRESPONSE']._serialized_start=1991
+  _globals['_RETIRECOUNTERRESPONSE']._serialized_end=2058
+  _globals['_COUNTERSERVICE']._serialized_start=2061
+  _globals['_COUNTERSERVICE']._serialized_end=3056
 # @@protoc_insertion_point(module_scope)

@@ -6,7 +6,9 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from lobby.counter.v1 import count_service_pb2 as _count_service_pb2
 from lobby.counter.v1 import counter_pb2 as _counter_pb2
 import builtins as _builtins
 import sys
@@ -174,3 +176,334 @@ class GetCounterResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetCounterResponse: _TypeAlias = GetCounterResponse  # noqa: Y015
+
+@_typing.final
+class CompareCountersRequest(_message.Message):
+    """Which counters are compared."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTER_ID_FIELD_NUMBER: _builtins.int
+    OTHER_COUNTER_ID_FIELD_NUMBER: _builtins.int
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    counter_id: _builtins.str
+    """The counter."""
+    other_counter_id: _builtins.str
+    """The other one; empty means the adopted one."""
+    @_builtins.property
+    def to(self) -> _timestamp_pb2.Timestamp:
+        """Before this occurred time; absent means now."""
+
+    def __init__(
+        self,
+        *,
+        counter_id: _builtins.str = ...,
+        other_counter_id: _builtins.str = ...,
+        to: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "to", b"to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter_id", b"counter_id", "from", b"from", "other_counter_id", b"other_counter_id", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareCountersRequest: _TypeAlias = CompareCountersRequest  # noqa: Y015
+
+@_typing.final
+class CompareCountersResponse(_message.Message):
+    """How two counters judge."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    JUDGING_FIELD_NUMBER: _builtins.int
+    judging: _builtins.bool
+    """Whether a counter still judges what was before; then not everything is there."""
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Difference]:
+        """Every combination of verdicts that there is, also the same at both."""
+
+    def __init__(
+        self,
+        *,
+        differences: _abc.Iterable[Global___Difference] | None = ...,
+        judging: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "judging", b"judging"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareCountersResponse: _TypeAlias = CompareCountersResponse  # noqa: Y015
+
+@_typing.final
+class Difference(_message.Message):
+    """Entries that one counter judges so and the other so."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OTHER_VERDICT_FIELD_NUMBER: _builtins.int
+    OTHER_REASON_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    PEOPLE_FIELD_NUMBER: _builtins.int
+    verdict: _count_service_pb2.Verdict.ValueType
+    """By the counter; none: no entry there."""
+    reason: _builtins.str
+    """Why."""
+    other_verdict: _count_service_pb2.Verdict.ValueType
+    """By the other one; none: no entry there."""
+    other_reason: _builtins.str
+    """Why."""
+    entries: _builtins.int
+    """How many entries."""
+    people: _builtins.int
+    """How many people."""
+    def __init__(
+        self,
+        *,
+        verdict: _count_service_pb2.Verdict.ValueType = ...,
+        reason: _builtins.str = ...,
+        other_verdict: _count_service_pb2.Verdict.ValueType = ...,
+        other_reason: _builtins.str = ...,
+        entries: _builtins.int = ...,
+        people: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "other_reason", b"other_reason", "other_verdict", b"other_verdict", "people", b"people", "reason", b"reason", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Difference: _TypeAlias = Difference  # noqa: Y015
+
+@_typing.final
+class ListDifferencesRequest(_message.Message):
+    """Asks for a page of entries that two counters judge otherwise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTER_ID_FIELD_NUMBER: _builtins.int
+    OTHER_COUNTER_ID_FIELD_NUMBER: _builtins.int
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    counter_id: _builtins.str
+    """The counter."""
+    other_counter_id: _builtins.str
+    """The other one; empty means the adopted one."""
+    page_size: _builtins.int
+    """How many at most; 0 means 50."""
+    page_token: _builtins.str
+    """Where the last page ended."""
+    @_builtins.property
+    def to(self) -> _timestamp_pb2.Timestamp:
+        """Before this occurred time; absent means now."""
+
+    def __init__(
+        self,
+        *,
+        counter_id: _builtins.str = ...,
+        other_counter_id: _builtins.str = ...,
+        to: _timestamp_pb2.Timestamp | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "to", b"to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter_id", b"counter_id", "from", b"from", "other_counter_id", b"other_counter_id", "page_size", b"page_size", "page_token", b"page_token", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDifferencesRequest: _TypeAlias = ListDifferencesRequest  # noqa: Y015
+
+@_typing.final
+class ListDifferencesResponse(_message.Message):
+    """A page of entries that two counters judge otherwise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___DifferentEntry]:
+        """The entries."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___DifferentEntry] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDifferencesResponse: _TypeAlias = ListDifferencesResponse  # noqa: Y015
+
+@_typing.final
+class DifferentEntry(_message.Message):
+    """An entry that two counters judge otherwise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRY_ID_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_TIME_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REPEAT_OF_FIELD_NUMBER: _builtins.int
+    OTHER_VERDICT_FIELD_NUMBER: _builtins.int
+    OTHER_REASON_FIELD_NUMBER: _builtins.int
+    OTHER_REPEAT_OF_FIELD_NUMBER: _builtins.int
+    entry_id: _builtins.str
+    """Id of the entry."""
+    contact_id: _builtins.str
+    """The person, as known now."""
+    account_id: _builtins.str
+    """The account."""
+    verdict: _count_service_pb2.Verdict.ValueType
+    """By the counter; none: no entry there."""
+    reason: _builtins.str
+    """Why."""
+    repeat_of: _builtins.str
+    """What it repeats."""
+    other_verdict: _count_service_pb2.Verdict.ValueType
+    """By the other one; none: no entry there."""
+    other_reason: _builtins.str
+    """Why."""
+    other_repeat_of: _builtins.str
+    """What it repeats."""
+    @_builtins.property
+    def occurred_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was written."""
+
+    def __init__(
+        self,
+        *,
+        entry_id: _builtins.str = ...,
+        contact_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        occurred_time: _timestamp_pb2.Timestamp | None = ...,
+        verdict: _count_service_pb2.Verdict.ValueType = ...,
+        reason: _builtins.str = ...,
+        repeat_of: _builtins.str | None = ...,
+        other_verdict: _count_service_pb2.Verdict.ValueType = ...,
+        other_reason: _builtins.str = ...,
+        other_repeat_of: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_other_repeat_of", b"_other_repeat_of", "_repeat_of", b"_repeat_of", "occurred_time", b"occurred_time", "other_repeat_of", b"other_repeat_of", "repeat_of", b"repeat_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_other_repeat_of", b"_other_repeat_of", "_repeat_of", b"_repeat_of", "account_id", b"account_id", "contact_id", b"contact_id", "entry_id", b"entry_id", "occurred_time", b"occurred_time", "other_reason", b"other_reason", "other_repeat_of", b"other_repeat_of", "other_verdict", b"other_verdict", "reason", b"reason", "repeat_of", b"repeat_of", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__other_repeat_of: _TypeAlias = _typing.Literal["other_repeat_of"]  # noqa: Y015
+    _WhichOneofArgType__other_repeat_of: _TypeAlias = _typing.Literal["_other_repeat_of", b"_other_repeat_of"]  # noqa: Y015
+    _WhichOneofReturnType__repeat_of: _TypeAlias = _typing.Literal["repeat_of"]  # noqa: Y015
+    _WhichOneofArgType__repeat_of: _TypeAlias = _typing.Literal["_repeat_of", b"_repeat_of"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__other_repeat_of) -> _WhichOneofReturnType__other_repeat_of | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__repeat_of) -> _WhichOneofReturnType__repeat_of | None: ...
+
+Global___DifferentEntry: _TypeAlias = DifferentEntry  # noqa: Y015
+
+@_typing.final
+class AdoptCounterRequest(_message.Message):
+    """Names a counter to be adopted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTER_ID_FIELD_NUMBER: _builtins.int
+    counter_id: _builtins.str
+    """Id of the counter."""
+    def __init__(
+        self,
+        *,
+        counter_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter_id", b"counter_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdoptCounterRequest: _TypeAlias = AdoptCounterRequest  # noqa: Y015
+
+@_typing.final
+class AdoptCounterResponse(_message.Message):
+    """The counter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def counter(self) -> _counter_pb2.Counter:
+        """The counter."""
+
+    def __init__(
+        self,
+        *,
+        counter: _counter_pb2.Counter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdoptCounterResponse: _TypeAlias = AdoptCounterResponse  # noqa: Y015
+
+@_typing.final
+class RetireCounterRequest(_message.Message):
+    """Names a counter to be retired."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTER_ID_FIELD_NUMBER: _builtins.int
+    counter_id: _builtins.str
+    """Id of the counter."""
+    def __init__(
+        self,
+        *,
+        counter_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter_id", b"counter_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetireCounterRequest: _TypeAlias = RetireCounterRequest  # noqa: Y015
+
+@_typing.final
+class RetireCounterResponse(_message.Message):
+    """The counter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def counter(self) -> _counter_pb2.Counter:
+        """The counter."""
+
+    def __init__(
+        self,
+        *,
+        counter: _counter_pb2.Counter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetireCounterResponse: _TypeAlias = RetireCounterResponse  # noqa: Y015

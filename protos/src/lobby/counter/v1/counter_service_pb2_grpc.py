@@ -50,6 +50,26 @@ class CounterServiceStub:
                 request_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterRequest.SerializeToString,
                 response_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterResponse.FromString,
                 _registered_method=True)
+        self.CompareCounters = channel.unary_unary(
+                '/lobby.counter.v1.CounterService/CompareCounters',
+                request_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.CompareCountersRequest.SerializeToString,
+                response_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.CompareCountersResponse.FromString,
+                _registered_method=True)
+        self.ListDifferences = channel.unary_unary(
+                '/lobby.counter.v1.CounterService/ListDifferences',
+                request_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.ListDifferencesRequest.SerializeToString,
+                response_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.ListDifferencesResponse.FromString,
+                _registered_method=True)
+        self.AdoptCounter = channel.unary_unary(
+                '/lobby.counter.v1.CounterService/AdoptCounter',
+                request_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.AdoptCounterRequest.SerializeToString,
+                response_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.AdoptCounterResponse.FromString,
+                _registered_method=True)
+        self.RetireCounter = channel.unary_unary(
+                '/lobby.counter.v1.CounterService/RetireCounter',
+                request_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.RetireCounterRequest.SerializeToString,
+                response_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.RetireCounterResponse.FromString,
+                _registered_method=True)
 
 
 class CounterServiceServicer:
@@ -79,6 +99,37 @@ class CounterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompareCounters(self, request, context):
+        """Says how many entries of a period a counter judges otherwise than another, and why: a proposed policy is made a counter,
+        which judges everything that was before beside the present one, and is adopted when its differences are wanted.
+        COUNTER_NOT_FOUND, INVALID_PERIOD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDifferences(self, request, context):
+        """Lists the entries behind a comparison, oldest first. COUNTER_NOT_FOUND, INVALID_PERIOD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AdoptCounter(self, request, context):
+        """From now on the workspace's figures count by this counter where none is named; its own can be adopted again.
+        COUNTER_NOT_FOUND, COUNTER_JUDGING, COUNTER_RETIRED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetireCounter(self, request, context):
+        """The counter judges nothing any more, for good. COUNTER_NOT_FOUND, COUNTER_IN_USE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CounterServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -96,6 +147,26 @@ def add_CounterServiceServicer_to_server(servicer, server):
                     servicer.GetCounter,
                     request_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterRequest.FromString,
                     response_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterResponse.SerializeToString,
+            ),
+            'CompareCounters': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareCounters,
+                    request_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.CompareCountersRequest.FromString,
+                    response_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.CompareCountersResponse.SerializeToString,
+            ),
+            'ListDifferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDifferences,
+                    request_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.ListDifferencesRequest.FromString,
+                    response_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.ListDifferencesResponse.SerializeToString,
+            ),
+            'AdoptCounter': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdoptCounter,
+                    request_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.AdoptCounterRequest.FromString,
+                    response_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.AdoptCounterResponse.SerializeToString,
+            ),
+            'RetireCounter': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetireCounter,
+                    request_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.RetireCounterRequest.FromString,
+                    response_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.RetireCounterResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -180,6 +251,114 @@ class CounterService:
             '/lobby.counter.v1.CounterService/GetCounter',
             lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterRequest.SerializeToString,
             lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareCounters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.counter.v1.CounterService/CompareCounters',
+            lobby_dot_counter_dot_v1_dot_counter__service__pb2.CompareCountersRequest.SerializeToString,
+            lobby_dot_counter_dot_v1_dot_counter__service__pb2.CompareCountersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDifferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.counter.v1.CounterService/ListDifferences',
+            lobby_dot_counter_dot_v1_dot_counter__service__pb2.ListDifferencesRequest.SerializeToString,
+            lobby_dot_counter_dot_v1_dot_counter__service__pb2.ListDifferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdoptCounter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.counter.v1.CounterService/AdoptCounter',
+            lobby_dot_counter_dot_v1_dot_counter__service__pb2.AdoptCounterRequest.SerializeToString,
+            lobby_dot_counter_dot_v1_dot_counter__service__pb2.AdoptCounterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetireCounter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.counter.v1.CounterService/RetireCounter',
+            lobby_dot_counter_dot_v1_dot_counter__service__pb2.RetireCounterRequest.SerializeToString,
+            lobby_dot_counter_dot_v1_dot_counter__service__pb2.RetireCounterResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,19 @@ class CounterServiceStub:
     """Lists the counters: the workspace's own, then the others, oldest first."""
     GetCounter: _grpc.UnaryUnaryMultiCallable[_counter_service_pb2.GetCounterRequest, _counter_service_pb2.GetCounterResponse]
     """Returns one counter. COUNTER_NOT_FOUND."""
+    CompareCounters: _grpc.UnaryUnaryMultiCallable[_counter_service_pb2.CompareCountersRequest, _counter_service_pb2.CompareCountersResponse]
+    """Says how many entries of a period a counter judges otherwise than another, and why: a proposed policy is made a counter,
+    which judges everything that was before beside the present one, and is adopted when its differences are wanted.
+    COUNTER_NOT_FOUND, INVALID_PERIOD.
+    """
+    ListDifferences: _grpc.UnaryUnaryMultiCallable[_counter_service_pb2.ListDifferencesRequest, _counter_service_pb2.ListDifferencesResponse]
+    """Lists the entries behind a comparison, oldest first. COUNTER_NOT_FOUND, INVALID_PERIOD."""
+    AdoptCounter: _grpc.UnaryUnaryMultiCallable[_counter_service_pb2.AdoptCounterRequest, _counter_service_pb2.AdoptCounterResponse]
+    """From now on the workspace's figures count by this counter where none is named; its own can be adopted again.
+    COUNTER_NOT_FOUND, COUNTER_JUDGING, COUNTER_RETIRED.
+    """
+    RetireCounter: _grpc.UnaryUnaryMultiCallable[_counter_service_pb2.RetireCounterRequest, _counter_service_pb2.RetireCounterResponse]
+    """The counter judges nothing any more, for good. COUNTER_NOT_FOUND, COUNTER_IN_USE."""
 
 @_typing.type_check_only
 class CounterServiceAsyncStub(CounterServiceStub):
@@ -57,6 +70,19 @@ class CounterServiceAsyncStub(CounterServiceStub):
     """Lists the counters: the workspace's own, then the others, oldest first."""
     GetCounter: _aio.UnaryUnaryMultiCallable[_counter_service_pb2.GetCounterRequest, _counter_service_pb2.GetCounterResponse]  # type: ignore[assignment]
     """Returns one counter. COUNTER_NOT_FOUND."""
+    CompareCounters: _aio.UnaryUnaryMultiCallable[_counter_service_pb2.CompareCountersRequest, _counter_service_pb2.CompareCountersResponse]  # type: ignore[assignment]
+    """Says how many entries of a period a counter judges otherwise than another, and why: a proposed policy is made a counter,
+    which judges everything that was before beside the present one, and is adopted when its differences are wanted.
+    COUNTER_NOT_FOUND, INVALID_PERIOD.
+    """
+    ListDifferences: _aio.UnaryUnaryMultiCallable[_counter_service_pb2.ListDifferencesRequest, _counter_service_pb2.ListDifferencesResponse]  # type: ignore[assignment]
+    """Lists the entries behind a comparison, oldest first. COUNTER_NOT_FOUND, INVALID_PERIOD."""
+    AdoptCounter: _aio.UnaryUnaryMultiCallable[_counter_service_pb2.AdoptCounterRequest, _counter_service_pb2.AdoptCounterResponse]  # type: ignore[assignment]
+    """From now on the workspace's figures count by this counter where none is named; its own can be adopted again.
+    COUNTER_NOT_FOUND, COUNTER_JUDGING, COUNTER_RETIRED.
+    """
+    RetireCounter: _aio.UnaryUnaryMultiCallable[_counter_service_pb2.RetireCounterRequest, _counter_service_pb2.RetireCounterResponse]  # type: ignore[assignment]
+    """The counter judges nothing any more, for good. COUNTER_NOT_FOUND, COUNTER_IN_USE."""
 
 class CounterServiceServicer(metaclass=_abc_1.ABCMeta):
     """The counters of a workspace."""
@@ -87,5 +113,42 @@ class CounterServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_counter_service_pb2.GetCounterResponse, _abc.Awaitable[_counter_service_pb2.GetCounterResponse]]:
         """Returns one counter. COUNTER_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def CompareCounters(
+        self,
+        request: _counter_service_pb2.CompareCountersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_counter_service_pb2.CompareCountersResponse, _abc.Awaitable[_counter_service_pb2.CompareCountersResponse]]:
+        """Says how many entries of a period a counter judges otherwise than another, and why: a proposed policy is made a counter,
+        which judges everything that was before beside the present one, and is adopted when its differences are wanted.
+        COUNTER_NOT_FOUND, INVALID_PERIOD.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDifferences(
+        self,
+        request: _counter_service_pb2.ListDifferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_counter_service_pb2.ListDifferencesResponse, _abc.Awaitable[_counter_service_pb2.ListDifferencesResponse]]:
+        """Lists the entries behind a comparison, oldest first. COUNTER_NOT_FOUND, INVALID_PERIOD."""
+
+    @_abc_1.abstractmethod
+    def AdoptCounter(
+        self,
+        request: _counter_service_pb2.AdoptCounterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_counter_service_pb2.AdoptCounterResponse, _abc.Awaitable[_counter_service_pb2.AdoptCounterResponse]]:
+        """From now on the workspace's figures count by this counter where none is named; its own can be adopted again.
+        COUNTER_NOT_FOUND, COUNTER_JUDGING, COUNTER_RETIRED.
+        """
+
+    @_abc_1.abstractmethod
+    def RetireCounter(
+        self,
+        request: _counter_service_pb2.RetireCounterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_counter_service_pb2.RetireCounterResponse, _abc.Awaitable[_counter_service_pb2.RetireCounterResponse]]:
+        """The counter judges nothing any more, for good. COUNTER_NOT_FOUND, COUNTER_IN_USE."""
 
 def add_CounterServiceServicer_to_server(servicer: CounterServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
