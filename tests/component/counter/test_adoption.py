@@ -29,7 +29,7 @@ async def test_a_proposed_policy_says_who_would_change_and_why_before_it_is_adop
     await counter.hear(story.says("a", "WA1", at("10:00")), story.says("a", "WA2", at("11:00")))
     await counter.hear(story.says("b", "WA1", at("12:00")))
     proposed = await counter.make_counter(dedupe_level="DEDUPE_LEVEL_ACCOUNT")
-    compared = await call(counter, story, "CompareCounters", counter_id=proposed)
+    compared = await call(counter, story, "GetCounterComparison", counter_id=proposed)
     found = {(each.verdict, each.reason, each.other_verdict, each.other_reason): each for each in compared.differences}
     assert {key: (each.entries, each.people) for key, each in found.items()} == {
         (NEW, "first", NEW, "first"): (2, 2),
@@ -76,7 +76,7 @@ async def test_a_counter_that_still_judges_what_was_before_is_not_adopted(counte
     await counter.hear(story.says("a", "WA1", at("10:00")))
     made = await counter.make_counter(wait=False, window_days=3)
     assert await refused(counter, story, Conflict, "AdoptCounter", counter_id=made) == "COUNTER_JUDGING"
-    assert (await call(counter, story, "CompareCounters", counter_id=made)).judging
+    assert (await call(counter, story, "GetCounterComparison", counter_id=made)).judging
 
 
 async def test_a_retired_counter_keeps_what_it_judged_and_judges_nothing_more(counter, story, monkeypatch):
@@ -104,6 +104,6 @@ async def test_what_somebody_counts_by_is_not_retired(counter, story):
 async def test_counters_of_another_workspace_are_neither_compared_nor_adopted(counter, story):
     made = await counter.make_counter(window_days=3)
     other = Story("W2")
-    for method in ("CompareCounters", "ListDifferences", "AdoptCounter", "RetireCounter"):
+    for method in ("GetCounterComparison", "ListDifferences", "AdoptCounter", "RetireCounter"):
         assert await refused(counter, other, NotFound, method, counter_id=made) == "COUNTER_NOT_FOUND"
         assert await refused(counter, story, NotFound, method, counter_id=an_id("none")) == "COUNTER_NOT_FOUND"

@@ -52,13 +52,15 @@ async def test_two_periods_stand_side_by_side_and_the_other_one_is_the_one_befor
         story.says("a", "TG1", at("10:00")),
         story.says("b", "TG1", at("11:00")),
     )
-    found = await ask(counter, story, "ComparePeriods", start=at("00:00"), end=at("00:00") + A_DAY, group_by=[2])
+    found = await ask(counter, story, "GetPeriodComparison", start=at("00:00"), end=at("00:00") + A_DAY, group_by=[2])
     assert (found.other_from, found.other_to) == (to_proto(at("00:00") - A_DAY), to_proto(at("00:00")))
     rows = {each.counts.platform: (each.counts.new, each.counts.repeat, each.other.new) for each in found.rows}
     assert rows == {PLATFORM_WHATSAPP: (0, 0, 1), PLATFORM_TELEGRAM: (1, 1, 0)}
     assert (found.totals.counts.new, found.totals.other.new) == (1, 1)
     with pytest.raises(Invalid) as raised:
-        await ask(counter, story, "ComparePeriods", start=at("00:00"), other_from=at("02:00"), other_to=at("01:00"))
+        await ask(
+            counter, story, "GetPeriodComparison", start=at("00:00"), other_from=at("02:00"), other_to=at("01:00")
+        )
     assert raised.value.reason == "INVALID_PERIOD"
 
 

@@ -82,7 +82,9 @@ class CounterApi(CounterServiceServicer):
             state = await _State.of(conn, workspace_id)
         return pb.GetCounterResponse(counter=_counter(found, state))
 
-    async def CompareCounters(self, request: pb.CompareCountersRequest, _context: object) -> pb.CompareCountersResponse:
+    async def GetCounterComparison(
+        self, request: pb.GetCounterComparisonRequest, _context: object
+    ) -> pb.GetCounterComparisonResponse:
         """Returns how often two counters judge so and so."""
         workspace_id = caller.current().workspace_id
         start, end = bounds(request)
@@ -90,7 +92,7 @@ class CounterApi(CounterServiceServicer):
             pair = await self._pair(conn, request)
             found = await comparing.compare(conn, workspace_id, pair, (start, end))
             judging = await rule_store.is_recounted(conn, workspace_id)
-        return pb.CompareCountersResponse(differences=map(_difference, found), judging=judging)
+        return pb.GetCounterComparisonResponse(differences=map(_difference, found), judging=judging)
 
     async def ListDifferences(self, request: pb.ListDifferencesRequest, _context: object) -> pb.ListDifferencesResponse:
         """Returns a page of entries that two counters judge otherwise."""
@@ -122,7 +124,7 @@ class CounterApi(CounterServiceServicer):
         return pb.RetireCounterResponse(counter=_counter(counter, state))
 
     async def _pair(
-        self, conn: Connection, request: pb.CompareCountersRequest | pb.ListDifferencesRequest
+        self, conn: Connection, request: pb.GetCounterComparisonRequest | pb.ListDifferencesRequest
     ) -> tuple[str, str]:
         workspace_id = caller.current().workspace_id
         counter = await commands.get_counter(conn, workspace_id, request.counter_id)

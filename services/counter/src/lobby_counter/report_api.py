@@ -55,9 +55,13 @@ class ReportApi(ReportServiceServicer):
         shown = [cell for _, cell in sorted(cells.items()) if any(getattr(cell, name) for name in _SUMMED)]
         return pb.GetHeatMapResponse(cells=shown)
 
-    async def ComparePeriods(self, request: pb.ComparePeriodsRequest, context: object) -> pb.ComparePeriodsResponse:
+    async def GetPeriodComparison(
+        self, request: pb.GetPeriodComparisonRequest, context: object
+    ) -> pb.GetPeriodComparisonResponse:
         """Returns the figures of two periods."""
-        start, end = bounds(request)
+        start, end = open_bounds(request)
+        if start is None:
+            raise Invalid("INVALID_PERIOD", "from has to be given: a period is compared with one as long")
         other_start, other_end = _other_period(request, start, end)
         asked = count_pb.GetCountsRequest(
             group_by=request.group_by,
@@ -72,7 +76,7 @@ class ReportApi(ReportServiceServicer):
         _set_period(asked, other_start, other_end)
         other = await self._counts.GetCounts(asked, context)
         rows, others = ({_group(row): row for row in each.rows} for each in (counts, other))
-        return pb.ComparePeriodsResponse(
+        return pb.GetPeriodComparisonResponse(
             rows=[_compared(rows.get(group), others.get(group)) for group in sorted({**rows, **others}, key=_sortable)],
             totals=pb.ComparedCounts(counts=counts.totals, other=other.totals),
             other_from=to_proto(other_start),
@@ -122,7 +126,7 @@ def _set_period(asked: count_pb.GetCountsRequest, start: datetime, end: datetime
     asked.to.CopyFrom(to_proto(end))
 
 
-def _other_period(request: pb.ComparePeriodsRequest, start: datetime, end: datetime) -> tuple[datetime, datetime]:
+def _other_period(request: pb.GetPeriodComparisonRequest, start: datetime, end: datetime) -> tuple[datetime, datetime]:
     """Returns the period that is named, else as long a one before. Raises Invalid INVALID_PERIOD."""
     other_end = read_time(request.other_to) if request.HasField("other_to") else start
     if request.HasField("other_from"):

@@ -178,7 +178,7 @@ class GetCounterResponse(_message.Message):
 Global___GetCounterResponse: _TypeAlias = GetCounterResponse  # noqa: Y015
 
 @_typing.final
-class CompareCountersRequest(_message.Message):
+class GetCounterComparisonRequest(_message.Message):
     """Which counters are compared."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -208,10 +208,10 @@ class CompareCountersRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CompareCountersRequest: _TypeAlias = CompareCountersRequest  # noqa: Y015
+Global___GetCounterComparisonRequest: _TypeAlias = GetCounterComparisonRequest  # noqa: Y015
 
 @_typing.final
-class CompareCountersResponse(_message.Message):
+class GetCounterComparisonResponse(_message.Message):
     """How two counters judge."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -236,7 +236,7 @@ class CompareCountersResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___CompareCountersResponse: _TypeAlias = CompareCountersResponse  # noqa: Y015
+Global___GetCounterComparisonResponse: _TypeAlias = GetCounterComparisonResponse  # noqa: Y015
 
 @_typing.final
 class Difference(_message.Message):

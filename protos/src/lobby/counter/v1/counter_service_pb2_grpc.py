@@ -50,10 +50,10 @@ class CounterServiceStub:
                 request_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterRequest.SerializeToString,
                 response_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterResponse.FromString,
                 _registered_method=True)
-        self.CompareCounters = channel.unary_unary(
-                '/lobby.counter.v1.CounterService/CompareCounters',
-                request_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.CompareCountersRequest.SerializeToString,
-                response_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.CompareCountersResponse.FromString,
+        self.GetCounterComparison = channel.unary_unary(
+                '/lobby.counter.v1.CounterService/GetCounterComparison',
+                request_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterComparisonRequest.SerializeToString,
+                response_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterComparisonResponse.FromString,
                 _registered_method=True)
         self.ListDifferences = channel.unary_unary(
                 '/lobby.counter.v1.CounterService/ListDifferences',
@@ -99,7 +99,7 @@ class CounterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CompareCounters(self, request, context):
+    def GetCounterComparison(self, request, context):
         """Says how many entries of a period a counter judges otherwise than another, and why: a proposed policy is made a counter,
         which judges everything that was before beside the present one, and is adopted when its differences are wanted.
         COUNTER_NOT_FOUND, INVALID_PERIOD.
@@ -148,10 +148,10 @@ def add_CounterServiceServicer_to_server(servicer, server):
                     request_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterRequest.FromString,
                     response_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterResponse.SerializeToString,
             ),
-            'CompareCounters': grpc.unary_unary_rpc_method_handler(
-                    servicer.CompareCounters,
-                    request_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.CompareCountersRequest.FromString,
-                    response_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.CompareCountersResponse.SerializeToString,
+            'GetCounterComparison': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCounterComparison,
+                    request_deserializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterComparisonRequest.FromString,
+                    response_serializer=lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterComparisonResponse.SerializeToString,
             ),
             'ListDifferences': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDifferences,
@@ -262,7 +262,7 @@ class CounterService:
             _registered_method=True)
 
     @staticmethod
-    def CompareCounters(request,
+    def GetCounterComparison(request,
             target,
             options=(),
             channel_credentials=None,
@@ -275,9 +275,9 @@ class CounterService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/lobby.counter.v1.CounterService/CompareCounters',
-            lobby_dot_counter_dot_v1_dot_counter__service__pb2.CompareCountersRequest.SerializeToString,
-            lobby_dot_counter_dot_v1_dot_counter__service__pb2.CompareCountersResponse.FromString,
+            '/lobby.counter.v1.CounterService/GetCounterComparison',
+            lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterComparisonRequest.SerializeToString,
+            lobby_dot_counter_dot_v1_dot_counter__service__pb2.GetCounterComparisonResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,7 +42,7 @@ class CounterServiceStub:
     """Lists the counters: the workspace's own, then the others, oldest first."""
     GetCounter: _grpc.UnaryUnaryMultiCallable[_counter_service_pb2.GetCounterRequest, _counter_service_pb2.GetCounterResponse]
     """Returns one counter. COUNTER_NOT_FOUND."""
-    CompareCounters: _grpc.UnaryUnaryMultiCallable[_counter_service_pb2.CompareCountersRequest, _counter_service_pb2.CompareCountersResponse]
+    GetCounterComparison: _grpc.UnaryUnaryMultiCallable[_counter_service_pb2.GetCounterComparisonRequest, _counter_service_pb2.GetCounterComparisonResponse]
     """Says how many entries of a period a counter judges otherwise than another, and why: a proposed policy is made a counter,
     which judges everything that was before beside the present one, and is adopted when its differences are wanted.
     COUNTER_NOT_FOUND, INVALID_PERIOD.
@@ -70,7 +70,7 @@ class CounterServiceAsyncStub(CounterServiceStub):
     """Lists the counters: the workspace's own, then the others, oldest first."""
     GetCounter: _aio.UnaryUnaryMultiCallable[_counter_service_pb2.GetCounterRequest, _counter_service_pb2.GetCounterResponse]  # type: ignore[assignment]
     """Returns one counter. COUNTER_NOT_FOUND."""
-    CompareCounters: _aio.UnaryUnaryMultiCallable[_counter_service_pb2.CompareCountersRequest, _counter_service_pb2.CompareCountersResponse]  # type: ignore[assignment]
+    GetCounterComparison: _aio.UnaryUnaryMultiCallable[_counter_service_pb2.GetCounterComparisonRequest, _counter_service_pb2.GetCounterComparisonResponse]  # type: ignore[assignment]
     """Says how many entries of a period a counter judges otherwise than another, and why: a proposed policy is made a counter,
     which judges everything that was before beside the present one, and is adopted when its differences are wanted.
     COUNTER_NOT_FOUND, INVALID_PERIOD.
@@ -115,11 +115,11 @@ class CounterServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns one counter. COUNTER_NOT_FOUND."""
 
     @_abc_1.abstractmethod
-    def CompareCounters(
+    def GetCounterComparison(
         self,
-        request: _counter_service_pb2.CompareCountersRequest,
+        request: _counter_service_pb2.GetCounterComparisonRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_counter_service_pb2.CompareCountersResponse, _abc.Awaitable[_counter_service_pb2.CompareCountersResponse]]:
+    ) -> _typing.Union[_counter_service_pb2.GetCounterComparisonResponse, _abc.Awaitable[_counter_service_pb2.GetCounterComparisonResponse]]:
         """Says how many entries of a period a counter judges otherwise than another, and why: a proposed policy is made a counter,
         which judges everything that was before beside the present one, and is adopted when its differences are wanted.
         COUNTER_NOT_FOUND, INVALID_PERIOD.

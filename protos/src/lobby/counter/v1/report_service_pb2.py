@@ -30,7 +30,7 @@ from lobby.counter.v1 import count_service_pb2 as lobby_dot_counter_dot_v1_dot_c
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%lobby/counter/v1/report_service.proto\x12\x10lobby.counter.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/account.proto\x1a$lobby/counter/v1/count_service.proto\x1a\x1elobby/options/v1/options.proto\"\xf6\x01\n\x11GetHeatMapRequest\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\ttime_zone\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x12\n\naccount_id\x18\x04 \x01(\t\x12\x39\n\x08platform\x18\x05 \x01(\x0e\x32\x1d.lobby.connectors.v1.PlatformB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x10\n\x08\x61gent_id\x18\x06 \x01(\t\x12\x12\n\ncounter_id\x18\x07 \x01(\t\"B\n\x12GetHeatMapResponse\x12,\n\x05\x63\x65lls\x18\x01 \x03(\x0b\x32\x1d.lobby.counter.v1.HeatMapCell\"\x86\x01\n\x0bHeatMapCell\x12\x0f\n\x07weekday\x18\x01 \x01(\x05\x12\x0c\n\x04hour\x18\x02 \x01(\x05\x12\x0b\n\x03new\x18\x03 \x01(\x03\x12\x0e\n\x06repeat\x18\x04 \x01(\x03\x12\x10\n\x08\x65xcluded\x18\x05 \x01(\x03\x12\x13\n\x0bmessages_in\x18\x06 \x01(\x03\x12\x14\n\x0cmessages_out\x18\x07 \x01(\x03\"\xb4\x03\n\x15\x43omparePeriodsRequest\x12\x30\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nother_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08other_to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x08group_by\x18\x05 \x03(\x0e\x32\x19.lobby.counter.v1.GroupByB\x11\xbaH\x0e\x92\x01\x0b\x10\x07\"\x07\x82\x01\x04\x10\x01 \x00\x12.\n\x04view\x18\x06 \x01(\x0e\x32\x16.lobby.counter.v1.ViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x12\n\naccount_id\x18\x07 \x01(\t\x12\x39\n\x08platform\x18\x08 \x01(\x0e\x32\x1d.lobby.connectors.v1.PlatformB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x10\n\x08\x61gent_id\x18\t \x01(\t\x12\x12\n\ncounter_id\x18\n \x01(\t\"\xd8\x01\n\x16\x43omparePeriodsResponse\x12.\n\x04rows\x18\x01 \x03(\x0b\x32 .lobby.counter.v1.ComparedCounts\x12\x30\n\x06totals\x18\x02 \x01(\x0b\x32 .lobby.counter.v1.ComparedCounts\x12.\n\nother_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08other_to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x0e\x43omparedCounts\x12(\n\x06\x63ounts\x18\x01 \x01(\x0b\x32\x18.lobby.counter.v1.Counts\x12\'\n\x05other\x18\x02 \x01(\x0b\x32\x18.lobby.counter.v1.Counts\"\xda\x01\n\x11GetTouchesRequest\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x39\n\x08platform\x18\x04 \x01(\x0e\x32\x1d.lobby.connectors.v1.PlatformB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x10\n\x08\x61gent_id\x18\x05 \x01(\t\x12\x12\n\ncounter_id\x18\x06 \x01(\t\"=\n\x12GetTouchesResponse\x12\'\n\x04rows\x18\x01 \x03(\x0b\x32\x19.lobby.counter.v1.Touches\"\xa3\x01\n\x07Touches\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12/\n\x08platform\x18\x02 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x0e\n\x06people\x18\x03 \x01(\x03\x12\x0b\n\x03new\x18\x04 \x01(\x03\x12\x0e\n\x06repeat\x18\x05 \x01(\x03\x12\x10\n\x08\x65xcluded\x18\x06 \x01(\x03\x12\x13\n\x0b\x66ound_later\x18\x07 \x01(\x03\x32\x8e\x03\n\rReportService\x12y\n\nGetHeatMap\x12#.lobby.counter.v1.GetHeatMapRequest\x1a$.lobby.counter.v1.GetHeatMapResponse\" \xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/reports/heat_map\x12\x87\x01\n\x0e\x43omparePeriods\x12\'.lobby.counter.v1.ComparePeriodsRequest\x1a(.lobby.counter.v1.ComparePeriodsResponse\"\"\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/reports/comparison\x12x\n\nGetTouches\x12#.lobby.counter.v1.GetTouchesRequest\x1a$.lobby.counter.v1.GetTouchesResponse\"\x1f\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/reports/touchesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%lobby/counter/v1/report_service.proto\x12\x10lobby.counter.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/account.proto\x1a$lobby/counter/v1/count_service.proto\x1a\x1elobby/options/v1/options.proto\"\xf6\x01\n\x11GetHeatMapRequest\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\ttime_zone\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x12\n\naccount_id\x18\x04 \x01(\t\x12\x39\n\x08platform\x18\x05 \x01(\x0e\x32\x1d.lobby.connectors.v1.PlatformB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x10\n\x08\x61gent_id\x18\x06 \x01(\t\x12\x12\n\ncounter_id\x18\x07 \x01(\t\"B\n\x12GetHeatMapResponse\x12,\n\x05\x63\x65lls\x18\x01 \x03(\x0b\x32\x1d.lobby.counter.v1.HeatMapCell\"\x86\x01\n\x0bHeatMapCell\x12\x0f\n\x07weekday\x18\x01 \x01(\x05\x12\x0c\n\x04hour\x18\x02 \x01(\x05\x12\x0b\n\x03new\x18\x03 \x01(\x03\x12\x0e\n\x06repeat\x18\x04 \x01(\x03\x12\x10\n\x08\x65xcluded\x18\x05 \x01(\x03\x12\x13\n\x0bmessages_in\x18\x06 \x01(\x03\x12\x14\n\x0cmessages_out\x18\x07 \x01(\x03\"\xb1\x03\n\x1aGetPeriodComparisonRequest\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nother_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08other_to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x08group_by\x18\x05 \x03(\x0e\x32\x19.lobby.counter.v1.GroupByB\x11\xbaH\x0e\x92\x01\x0b\x10\x07\"\x07\x82\x01\x04\x10\x01 \x00\x12.\n\x04view\x18\x06 \x01(\x0e\x32\x16.lobby.counter.v1.ViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x12\n\naccount_id\x18\x07 \x01(\t\x12\x39\n\x08platform\x18\x08 \x01(\x0e\x32\x1d.lobby.connectors.v1.PlatformB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x10\n\x08\x61gent_id\x18\t \x01(\t\x12\x12\n\ncounter_id\x18\n \x01(\t\"\xdd\x01\n\x1bGetPeriodComparisonResponse\x12.\n\x04rows\x18\x01 \x03(\x0b\x32 .lobby.counter.v1.ComparedCounts\x12\x30\n\x06totals\x18\x02 \x01(\x0b\x32 .lobby.counter.v1.ComparedCounts\x12.\n\nother_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08other_to\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x0e\x43omparedCounts\x12(\n\x06\x63ounts\x18\x01 \x01(\x0b\x32\x18.lobby.counter.v1.Counts\x12\'\n\x05other\x18\x02 \x01(\x0b\x32\x18.lobby.counter.v1.Counts\"\xda\x01\n\x11GetTouchesRequest\x12(\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x39\n\x08platform\x18\x04 \x01(\x0e\x32\x1d.lobby.connectors.v1.PlatformB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x10\n\x08\x61gent_id\x18\x05 \x01(\t\x12\x12\n\ncounter_id\x18\x06 \x01(\t\"=\n\x12GetTouchesResponse\x12\'\n\x04rows\x18\x01 \x03(\x0b\x32\x19.lobby.counter.v1.Touches\"\xa3\x01\n\x07Touches\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12/\n\x08platform\x18\x02 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x0e\n\x06people\x18\x03 \x01(\x03\x12\x0b\n\x03new\x18\x04 \x01(\x03\x12\x0e\n\x06repeat\x18\x05 \x01(\x03\x12\x10\n\x08\x65xcluded\x18\x06 \x01(\x03\x12\x13\n\x0b\x66ound_later\x18\x07 \x01(\x03\x32\x9d\x03\n\rReportService\x12y\n\nGetHeatMap\x12#.lobby.counter.v1.GetHeatMapRequest\x1a$.lobby.counter.v1.GetHeatMapResponse\" \xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/reports/heat_map\x12\x96\x01\n\x13GetPeriodComparison\x12,.lobby.counter.v1.GetPeriodComparisonRequest\x1a-.lobby.counter.v1.GetPeriodComparisonResponse\"\"\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/reports/comparison\x12x\n\nGetTouches\x12#.lobby.counter.v1.GetTouchesRequest\x1a$.lobby.counter.v1.GetTouchesResponse\"\x1f\xc8\xf3\x18\x05\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/reports/touchesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,20 +41,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETHEATMAPREQUEST'].fields_by_name['time_zone']._serialized_options = b'\272H\004r\002\030@'
   _globals['_GETHEATMAPREQUEST'].fields_by_name['platform']._loaded_options = None
   _globals['_GETHEATMAPREQUEST'].fields_by_name['platform']._serialized_options = b'\272H\005\202\001\002\020\001'
-  _globals['_COMPAREPERIODSREQUEST'].fields_by_name['from']._loaded_options = None
-  _globals['_COMPAREPERIODSREQUEST'].fields_by_name['from']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_COMPAREPERIODSREQUEST'].fields_by_name['group_by']._loaded_options = None
-  _globals['_COMPAREPERIODSREQUEST'].fields_by_name['group_by']._serialized_options = b'\272H\016\222\001\013\020\007\"\007\202\001\004\020\001 \000'
-  _globals['_COMPAREPERIODSREQUEST'].fields_by_name['view']._loaded_options = None
-  _globals['_COMPAREPERIODSREQUEST'].fields_by_name['view']._serialized_options = b'\272H\005\202\001\002\020\001'
-  _globals['_COMPAREPERIODSREQUEST'].fields_by_name['platform']._loaded_options = None
-  _globals['_COMPAREPERIODSREQUEST'].fields_by_name['platform']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_GETPERIODCOMPARISONREQUEST'].fields_by_name['group_by']._loaded_options = None
+  _globals['_GETPERIODCOMPARISONREQUEST'].fields_by_name['group_by']._serialized_options = b'\272H\016\222\001\013\020\007\"\007\202\001\004\020\001 \000'
+  _globals['_GETPERIODCOMPARISONREQUEST'].fields_by_name['view']._loaded_options = None
+  _globals['_GETPERIODCOMPARISONREQUEST'].fields_by_name['view']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_GETPERIODCOMPARISONREQUEST'].fields_by_name['platform']._loaded_options = None
+  _globals['_GETPERIODCOMPARISONREQUEST'].fields_by_name['platform']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_GETTOUCHESREQUEST'].fields_by_name['platform']._loaded_options = None
   _globals['_GETTOUCHESREQUEST'].fields_by_name['platform']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_REPORTSERVICE'].methods_by_name['GetHeatMap']._loaded_options = None
   _globals['_REPORTSERVICE'].methods_by_name['GetHeatMap']._serialized_options = b'\310\363\030\005\202\323\344\223\002\026\022\024/v1/reports/heat_map'
-  _globals['_REPORTSERVICE'].methods_by_name['ComparePeriods']._loaded_options = None
-  _globals['_REPORTSERVICE'].methods_by_name['ComparePeriods']._serialized_options = b'\310\363\030\005\202\323\344\223\002\030\022\026/v1/reports/comparison'
+  _globals['_REPORTSERVICE'].methods_by_name['GetPeriodComparison']._loaded_options = None
+  _globals['_REPORTSERVICE'].methods_by_name['GetPeriodComparison']._serialized_options = b'\310\363\030\005\202\323\344\223\002\030\022\026/v1/reports/comparison'
   _globals['_REPORTSERVICE'].methods_by_name['GetTouches']._loaded_options = None
   _globals['_REPORTSERVICE'].methods_by_name['GetTouches']._serialized_options = b'\310\363\030\005\202\323\344\223\002\025\022\023/v1/reports/touches'
   _globals['_GETHEATMAPREQUEST']._serialized_start=257
@@ -63,18 +61,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETHEATMAPRESPONSE']._serialized_end=571
   _globals['_HEATMAPCELL']._serialized_start=574
   _globals['_HEATMAPCELL']._serialized_end=708
-  _globals['_COMPAREPERIODSREQUEST']._serialized_start=711
-  _globals['_COMPAREPERIODSREQUEST']._serialized_end=1147
-  _globals['_COMPAREPERIODSRESPONSE']._serialized_start=1150
-  _globals['_COMPAREPERIODSRESPONSE']._serialized_end=1366
-  _globals['_COMPAREDCOUNTS']._serialized_start=1368
-  _globals['_COMPAREDCOUNTS']._serialized_end=1467
-  _globals['_GETTOUCHESREQUEST']._serialized_start=1470
-  _globals['_GETTOUCHESREQUEST']._serialized_end=1688
-  _globals['_GETTOUCHESRESPONSE']._serialized_start=1690
-  _globals['_GETTOUCHESRESPONSE']._serialized_end=1751
-  _globals['_TOUCHES']._serialized_start=1754
-  _globals['_TOUCHES']._serialized_end=1917
-  _globals['_REPORTSERVICE']._serialized_start=1920
-  _globals['_REPORTSERVICE']._serialized_end=2318
+  _globals['_GETPERIODCOMPARISONREQUEST']._serialized_start=711
+  _globals['_GETPERIODCOMPARISONREQUEST']._serialized_end=1144
+  _globals['_GETPERIODCOMPARISONRESPONSE']._serialized_start=1147
+  _globals['_GETPERIODCOMPARISONRESPONSE']._serialized_end=1368
+  _globals['_COMPAREDCOUNTS']._serialized_start=1370
+  _globals['_COMPAREDCOUNTS']._serialized_end=1469
+  _globals['_GETTOUCHESREQUEST']._serialized_start=1472
+  _globals['_GETTOUCHESREQUEST']._serialized_end=1690
+  _globals['_GETTOUCHESRESPONSE']._serialized_start=1692
+  _globals['_GETTOUCHESRESPONSE']._serialized_end=1753
+  _globals['_TOUCHES']._serialized_start=1756
+  _globals['_TOUCHES']._serialized_end=1919
+  _globals['_REPORTSERVICE']._serialized_start=1922
+  _globals['_REPORTSERVICE']._serialized_end=2335
 # @@protoc_insertion_point(module_scope)

@@ -137,7 +137,7 @@ class HeatMapCell(_message.Message):
 Global___HeatMapCell: _TypeAlias = HeatMapCell  # noqa: Y015
 
 @_typing.final
-class ComparePeriodsRequest(_message.Message):
+class GetPeriodComparisonRequest(_message.Message):
     """Which figures, of which periods."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -197,10 +197,10 @@ class ComparePeriodsRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ComparePeriodsRequest: _TypeAlias = ComparePeriodsRequest  # noqa: Y015
+Global___GetPeriodComparisonRequest: _TypeAlias = GetPeriodComparisonRequest  # noqa: Y015
 
 @_typing.final
-class ComparePeriodsResponse(_message.Message):
+class GetPeriodComparisonResponse(_message.Message):
     """Two periods side by side."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -239,7 +239,7 @@ class ComparePeriodsResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ComparePeriodsResponse: _TypeAlias = ComparePeriodsResponse  # noqa: Y015
+Global___GetPeriodComparisonResponse: _TypeAlias = GetPeriodComparisonResponse  # noqa: Y015
 
 @_typing.final
 class ComparedCounts(_message.Message):

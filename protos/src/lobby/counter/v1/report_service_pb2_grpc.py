@@ -40,10 +40,10 @@ class ReportServiceStub:
                 request_serializer=lobby_dot_counter_dot_v1_dot_report__service__pb2.GetHeatMapRequest.SerializeToString,
                 response_deserializer=lobby_dot_counter_dot_v1_dot_report__service__pb2.GetHeatMapResponse.FromString,
                 _registered_method=True)
-        self.ComparePeriods = channel.unary_unary(
-                '/lobby.counter.v1.ReportService/ComparePeriods',
-                request_serializer=lobby_dot_counter_dot_v1_dot_report__service__pb2.ComparePeriodsRequest.SerializeToString,
-                response_deserializer=lobby_dot_counter_dot_v1_dot_report__service__pb2.ComparePeriodsResponse.FromString,
+        self.GetPeriodComparison = channel.unary_unary(
+                '/lobby.counter.v1.ReportService/GetPeriodComparison',
+                request_serializer=lobby_dot_counter_dot_v1_dot_report__service__pb2.GetPeriodComparisonRequest.SerializeToString,
+                response_deserializer=lobby_dot_counter_dot_v1_dot_report__service__pb2.GetPeriodComparisonResponse.FromString,
                 _registered_method=True)
         self.GetTouches = channel.unary_unary(
                 '/lobby.counter.v1.ReportService/GetTouches',
@@ -64,7 +64,7 @@ class ReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ComparePeriods(self, request, context):
+    def GetPeriodComparison(self, request, context):
         """Returns the figures of two periods side by side; an agent sees only his own. INVALID_PERIOD, COUNTER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -87,10 +87,10 @@ def add_ReportServiceServicer_to_server(servicer, server):
                     request_deserializer=lobby_dot_counter_dot_v1_dot_report__service__pb2.GetHeatMapRequest.FromString,
                     response_serializer=lobby_dot_counter_dot_v1_dot_report__service__pb2.GetHeatMapResponse.SerializeToString,
             ),
-            'ComparePeriods': grpc.unary_unary_rpc_method_handler(
-                    servicer.ComparePeriods,
-                    request_deserializer=lobby_dot_counter_dot_v1_dot_report__service__pb2.ComparePeriodsRequest.FromString,
-                    response_serializer=lobby_dot_counter_dot_v1_dot_report__service__pb2.ComparePeriodsResponse.SerializeToString,
+            'GetPeriodComparison': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPeriodComparison,
+                    request_deserializer=lobby_dot_counter_dot_v1_dot_report__service__pb2.GetPeriodComparisonRequest.FromString,
+                    response_serializer=lobby_dot_counter_dot_v1_dot_report__service__pb2.GetPeriodComparisonResponse.SerializeToString,
             ),
             'GetTouches': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTouches,
@@ -137,7 +137,7 @@ class ReportService:
             _registered_method=True)
 
     @staticmethod
-    def ComparePeriods(request,
+    def GetPeriodComparison(request,
             target,
             options=(),
             channel_credentials=None,
@@ -150,9 +150,9 @@ class ReportService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/lobby.counter.v1.ReportService/ComparePeriods',
-            lobby_dot_counter_dot_v1_dot_report__service__pb2.ComparePeriodsRequest.SerializeToString,
-            lobby_dot_counter_dot_v1_dot_report__service__pb2.ComparePeriodsResponse.FromString,
+            '/lobby.counter.v1.ReportService/GetPeriodComparison',
+            lobby_dot_counter_dot_v1_dot_report__service__pb2.GetPeriodComparisonRequest.SerializeToString,
+            lobby_dot_counter_dot_v1_dot_report__service__pb2.GetPeriodComparisonResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,7 +37,7 @@ class ReportServiceStub:
     """Returns figures by hour of the day and day of the week, over all weeks of a period; an agent sees only his own.
     INVALID_PERIOD, INVALID_TIME_ZONE, COUNTER_NOT_FOUND.
     """
-    ComparePeriods: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.ComparePeriodsRequest, _report_service_pb2.ComparePeriodsResponse]
+    GetPeriodComparison: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.GetPeriodComparisonRequest, _report_service_pb2.GetPeriodComparisonResponse]
     """Returns the figures of two periods side by side; an agent sees only his own. INVALID_PERIOD, COUNTER_NOT_FOUND."""
     GetTouches: _grpc.UnaryUnaryMultiCallable[_report_service_pb2.GetTouchesRequest, _report_service_pb2.GetTouchesResponse]
     """Returns what campaigns and ads brought: whom they touched, who of these was truly new over all platforms, and who
@@ -53,7 +53,7 @@ class ReportServiceAsyncStub(ReportServiceStub):
     """Returns figures by hour of the day and day of the week, over all weeks of a period; an agent sees only his own.
     INVALID_PERIOD, INVALID_TIME_ZONE, COUNTER_NOT_FOUND.
     """
-    ComparePeriods: _aio.UnaryUnaryMultiCallable[_report_service_pb2.ComparePeriodsRequest, _report_service_pb2.ComparePeriodsResponse]  # type: ignore[assignment]
+    GetPeriodComparison: _aio.UnaryUnaryMultiCallable[_report_service_pb2.GetPeriodComparisonRequest, _report_service_pb2.GetPeriodComparisonResponse]  # type: ignore[assignment]
     """Returns the figures of two periods side by side; an agent sees only his own. INVALID_PERIOD, COUNTER_NOT_FOUND."""
     GetTouches: _aio.UnaryUnaryMultiCallable[_report_service_pb2.GetTouchesRequest, _report_service_pb2.GetTouchesResponse]  # type: ignore[assignment]
     """Returns what campaigns and ads brought: whom they touched, who of these was truly new over all platforms, and who
@@ -74,11 +74,11 @@ class ReportServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def ComparePeriods(
+    def GetPeriodComparison(
         self,
-        request: _report_service_pb2.ComparePeriodsRequest,
+        request: _report_service_pb2.GetPeriodComparisonRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_report_service_pb2.ComparePeriodsResponse, _abc.Awaitable[_report_service_pb2.ComparePeriodsResponse]]:
+    ) -> _typing.Union[_report_service_pb2.GetPeriodComparisonResponse, _abc.Awaitable[_report_service_pb2.GetPeriodComparisonResponse]]:
         """Returns the figures of two periods side by side; an agent sees only his own. INVALID_PERIOD, COUNTER_NOT_FOUND."""
 
     @_abc_1.abstractmethod
