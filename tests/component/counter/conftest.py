@@ -58,7 +58,7 @@ class Counter:
         self.story = Story()
         self._replicas = [CounterEvents(self.calendars) for _ in range(2)]
         self._events = self._replicas[0]
-        self._log = EventLog("counter", pool)
+        self.log = self._log = EventLog("counter", pool)
         self._api = CountApi(pool, self.calendars)
         self.recounts = Recounts(self._log, self.calendars)
         self.counters = CounterApi(self._log, pool, self.calendars)

@@ -7,8 +7,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from lobby.connectors.v1.account_pb2 import PLATFORM_TELEGRAM, PLATFORM_WHATSAPP
-from lobby.connectors.v1.events_pb2 import MessageSent, Referral
+from lobby.connectors.v1.account_pb2 import PLATFORM_TELEGRAM, PLATFORM_WHATSAPP, Account
+from lobby.connectors.v1.events_pb2 import AccountStateChanged, DeliveryChanged, MessageSent, Referral
+from lobby.connectors.v1.message_pb2 import DELIVERY_FAILED
 from lobby.events.v1.batch_pb2 import Event
 from lobby.identity.v1.events_pb2 import (
     BaseImported,
@@ -25,6 +26,7 @@ from lobby.routing.v1.events_pb2 import (
     ConversationClosed,
     ConversationOwed,
     ConversationRef,
+    ReplyWindowClosed,
 )
 from lobby.translate.v1.events_pb2 import MessageTranslated
 from lobby_common.events import Incoming
@@ -52,8 +54,10 @@ def _platform(account: str) -> int:
 def _key(said: Any) -> str:
     """What orders an event among its producer's: the chat, the conversation or the person."""
     match said:
-        case MessageIdentified() | MessageSent() | MessageTranslated():
+        case MessageIdentified() | MessageSent() | MessageTranslated() | DeliveryChanged():
             return f"{said.account_id}/{said.chat}"
+        case AccountStateChanged():
+            return said.account_id
         case BaseImported() | BaseUndone():
             return said.import_id
         case ContactMerged():
@@ -167,21 +171,79 @@ class Story:
         )
         return self._event("connectors", f"sent {name}", when, said)
 
-    def assigns(self, user: str, account: str, agent: str, when: datetime, *, first: bool = False) -> Incoming:
+    def assigns(
+        self,
+        user: str,
+        account: str,
+        agent: str,
+        when: datetime,
+        *,
+        first: bool = False,
+        pool_reason: str = "",
+        by: str = "",
+    ) -> Incoming:
         """A conversation went to an agent; "" is the pool."""
         said = ConversationAssigned(
-            conversation=self._conversation(user, account), agent_id=self._agent(agent), first=first
+            conversation=self._conversation(user, account),
+            agent_id=self._agent(agent),
+            first=first,
+            assign_time=to_proto(when),
+            pool_reason=pool_reason,
+            by_agent_id=self._agent(by),
         )
         return self._event("routing", f"assigned {user}@{account} {agent} {when.isoformat()}", when, said)
 
-    def owes(self, user: str, account: str, since: datetime, *, agent: str = "") -> Incoming:
+    def owes(
+        self,
+        user: str,
+        account: str,
+        since: datetime,
+        *,
+        agent: str = "",
+        received: datetime | None = None,
+        pool_reason: str = "",
+    ) -> Incoming:
         """A customer awaits an answer."""
         said = ConversationOwed(
             conversation=self._conversation(user, account),
             owed_since=to_proto(since),
             agent_id=self._agent(agent),
+            received_time=to_proto(received or since),
+            pool_reason=pool_reason,
         )
         return self._event("routing", f"owed {user}@{account} {since.isoformat()}", since, said)
+
+    def loses_window(self, user: str, account: str, since: datetime, when: datetime) -> Incoming:
+        """The reply window closed on a wait."""
+        said = ReplyWindowClosed(
+            conversation=self._conversation(user, account),
+            owed_since=to_proto(since),
+            window_close_time=to_proto(when),
+        )
+        return self._event("routing", f"window {user}@{account} {when.isoformat()}", when, said)
+
+    def fails(self, user: str, account: str, when: datetime) -> Incoming:
+        """The platform did not accept an answer."""
+        conversation = self._conversation(user, account)
+        said = DeliveryChanged(
+            message_id=self.id("message", f"failed {user}@{account} {when.isoformat()}"),
+            account_id=conversation.account_id,
+            chat=conversation.chat,
+            conversation_id=conversation.conversation_id,
+            delivery=DELIVERY_FAILED,
+            change_time=to_proto(when),
+        )
+        return self._event("connectors", f"failed {user}@{account} {when.isoformat()}", when, said)
+
+    def becomes(self, account: str, state: str, when: datetime) -> Incoming:
+        """The state of an account changed."""
+        said = AccountStateChanged(
+            account_id=self.id("account", account),
+            platform=_platform(account),  # type: ignore[arg-type]  # the enum's number
+            state=Account.State.Value(f"STATE_{state.upper()}"),
+            state_time=to_proto(when),
+        )
+        return self._event("connectors", f"state {account} {when.isoformat()}", when, said)
 
     def ends_wait(self, user: str, account: str, since: datetime, when: datetime, *, agent: str = "") -> Incoming:
         """A human answer was accepted."""
@@ -193,11 +255,19 @@ class Story:
         )
         return self._event("routing", f"answered {user}@{account} {when.isoformat()}", when, said)
 
-    def closes(self, user: str, account: str, when: datetime, *, since: datetime | None = None) -> Incoming:
+    def closes(
+        self,
+        user: str,
+        account: str,
+        when: datetime,
+        *,
+        since: datetime | None = None,
+        reason: str = "no_answer_needed",
+    ) -> Incoming:
         """A conversation was closed."""
         said = ConversationClosed(
             conversation=self._conversation(user, account),
-            reason="no_answer_needed",
+            reason=reason,
             close_time=to_proto(when),
             owed_since=None if since is None else to_proto(since),
         )

@@ -31,15 +31,6 @@ async def test_messages_are_counted_by_account_platform_and_direction(counter, s
     assert not answer.totals.HasField("platform")
 
 
-async def test_figures_not_computed_yet_are_absent(counter, story):
-    await counter.hear(story.says("A", "WA1", at("10:00")))
-    totals = (await counter.counts()).totals
-    for name in ("late", "lost_window", "unanswered", "active_repeats", "workload"):
-        assert not totals.HasField(name)
-    for name in ("served", "unserved", "waiting"):
-        assert totals.HasField(name)
-
-
 async def test_an_empty_workspace_has_no_rows_and_totals_of_zero(counter):
     for bucket in ("BUCKET_NONE", "BUCKET_HOUR", "BUCKET_DAY"):
         answer = await counter.counts(bucket=bucket)

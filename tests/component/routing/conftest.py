@@ -297,6 +297,7 @@ _KINDS = {
         told_pb.ConversationOpened,
         told_pb.ConversationAssigned,
         told_pb.ConversationOwed,
+        told_pb.ReplyWindowClosed,
         told_pb.ConversationAnswered,
         told_pb.ConversationClosed,
         told_pb.AgentPresenceChanged,

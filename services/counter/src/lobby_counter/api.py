@@ -45,7 +45,7 @@ class CountApi(CountServiceServicer):
         if period is None:
             return pb.GetCountsResponse(totals=_counts({}))
         by = frozenset(_GROUPINGS[each] for each in request.group_by)
-        question = Question(only, period, by, recorded=request.view == pb.VIEW_RECORDED)
+        question = Question(only, period, by, recorded=request.view == pb.VIEW_RECORDED, now=utc_now())
         return _answer(await figures.read(self._pool, question), period, cut=request.bucket in _CUT)
 
     async def ListEntries(self, request: pb.ListEntriesRequest, _context: object) -> pb.ListEntriesResponse:
@@ -127,7 +127,7 @@ def _answer(found: Figures, period: Period, *, cut: bool) -> pb.GetCountsRespons
 
 
 def _counts(values: dict[str, int], key: Key | None = None) -> pb.Counts:
-    """Returns a row; figures that nothing was found of are zero, those not computed yet stay absent."""
+    """Returns a row; figures that nothing was found of are zero."""
     group = {} if key is None else {name: value for name, value in key._asdict().items() if name != "bucket"}
     row = pb.Counts(**{name: value for name, value in group.items() if value is not None})
     row.new = values.get("new", 0)
@@ -136,6 +136,11 @@ def _counts(values: dict[str, int], key: Key | None = None) -> pb.Counts:
     row.served = values.get("served", 0)
     row.unserved = values.get("unserved", 0)
     row.waiting = values.get("waiting", 0)
+    row.late = values.get("late", 0)
+    row.lost_window = values.get("lost_window", 0)
+    row.unanswered = values.get("unanswered", 0)
+    row.active_repeats = values.get("active_repeats", 0)
+    row.workload = row.new + row.active_repeats
     row.messages_in = values.get("messages_in", 0)
     row.messages_out = values.get("messages_out", 0)
     return row

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from lobby_common.events.log import Connection
-from lobby_counter import judging, rule_store, store
+from lobby_counter import judging, rule_store, store, wait_store
 from lobby_counter.domain import Cause, CauseKind, ChannelUserId, ContactId
 from lobby_counter.facts import Changes, Facts
 from lobby_counter.judging import CalendarOf, Told
@@ -39,9 +39,11 @@ async def apply(
             _judge(workspace_id, ledgers[workspace_id], told, anew=whole and workspace_id in counted.special)
         await judging.record(conn, ledgers, calendar_of, now, changes)
     if facts.told:
-        await _follow(conn, facts, changes)
+        await _follow(conn, facts, calendar_of, changes)
     if facts.languages:
         await store.learn_languages(conn, facts.languages)
+    if facts.failures or facts.states:
+        await wait_store.write_circumstances(conn, facts.failures, facts.states)
     return changes
 
 
@@ -112,14 +114,14 @@ def _judge(workspace_id: str, ledger: Ledger, told: Told, *, anew: bool) -> None
             ledger.regroup(regrouping)
 
 
-async def _follow(conn: Connection, facts: Facts, changes: Changes) -> None:
+async def _follow(conn: Connection, facts: Facts, calendar_of: CalendarOf, changes: Changes) -> None:
     """Conversations, waits, agents of entries and of messages are as after the batch."""
-    folded = await store.load_conversations(conn, (each.conversation.conversation_id for each in facts.told))
+    folded = await wait_store.load_conversations(conn, (each.conversation.conversation_id for each in facts.told))
     folded.fold(facts.told)
-    await store.write_conversations(conn, folded)
-    await store.write_waits(conn, folded)
-    await store.freeze_agents(conn, folded)
-    await store.hand_over_messages(conn, folded)
+    await wait_store.write_conversations(conn, folded)
+    await wait_store.write_waits(conn, folded, calendar_of)
+    await wait_store.freeze_agents(conn, folded)
+    await wait_store.hand_over_messages(conn, folded)
     for wait in folded.waits.values():
         workspace_id = folded.known[wait.conversation_id].workspace_id
         changes.note(workspace_id, wait.owed_since)

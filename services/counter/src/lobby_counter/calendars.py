@@ -32,6 +32,25 @@ def find_zone(name: str) -> ZoneInfo:
         raise UnknownTimeZone(name) from None
 
 
+def instant_of(wanted: datetime, zone: ZoneInfo) -> datetime:
+    """Returns when clocks of the zone first show a time; where they skip it, the instant of the skip."""
+    at = wanted.replace(tzinfo=zone).astimezone(UTC)
+    if _wall(at, zone) == wanted:
+        return at
+    before = wanted.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    while at - before > _SECOND:
+        middle = before + (at - before) // 2
+        if _wall(middle, zone) < wanted:
+            before = middle
+        else:
+            at = middle
+    return at.replace(microsecond=0)
+
+
+def _wall(at: datetime, zone: ZoneInfo) -> datetime:
+    return at.astimezone(zone).replace(tzinfo=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """When the days of a workspace begin."""
@@ -49,21 +68,10 @@ class Calendar:
 
     def start_of(self, day: date) -> datetime:
         """Returns the first instant of a local day; where clocks skip it, the instant of the skip."""
-        wanted = datetime.combine(day, time(self.day_start_hour))
-        at = wanted.replace(tzinfo=self.zone).astimezone(UTC)
-        if self._wall(at) == wanted:
-            return at
-        before = wanted.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
-        while at - before > _SECOND:
-            middle = before + (at - before) // 2
-            if self._wall(middle) < wanted:
-                before = middle
-            else:
-                at = middle
-        return at.replace(microsecond=0)
+        return instant_of(datetime.combine(day, time(self.day_start_hour)), self.zone)
 
     def _wall(self, at: datetime) -> datetime:
-        return at.astimezone(self.zone).replace(tzinfo=None)
+        return _wall(at, self.zone)
 
     def booked_time(self, effective: datetime, now: datetime, close_after: timedelta) -> datetime:
         """Returns where a change made `now` is booked: at its own time while that day is open, else now."""

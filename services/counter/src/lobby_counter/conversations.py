@@ -6,16 +6,13 @@ changes nothing.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import ClassVar
 
+from lobby_counter.waits import Ending, Hold, Wait
 
-class Ending(StrEnum):
-    """How a wait ended."""
-
-    ANSWERED = "answered"
-    CLOSED = "closed"
+_REOPEN = timedelta(hours=72)
+"""Who writes later than that after a close begins anew: his next wait is a first one again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +28,12 @@ class Conversation:
     """Who holds it."""
     first_agent_id: str | None = None
     """Who was the first to hold it: the agent of its entry, for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """From the oldest unanswered message to the first human answer that the platform accepted, or to the close."""
-
-    wait_id: str
-    """Id of the event that told of it first."""
-    conversation_id: str
-    owed_since: datetime
-    agent_id: str | None = None
-    """Who holds the conversation, or held it when the wait ended."""
-    end_time: datetime | None = None
-    ending: Ending | None = None
-    end_agent_id: str | None = None
-    """Who answered or closed."""
-    close_reason: str = ""
-    first_position: int = 0
-    """Where the event that told of it first stands in its lane."""
-    end_position: int | None = None
-    """Where the event that ended it stands; None while it is open."""
+    hold: Hold | None = None
+    """Since when, and why; None where it was never assigned."""
+    waited: bool = False
+    """Its customer waited before."""
+    close_time: datetime | None = None
+    """When it was closed last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +41,11 @@ class Assigned:
     """The conversation went to an agent, or to the pool."""
 
     agent_id: str | None
+    time: datetime
+    pool_reason: str = ""
+    """Why nobody has it."""
+    by_agent_id: str | None = None
+    """The agent who moved it there himself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +54,18 @@ class Owed:
 
     since: datetime
     agent_id: str | None
+    received_time: datetime | None = None
+    """When Lobby took in what he wrote then."""
+    pool_reason: str = ""
+    """Why nobody has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowClosed:
+    """The platform's reply window closed while he awaited an answer."""
+
+    since: datetime
+    time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class Closed:
     ending: ClassVar = Ending.CLOSED
 
 
-Change = Assigned | Owed | Answered | Closed
+Change = Assigned | Owed | WindowClosed | Answered | Closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,25 +131,41 @@ class Conversations:
         self.changed.add(key)
         held = self.known.setdefault(key, told.conversation)
         match told.change:
-            case Assigned(agent_id):
-                self._assign(held, agent_id)
-            case Owed(since, agent_id):
-                wait = self.open_waits.get(key) or _begun(told, since)
-                self._keep(replace(wait, owed_since=since, agent_id=agent_id or held.agent_id))
+            case Assigned() as assigned:
+                self._assign(held, assigned)
+            case Owed() as owed:
+                self._owe(told, held, owed)
+            case WindowClosed(_, time):
+                if (wait := self.open_waits.get(key)) and wait.window_lost_time is None:
+                    self._keep(replace(wait, window_lost_time=time))
             case Answered() | Closed() as end:
                 self._end(told, end)
 
-    def _assign(self, conversation: Conversation, agent_id: str | None) -> None:
+    def _assign(self, conversation: Conversation, to: Assigned) -> None:
         key = conversation.conversation_id
+        hold = Hold(to.agent_id, to.time, to.pool_reason, to.by_agent_id)
         if wait := self.open_waits.get(key):
-            self._keep(replace(wait, agent_id=agent_id))
+            self._keep(replace(wait, agent_id=to.agent_id, holds=(*wait.holds, hold)))
         first = conversation.first_agent_id
-        if agent_id is not None:
+        if to.agent_id is not None:
             self.taken.add(key)
             if first is None:
                 self.first_assigned.add(key)
-                first = agent_id
-        self.known[key] = replace(conversation, agent_id=agent_id, first_agent_id=first)
+                first = to.agent_id
+        self.known[key] = replace(conversation, agent_id=to.agent_id, first_agent_id=first, hold=hold)
+
+    def _owe(self, told: Told, conversation: Conversation, owed: Owed) -> None:
+        """A wait has begun, or the open one earlier than was known."""
+        wait = self.open_waits.get(conversation.conversation_id)
+        if wait is None:
+            wait = replace(
+                _begun(told, owed.since),
+                holds=_held(conversation, owed),
+                first=_is_first(conversation, owed.since),
+            )
+            self.known[conversation.conversation_id] = replace(conversation, waited=True)
+        agent_id = owed.agent_id or conversation.agent_id
+        self._keep(replace(wait, owed_since=owed.since, received_time=owed.received_time, agent_id=agent_id))
 
     def _keep(self, wait: Wait) -> None:
         self.open_waits[wait.conversation_id] = wait
@@ -160,10 +175,29 @@ class Conversations:
         """The open wait is over. One of which we did not hear before is written as it was, never dropped."""
         key = told.conversation.conversation_id
         wait = self.open_waits.pop(key, None)
-        if wait is None and change.since is None:
-            return
-        wait = wait or _begun(told, change.since or change.time)
-        self.waits[wait.wait_id] = _ended(wait, told, change)
+        held = self.known[key]
+        if wait is None and change.since is not None:
+            wait = replace(_begun(told, change.since), first=_is_first(held, change.since))
+        self.known[key] = replace(
+            held,
+            waited=held.waited or wait is not None,
+            close_time=change.time if isinstance(change, Closed) else held.close_time,
+        )
+        if wait is not None:
+            self.waits[wait.wait_id] = _ended(wait, told, change)
+
+
+def _held(conversation: Conversation, owed: Owed) -> tuple[Hold, ...]:
+    """Returns who has the conversation when a wait begins."""
+    hold = conversation.hold
+    if hold is None or hold.agent_id != owed.agent_id:
+        return (Hold(owed.agent_id, owed.since, owed.pool_reason),)
+    return (replace(hold, pool_reason=owed.pool_reason or hold.pool_reason),)
+
+
+def _is_first(conversation: Conversation, since: datetime) -> bool:
+    closed = conversation.close_time
+    return not conversation.waited or (closed is not None and since - closed > _REOPEN)
 
 
 def rebuilt(lost: Iterable[Told], known: Mapping[str, Conversation], open_waits: Mapping[str, Wait]) -> list[Wait]:
@@ -179,8 +213,11 @@ def rebuilt(lost: Iterable[Told], known: Mapping[str, Conversation], open_waits:
     for told in sorted(lost, key=lambda each: each.position):
         key = told.conversation.conversation_id
         match told.change:
-            case Owed(since):
-                begun[key] = replace(begun.get(key) or _begun(told, since), owed_since=since)
+            case Owed(since, _, received_time):
+                told_of = begun.get(key) or _begun(told, since)
+                begun[key] = replace(told_of, owed_since=since, received_time=received_time)
+            case WindowClosed(since, time):
+                begun[key] = replace(begun.get(key) or _begun(told, since), window_lost_time=time)
             case Answered() | Closed() as end if end.since is not None:
                 wait = begun.pop(key, None)
                 if wait is None and _is_ended_by(held.get(key), told, end.since):

@@ -11,7 +11,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from lobby.connectors.v1.events_pb2 import MessageSent
+from lobby.connectors.v1.account_pb2 import Account
+from lobby.connectors.v1.events_pb2 import AccountStateChanged, DeliveryChanged, MessageSent
+from lobby.connectors.v1.message_pb2 import DELIVERY_FAILED
 from lobby.counter.v1.events_pb2 import CountChanged
 from lobby.events.v1.batch_pb2 import Event
 from lobby.identity.v1.events_pb2 import (
@@ -29,18 +31,19 @@ from lobby.routing.v1.events_pb2 import (
     ConversationClosed,
     ConversationOwed,
     ConversationRef,
+    ReplyWindowClosed,
 )
 from lobby.translate.v1.events_pb2 import MessageTranslated
 from lobby_common.events import Incoming, Tx
 from lobby_common.events.log import Connection
 from lobby_common.ids import derive_id
 from lobby_common.times import from_proto, to_proto, utc_now
-from lobby_counter import app, store
+from lobby_counter import app, store, wait_store
 from lobby_counter.clients import Calendars
-from lobby_counter.conversations import Answered, Assigned, Change, Closed, Conversation, Owed, Told
+from lobby_counter.conversations import Answered, Assigned, Change, Closed, Conversation, Owed, Told, WindowClosed
 from lobby_counter.domain import BaseId, Cause, CauseKind, ChannelUserId, ContactId
+from lobby_counter.facts import AccountState, Changes, Facts, Failure, Import, Inbound, Language, Origin, Outbound
 from lobby_counter.facts import Change as FiguresChange
-from lobby_counter.facts import Changes, Facts, Import, Inbound, Language, Origin, Outbound
 from lobby_counter.judging import PRECISION
 from lobby_counter.ledger import HINT, BaseRow, Greeting, Member, Regrouping, first_id
 
@@ -66,15 +69,19 @@ class CounterEvents:
         MessageSent,
         ConversationAssigned,
         ConversationOwed,
+        ReplyWindowClosed,
         ConversationAnswered,
         ConversationClosed,
         MessageTranslated,
+        DeliveryChanged,
+        AccountStateChanged,
     )
     evident: tuple[type[Message], ...] = (
         MessageIdentified,
         MessageSent,
         ConversationAssigned,
         ConversationOwed,
+        ReplyWindowClosed,
         ConversationAnswered,
         ConversationClosed,
     )
@@ -94,7 +101,7 @@ class CounterEvents:
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
         """Returns the events whose messages are not counted, or whose entries, conversations or waits are gone."""
         facts = read(events)
-        return await store.find_uncounted(conn, facts) | await store.find_unfollowed(conn, facts.told)
+        return await store.find_uncounted(conn, facts) | await wait_store.find_unfollowed(conn, facts.told)
 
     async def mend(self, tx: Tx, events: Sequence[Incoming]) -> None:
         """Lost messages are counted anew, and their roll-ups made of them: a lost row leaves its roll-up behind.
@@ -110,8 +117,9 @@ class CounterEvents:
         await store.forget_messages(tx.conn, messages)
         await self._apply(tx, facts, whole=True)
         await store.roll_up_traffic(tx.conn, messages)
-        waitless = await store.find_unfollowed(tx.conn, facts.told)
-        await store.restore_waits(tx.conn, [each for each in facts.told if each.event_id in waitless])
+        waitless = await wait_store.find_unfollowed(tx.conn, facts.told)
+        lost_waits = [each for each in facts.told if each.event_id in waitless]
+        await wait_store.restore_waits(tx.conn, lost_waits, self._calendars.known)
 
 
 def read(events: Sequence[Incoming]) -> Facts:
@@ -258,11 +266,20 @@ def _read_translated(facts: Facts, _: Incoming, said: MessageTranslated) -> None
 
 
 def _read_assigned(facts: Facts, incoming: Incoming, said: ConversationAssigned) -> None:
-    _tell_of(facts, incoming, said.conversation, Assigned(said.agent_id or None))
+    time = from_proto(said.assign_time if said.HasField("assign_time") else incoming.event.time)
+    change = Assigned(said.agent_id or None, time, _word(said.pool_reason), said.by_agent_id or None)
+    _tell_of(facts, incoming, said.conversation, change)
 
 
 def _read_owed(facts: Facts, incoming: Incoming, said: ConversationOwed) -> None:
-    _tell_of(facts, incoming, said.conversation, Owed(from_proto(said.owed_since), said.agent_id or None))
+    received_time = from_proto(said.received_time) if said.HasField("received_time") else None
+    change = Owed(from_proto(said.owed_since), said.agent_id or None, received_time, _word(said.pool_reason))
+    _tell_of(facts, incoming, said.conversation, change)
+
+
+def _read_window_closed(facts: Facts, incoming: Incoming, said: ReplyWindowClosed) -> None:
+    change = WindowClosed(from_proto(said.owed_since), from_proto(said.window_close_time))
+    _tell_of(facts, incoming, said.conversation, change)
 
 
 def _read_answered(facts: Facts, incoming: Incoming, said: ConversationAnswered) -> None:
@@ -274,6 +291,16 @@ def _read_closed(facts: Facts, incoming: Incoming, said: ConversationClosed) -> 
     since = from_proto(said.owed_since) if said.HasField("owed_since") else None
     change = Closed(since, from_proto(said.close_time), said.agent_id or None, _word(said.reason))
     _tell_of(facts, incoming, said.conversation, change)
+
+
+def _read_delivery(facts: Facts, incoming: Incoming, said: DeliveryChanged) -> None:
+    if said.delivery == DELIVERY_FAILED and said.conversation_id:
+        facts.failures.append(Failure(incoming.event.id, said.conversation_id, from_proto(said.change_time)))
+
+
+def _read_state(facts: Facts, incoming: Incoming, said: AccountStateChanged) -> None:
+    state = Account.State.Name(said.state).removeprefix("STATE_").lower()
+    facts.states.append(AccountState(incoming.event.id, said.account_id, from_proto(said.state_time), state))
 
 
 def _tell_of(facts: Facts, incoming: Incoming, ref: ConversationRef, change: Change) -> None:
@@ -292,7 +319,10 @@ _READERS: dict[type[Message], Callable[[Facts, Incoming, Any], None]] = {
     MessageSent: _read_sent,
     ConversationAssigned: _read_assigned,
     ConversationOwed: _read_owed,
+    ReplyWindowClosed: _read_window_closed,
     ConversationAnswered: _read_answered,
     ConversationClosed: _read_closed,
     MessageTranslated: _read_translated,
+    DeliveryChanged: _read_delivery,
+    AccountStateChanged: _read_state,
 }

@@ -60,6 +60,25 @@ class Import:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """The platform did not accept an answer."""
+
+    event_id: str
+    conversation_id: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """The state of an account changed."""
+
+    event_id: str
+    account_id: str
+    time: datetime
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """The event of a batch from which a change of figures is told."""
 
@@ -80,6 +99,8 @@ class Facts:
     told: list[Told] = field(default_factory=list)
     outbound: list[Outbound] = field(default_factory=list)
     languages: list[Language] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    states: list[AccountState] = field(default_factory=list)
     origins: dict[str, Origin] = field(default_factory=dict)
     """The first event of each workspace."""
 

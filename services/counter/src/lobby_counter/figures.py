@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from lobby_common import sql
+from lobby_common.times import utc_now
 from lobby_counter.calendars import Period
 
 QUERIES = sql.load("lobby_counter", "figures.sql")
@@ -51,6 +52,8 @@ class Question:
     period: Period
     by: frozenset[str]
     recorded: bool
+    now: datetime = field(default_factory=utc_now)
+    """As of which waits that are open are late."""
 
 
 @dataclass(slots=True)
@@ -110,12 +113,17 @@ def _statements(question: Question) -> list[Statement]:
     by_entry = bool(question.by & _OF_ENTRY)
     rolled_up = not by_entry and not question.recorded and only.counter_id == only.workspace_id
     if by_entry:
-        found = [("count_messages_by_entry", rows)]
+        found = [("count_messages_by_entry", rows), ("count_missed_by_entry", (*rows, question.now))]
     else:
-        found = [("count_rolled_up", (*asked, *_columns(period), rolled_up))]
+        pieces = _columns(period)
+        found = [
+            ("count_rolled_up", (*asked, *pieces, rolled_up)),
+            ("count_missed", (*asked, *pieces, question.now)),
+        ]
     if not rolled_up:
         found.append(("count_recorded" if question.recorded else "count_entries", (*rows, only.counter_id)))
-    return [*found, ("count_served", rows), ("count_waits", rows)]
+    active = ("count_active_repeats", (*rows, only.counter_id, by_entry))
+    return [*found, ("count_served", rows), ("count_waits", rows), active]
 
 
 def _columns(period: Period) -> tuple[list[int], list[datetime], list[datetime]]:

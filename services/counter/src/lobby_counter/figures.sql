@@ -241,6 +241,165 @@ SELECT
 FROM figure
 GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
 
+-- name: count_missed
+-- Waits that were missed, by when they began: those that are over from roll-ups of the widths $7 in [$8, $9), width 0: row
+-- by row; those that are open as of $10.
+WITH piece AS (
+    SELECT width, start, until
+    FROM unnest($7::smallint[], $8::timestamptz[], $9::timestamptz[]) AS p (width, start, until)
+), counted AS (
+    SELECT slot AS at, account_id, platform, agent_id, late, lost_window, unanswered
+    FROM piece AS p
+    CROSS JOIN LATERAL (
+        SELECT slot, account_id, platform, agent_id, late, lost_window, unanswered
+        FROM missed
+        WHERE workspace_id = $1 AND width = p.width AND slot >= p.start AND slot < p.until
+        OFFSET 0
+    ) AS m
+    UNION ALL
+    SELECT
+        w.owed_since, c.account_id, c.platform, w.agent_id,
+        (w.late_time < coalesce(w.end_time, $10::timestamptz))::integer,
+        (w.window_lost_time <= coalesce(w.end_time, $10))::integer,
+        (w.unanswered_time < coalesce(w.end_time, $10))::integer
+    FROM piece AS p
+    CROSS JOIN LATERAL (
+        SELECT conversation_id, agent_id, owed_since, end_time, late_time, window_lost_time, unanswered_time
+        FROM wait
+        WHERE workspace_id = $1
+            AND owed_since >= p.start
+            AND owed_since < p.until
+            AND end_time IS NULL
+        UNION ALL
+        SELECT conversation_id, agent_id, owed_since, end_time, late_time, window_lost_time, unanswered_time
+        FROM wait
+        WHERE workspace_id = $1
+            AND owed_since >= p.start
+            AND owed_since < p.until
+            AND end_time IS NOT NULL
+            AND p.width = 0
+        OFFSET 0
+    ) AS w
+    JOIN conversation AS c ON c.conversation_id = w.conversation_id
+), figure AS (
+    SELECT
+        width_bucket(at, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(agent_id::text, '') END AS agent_id,
+        late,
+        lost_window,
+        unanswered
+    FROM counted
+    WHERE ($4::uuid IS NULL OR account_id = $4)
+        AND ($5::smallint IS NULL OR platform = $5)
+        AND ($6::uuid IS NULL OR agent_id = $6)
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, NULL AS campaign_id, NULL AS language,
+    NULL AS country,
+    coalesce(sum(late), 0) AS late,
+    coalesce(sum(lost_window), 0) AS lost_window,
+    coalesce(sum(unanswered), 0) AS unanswered
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id), ())
+
+-- name: count_missed_by_entry
+-- Waits that were missed as of $9, row by row, grouped by what only the entry of their chat knows.
+WITH figure AS (
+    SELECT
+        width_bucket(w.owed_since, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
+        w.late_time < coalesce(w.end_time, $9::timestamptz) AS late,
+        w.window_lost_time <= coalesce(w.end_time, $9) AS lost_window,
+        w.unanswered_time < coalesce(w.end_time, $9) AS unanswered
+    FROM wait AS w
+    JOIN conversation AS c ON c.conversation_id = w.conversation_id
+    LEFT JOIN entry AS e
+        ON e.channel_user_id = c.channel_user_id AND e.account_id = c.account_id AND e.again_event_id IS NULL
+    WHERE w.workspace_id = $1
+        AND w.owed_since >= $7
+        AND w.owed_since < $8
+        AND ($4::uuid IS NULL OR c.account_id = $4)
+        AND ($5::smallint IS NULL OR c.platform = $5)
+        AND ($6::uuid IS NULL OR w.agent_id = $6)
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+    count(*) FILTER (WHERE late) AS late,
+    count(*) FILTER (WHERE lost_window) AS lost_window,
+    count(*) FILTER (WHERE unanswered) AS unanswered
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
+
+-- name: count_active_repeats
+-- People who wrote something that counts and have no new entry, each once per row; $9 is the counter.
+WITH figure AS (
+    SELECT
+        width_bucket(m.occurred_time, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN m.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN m.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(m.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
+        coalesce(u.contact_id, m.channel_user_id) AS person,
+        false AS new
+    FROM message AS m
+    LEFT JOIN channel_user AS u ON u.channel_user_id = m.channel_user_id
+    LEFT JOIN entry AS e
+        ON $10::boolean
+            AND e.channel_user_id = m.channel_user_id
+            AND e.account_id = m.account_id
+            AND e.again_event_id IS NULL
+    WHERE m.workspace_id = $1
+        AND m.occurred_time >= $7
+        AND m.occurred_time < $8
+        AND m.direction = 1
+        AND m.greeting
+        AND ($4::uuid IS NULL OR m.account_id = $4)
+        AND ($5::smallint IS NULL OR m.platform = $5)
+        AND ($6::uuid IS NULL OR m.agent_id = $6)
+    UNION ALL
+    SELECT
+        width_bucket(e.occurred_time, $2),
+        CASE WHEN 'account' = ANY ($3) THEN e.account_id::text END,
+        CASE WHEN 'platform' = ANY ($3) THEN e.platform END,
+        CASE WHEN 'agent' = ANY ($3) THEN coalesce(e.agent_id::text, '') END,
+        CASE WHEN 'campaign' = ANY ($3) THEN e.campaign_id END,
+        CASE WHEN 'language' = ANY ($3) THEN e.language END,
+        CASE WHEN 'country' = ANY ($3) THEN e.country END,
+        u.contact_id,
+        true
+    FROM entry AS e
+    JOIN verdict AS v ON v.counter_id = $9 AND v.entry_id = e.entry_id AND v.verdict = 'new'
+    JOIN channel_user AS u ON u.channel_user_id = e.channel_user_id
+    WHERE e.workspace_id = $1
+        AND e.occurred_time >= $7
+        AND e.occurred_time < $8
+        AND ($4::uuid IS NULL OR e.account_id = $4)
+        AND ($5::smallint IS NULL OR e.platform = $5)
+        AND ($6::uuid IS NULL OR e.agent_id = $6)
+), person AS (
+    SELECT
+        grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+        bool_or(new) AS new
+    FROM figure
+    GROUP BY GROUPING SETS (
+        (bucket, account_id, platform, agent_id, campaign_id, language, country, person), (person)
+    )
+)
+SELECT
+    total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+    count(*) FILTER (WHERE NOT new) AS active_repeats
+FROM person
+GROUP BY total, bucket, account_id, platform, agent_id, campaign_id, language, country
+
 -- name: list_entries
 -- A page of entries with their present verdict at a counter and their person, in the order in which they are judged.
 -- What is no entry any more is there only where it is asked for.

@@ -12,6 +12,7 @@ from lobby_counter.clients import Calendars, GatewayCalendars
 from lobby_counter.closing import Closer
 from lobby_counter.config import CounterConfig
 from lobby_counter.counter_api import CounterApi
+from lobby_counter.deadlines import Deadlines
 from lobby_counter.events import PRODUCERS, CounterEvents
 from lobby_counter.journey import describe
 from lobby_counter.recounts import Recounts
@@ -29,6 +30,7 @@ async def build(runtime: Runtime) -> None:
     counts = CountApi(runtime.pool, calendars)
     runtime.serve(add_CountServiceServicer_to_server, counts)
     runtime.serve(add_ReportServiceServicer_to_server, ReportApi(runtime.pool, calendars, counts))
+    runtime.alone("deadlines", Deadlines(runtime.log, calendars).run)
     runtime.serve(add_CounterServiceServicer_to_server, CounterApi(runtime.log, runtime.pool, calendars))
     runtime.serve(add_CampaignServiceServicer_to_server, CampaignApi(runtime.log, runtime.pool))
     runtime.serve(add_SheetServiceServicer_to_server, SheetApi(runtime.log, runtime.pool, calendars))

@@ -579,8 +579,10 @@ FROM unnest(
 -- Conversations with their open waits.
 SELECT
     c.conversation_id::text, c.workspace_id::text, c.account_id::text, c.platform, c.channel_user_id::text,
-    c.agent_id::text, c.first_agent_id::text, c.position, w.wait_id::text, w.owed_since,
-    w.agent_id::text AS wait_agent_id, w.first_position
+    c.agent_id::text, c.first_agent_id::text, c.position, c.hold_time, c.pool_reason, c.hold_by_agent_id::text,
+    coalesce(c.waited, EXISTS (SELECT FROM wait AS b WHERE b.conversation_id = c.conversation_id)) AS waited,
+    c.close_time, w.wait_id::text, w.owed_since, w.agent_id::text AS wait_agent_id, w.first_position, w.received_time,
+    w.first, w.holds, w.window_lost_time
 FROM conversation AS c
 LEFT JOIN wait AS w ON w.conversation_id = c.conversation_id AND w.end_time IS NULL
 WHERE c.conversation_id = ANY ($1::uuid[])
@@ -588,33 +590,47 @@ WHERE c.conversation_id = ANY ($1::uuid[])
 -- name: write_conversations
 -- Conversations are as after the last event told of them.
 INSERT INTO conversation (
-    conversation_id, workspace_id, account_id, platform, channel_user_id, agent_id, first_agent_id, position
+    conversation_id, workspace_id, account_id, platform, channel_user_id, agent_id, first_agent_id, position, hold_time,
+    pool_reason, hold_by_agent_id, waited, close_time
 )
-SELECT conversation_id, workspace_id, account_id, platform, channel_user_id, agent_id, first_agent_id, position
+SELECT
+    conversation_id, workspace_id, account_id, platform, channel_user_id, agent_id, first_agent_id, position, hold_time,
+    pool_reason, hold_by_agent_id, waited, close_time
 FROM unnest(
-    $1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::bigint[]
-) AS c (conversation_id, workspace_id, account_id, platform, channel_user_id, agent_id, first_agent_id, position)
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::bigint[],
+    $9::timestamptz[], $10::text[], $11::uuid[], $12::boolean[], $13::timestamptz[]
+) AS c (
+    conversation_id, workspace_id, account_id, platform, channel_user_id, agent_id, first_agent_id, position, hold_time,
+    pool_reason, hold_by_agent_id, waited, close_time
+)
 ON CONFLICT (conversation_id)
 DO UPDATE SET
     agent_id = excluded.agent_id,
     first_agent_id = excluded.first_agent_id,
-    position = excluded.position
+    position = excluded.position,
+    hold_time = excluded.hold_time,
+    pool_reason = excluded.pool_reason,
+    hold_by_agent_id = excluded.hold_by_agent_id,
+    waited = excluded.waited,
+    close_time = excluded.close_time
 
 -- name: write_waits
 -- Waits are as told; those that ended come first, because a conversation has one open wait at most.
 INSERT INTO wait (
     wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
-    first_position, end_position
+    first_position, end_position, received_time, first, holds, window_lost_time, late_time, unanswered_time, business_time
 )
 SELECT
     wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
-    first_position, end_position
+    first_position, end_position, received_time, first, holds, window_lost_time, coalesce(late_time, 'infinity'),
+    coalesce(unanswered_time, 'infinity'), business_time
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[], $8::text[],
-    $9::text[], $10::bigint[], $11::bigint[]
+    $9::text[], $10::bigint[], $11::bigint[], $12::timestamptz[], $13::boolean[], $14::jsonb[], $15::timestamptz[],
+    $16::timestamptz[], $17::timestamptz[], $18::interval[]
 ) AS w (
     wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
-    first_position, end_position
+    first_position, end_position, received_time, first, holds, window_lost_time, late_time, unanswered_time, business_time
 )
 ORDER BY end_time NULLS LAST
 ON CONFLICT (wait_id)
@@ -626,21 +642,80 @@ DO UPDATE SET
     ending = excluded.ending,
     close_reason = excluded.close_reason,
     first_position = excluded.first_position,
-    end_position = excluded.end_position
+    end_position = excluded.end_position,
+    received_time = excluded.received_time,
+    first = excluded.first,
+    holds = excluded.holds,
+    window_lost_time = excluded.window_lost_time,
+    late_time = excluded.late_time,
+    unanswered_time = excluded.unanswered_time,
+    business_time = excluded.business_time
 
 -- name: stretch_waits
--- Waits that are over and were made again begin where the wait before them in their conversation ended: what was told
--- of them in between, and is examined apart, belongs to them.
+-- Waits that were made again and are over begin where the wait before them in their conversation ended: what was told
+-- of them in between, and is examined apart, belongs to them. The one with none before it is the first.
 UPDATE wait AS w
-SET first_position = 1 + coalesce(
-    (
-        SELECT max(o.end_position)
-        FROM wait AS o
-        WHERE o.conversation_id = w.conversation_id AND o.end_position < w.end_position
-    ),
-    0
-)
-WHERE w.wait_id = ANY ($1::uuid[]) AND w.end_position IS NOT NULL
+SET
+    first_position = CASE
+        WHEN w.end_position IS NULL THEN w.first_position
+        ELSE 1 + coalesce(
+            (
+                SELECT max(o.end_position)
+                FROM wait AS o
+                WHERE o.conversation_id = w.conversation_id AND o.end_position < w.end_position
+            ),
+            0
+        )
+    END,
+    first = NOT EXISTS (
+        SELECT FROM wait AS o WHERE o.conversation_id = w.conversation_id AND o.owed_since < w.owed_since
+    )
+WHERE w.wait_id = ANY ($1::uuid[])
+
+-- name: write_failures
+-- Answers that the platform did not accept are on record.
+INSERT INTO send_failure (event_id, conversation_id, fail_time)
+SELECT event_id, conversation_id, fail_time
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS f (event_id, conversation_id, fail_time)
+ON CONFLICT DO NOTHING
+
+-- name: write_states
+-- What states of accounts changed to is on record.
+INSERT INTO account_state (event_id, account_id, state_time, state)
+SELECT event_id, account_id, state_time, state
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[]) AS s (event_id, account_id, state_time, state)
+ON CONFLICT DO NOTHING
+
+-- name: load_schedules
+-- The versions of the schedules of workspaces, by their start.
+SELECT workspace_id::text, start_time, time_zone, intervals, holidays, target_seconds
+FROM schedule
+WHERE workspace_id = ANY ($1::uuid[])
+ORDER BY start_time
+
+-- name: find_undated_workspaces
+-- Workspaces that have waits whose deadlines are to be found.
+SELECT DISTINCT workspace_id::text
+FROM wait
+WHERE late_time IS NULL
+
+-- name: find_undated
+-- Some waits of a workspace whose deadlines are to be found.
+SELECT wait_id::text, owed_since, end_time
+FROM wait
+WHERE workspace_id = $1 AND late_time IS NULL
+LIMIT $2
+
+-- name: date_waits
+-- Waits have their deadlines.
+UPDATE wait AS w
+SET
+    late_time = coalesce(d.late_time, 'infinity'),
+    unanswered_time = coalesce(d.unanswered_time, 'infinity'),
+    business_time = d.business_time
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::interval[])
+    AS d (wait_id, late_time, unanswered_time, business_time)
+WHERE w.wait_id = d.wait_id
 
 -- name: freeze_agents
 -- Entries of the conversations have the first agent, for ever.

@@ -1,6 +1,6 @@
 """Rows of the event path: facts in, domain out. Every function is one statement, whatever the size of the batch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -8,16 +8,6 @@ from zlib import crc32
 
 from lobby_common import sql
 from lobby_common.events.log import Connection
-from lobby_counter.conversations import (
-    Answered,
-    Assigned,
-    Closed,
-    Conversation,
-    Conversations,
-    Told,
-    Wait,
-    rebuilt,
-)
 from lobby_counter.domain import (
     ChannelUserId,
     ContactId,
@@ -69,23 +59,6 @@ async def find_uncounted(conn: Connection, facts: Facts) -> set[str]:
     if not heard:
         return set()
     rows = await conn.fetch(QUERIES["find_uncounted"], *map(list, zip(*heard, strict=True)))
-    return {row["event_id"] for row in rows}
-
-
-async def find_unfollowed(conn: Connection, told: Sequence[Told]) -> set[str]:
-    """Returns the ids of events that their conversation does not know of, or whose wait is not there."""
-    if not told:
-        return set()
-    ends = [each.change if isinstance(each.change, Answered | Closed) else None for each in told]
-    rows = await conn.fetch(
-        QUERIES["find_unfollowed"],
-        [each.event_id for each in told],
-        [each.conversation.conversation_id for each in told],
-        [each.position for each in told],
-        [None if isinstance(each.change, Assigned) else each.change.since for each in told],
-        [None if end is None else end.time for end in ends],
-        [None if end is None else end.ending for end in ends],
-    )
     return {row["event_id"] for row in rows}
 
 
@@ -320,85 +293,3 @@ async def insert_corrections(conn: Connection, bookings: Sequence[Booking]) -> N
         for each in bookings
     ]
     await conn.execute(QUERIES["insert_corrections"], *columns(rows))
-
-
-async def load_conversations(conn: Connection, conversation_ids: Iterable[str]) -> Conversations:
-    """Returns the conversations that are known, with their open waits."""
-    loaded = Conversations()
-    for row in await conn.fetch(QUERIES["load_conversations"], list(set(conversation_ids))):
-        key = row["conversation_id"]
-        loaded.known[key] = Conversation(
-            key,
-            row["workspace_id"],
-            row["account_id"],
-            row["platform"],
-            row["channel_user_id"],
-            row["agent_id"],
-            row["first_agent_id"],
-        )
-        loaded.positions[key] = row["position"]
-        if row["wait_id"] is not None:
-            loaded.open_waits[key] = Wait(
-                row["wait_id"], key, row["owed_since"], row["wait_agent_id"], first_position=row["first_position"]
-            )
-    return loaded
-
-
-async def write_conversations(conn: Connection, folded: Conversations) -> None:
-    """Conversations are as folded."""
-    changed = [folded.known[key] for key in sorted(folded.changed)]
-    if changed:
-        await conn.execute(
-            QUERIES["write_conversations"],
-            [each.conversation_id for each in changed],
-            [each.workspace_id for each in changed],
-            [each.account_id for each in changed],
-            [each.platform for each in changed],
-            [each.channel_user_id for each in changed],
-            [each.agent_id for each in changed],
-            [each.first_agent_id for each in changed],
-            [folded.positions[each.conversation_id] for each in changed],
-        )
-
-
-async def write_waits(conn: Connection, folded: Conversations) -> None:
-    """Waits are as folded."""
-    if waits := list(folded.waits.values()):
-        await _write_waits(conn, waits, folded.known)
-
-
-async def restore_waits(conn: Connection, lost: Sequence[Told]) -> None:
-    """Waits that are gone are there again; each stands for all that was told since the one before it ended."""
-    held = await load_conversations(conn, (each.conversation.conversation_id for each in lost))
-    if waits := rebuilt(lost, held.known, held.open_waits):
-        await _write_waits(conn, waits, held.known)
-        await conn.execute(QUERIES["stretch_waits"], [each.wait_id for each in waits])
-
-
-async def _write_waits(conn: Connection, waits: Sequence[Wait], known: Mapping[str, Conversation]) -> None:
-    await conn.execute(
-        QUERIES["write_waits"],
-        [each.wait_id for each in waits],
-        [each.conversation_id for each in waits],
-        [known[each.conversation_id].workspace_id for each in waits],
-        [each.agent_id for each in waits],
-        [each.end_agent_id for each in waits],
-        [each.owed_since for each in waits],
-        [each.end_time for each in waits],
-        [each.ending for each in waits],
-        [each.close_reason for each in waits],
-        [each.first_position for each in waits],
-        [each.end_position for each in waits],
-    )
-
-
-async def freeze_agents(conn: Connection, folded: Conversations) -> None:
-    """Entries of conversations that have their first agent now have him for ever."""
-    if folded.first_assigned:
-        await conn.execute(QUERIES["freeze_agents"], list(folded.first_assigned))
-
-
-async def hand_over_messages(conn: Connection, folded: Conversations) -> None:
-    """Messages that nobody held belong to the agent who took their conversation."""
-    if folded.taken:
-        await conn.execute(QUERIES["hand_over_messages"], list(folded.taken))

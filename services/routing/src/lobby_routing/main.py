@@ -8,6 +8,7 @@ from lobby_common.service import Runtime, Service, run
 from lobby_routing.api.agents import AgentApi
 from lobby_routing.api.conversations import ConversationApi
 from lobby_routing.app.sending import Sender
+from lobby_routing.app.windows import Windows
 from lobby_routing.clients import GrpcConnectors, GrpcTranslator
 from lobby_routing.config import RoutingConfig
 from lobby_routing.events.evidence import OwnDecisions
@@ -34,6 +35,7 @@ async def build(runtime: Runtime) -> None:
     runtime.serve(add_ConversationServiceServicer_to_server, ConversationApi(runtime.log, runtime.pool, sender))
     runtime.serve(add_AgentServiceServicer_to_server, AgentApi(runtime.log, runtime.pool))
     runtime.alone("forget", forget)
+    runtime.alone("reply_windows", Windows(runtime.log).run)
     runtime.journey(describe)
 
 

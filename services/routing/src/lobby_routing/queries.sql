@@ -25,6 +25,7 @@ c.echo_received_time,
 COALESCE(c.ended_by::text, ''),
 COALESCE(c.lease_agent_id::text, ''),
 c.lease_expire_time,
+c.window_lost,
 c.inbound_seq,
 c.owed_since,
 c.inbound_time,
@@ -295,29 +296,30 @@ INSERT INTO conversation (
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
     answered_seq, echo_time, echo_received_time, ended_by, lease_agent_id, lease_expire_time,
-    inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time, window_close_time,
-    last_message_hour
+    window_lost, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
+    window_close_time, last_message_hour
 )
 SELECT
     conversation_id, workspace_id, account_id, platform, channel_user_id, contact_id,
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
     answered_seq, echo_time, echo_received_time, ended_by, lease_agent_id, lease_expire_time,
-    inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time, window_close_time,
-    date_trunc('hour', last_message_time, 'UTC')
+    window_lost, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
+    window_close_time, date_trunc('hour', last_message_time, 'UTC')
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[],
     $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[], $12::int[],
     $13::uuid[], $14::boolean[], $15::uuid[], $16::timestamptz[], $17::text[], $18::uuid[], $19::boolean[],
     $20::bigint[], $21::timestamptz[], $22::timestamptz[], $23::uuid[], $24::uuid[], $25::timestamptz[],
-    $26::bigint[], $27::timestamptz[], $28::timestamptz[], $29::uuid[], $30::text[], $31::timestamptz[],
-    $32::timestamptz[]
+    $26::boolean[], $27::bigint[], $28::timestamptz[], $29::timestamptz[], $30::uuid[], $31::text[], $32::timestamptz[],
+    $33::timestamptz[]
 ) AS t (
     conversation_id, workspace_id, account_id, platform, channel_user_id, contact_id,
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
     answered_seq, echo_time, echo_received_time, ended_by, lease_agent_id, lease_expire_time,
-    inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time, window_close_time
+    window_lost, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
+    window_close_time
 )
 ON CONFLICT (conversation_id) DO UPDATE
 SET
@@ -343,6 +345,7 @@ SET
     owed_since = excluded.owed_since,
     lease_agent_id = excluded.lease_agent_id,
     lease_expire_time = excluded.lease_expire_time,
+    window_lost = excluded.window_lost,
     inbound_time = excluded.inbound_time,
     last_message_id = excluded.last_message_id,
     last_message_text = excluded.last_message_text,
@@ -658,3 +661,11 @@ WHERE workspace_id = $1 AND method = $2 AND request_id = $3 AND answer IS NOT NU
 SELECT message_id::text, effects, apply_time
 FROM conversation_message
 WHERE message_id = ANY($1::uuid[]);
+
+-- name: find_lost_windows
+-- Some owed conversations on which the reply window closed before a time, and that is not told.
+SELECT workspace_id::text, conversation_id::text
+FROM conversation
+WHERE owed_since IS NOT NULL AND NOT window_lost AND window_close_time <= $1 AND window_close_time > owed_since
+ORDER BY workspace_id, conversation_id
+LIMIT $2;

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from lobby.connectors.v1 import account_pb2 as lobby_dot_connectors_dot_v1_dot_account__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dlobby/routing/v1/events.proto\x12\x10lobby.routing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/account.proto\"\xaa\x01\n\x0f\x43onversationRef\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x08platform\x18\x03 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x17\n\x0f\x63hannel_user_id\x18\x04 \x01(\t\x12\x12\n\ncontact_id\x18\x05 \x01(\t\x12\x0c\n\x04\x63hat\x18\x06 \x01(\t\"\x8d\x01\n\x12\x43onversationOpened\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x0f\n\x07\x65pisode\x18\x02 \x01(\x05\x12-\n\topen_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe0\x01\n\x14\x43onversationAssigned\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x17\n\x0f\x61gent_languages\x18\x03 \x03(\t\x12\x10\n\x08strategy\x18\x04 \x01(\t\x12\r\n\x05\x66irst\x18\x05 \x01(\x08\x12/\n\x0b\x61ssign_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmessage_id\x18\x07 \x01(\t\"\x8d\x01\n\x10\x43onversationOwed\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\"\xd6\x01\n\x14\x43onversationAnswered\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswer_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61gent_id\x18\x04 \x01(\t\x12\x12\n\nmessage_id\x18\x05 \x01(\t\"\xcf\x01\n\x12\x43onversationClosed\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12.\n\nclose_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nowed_since\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x14\x41gentPresenceChanged\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x10\n\x08presence\x18\x02 \x01(\t\x12\x31\n\rpresence_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dlobby/routing/v1/events.proto\x12\x10lobby.routing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/account.proto\"\xaa\x01\n\x0f\x43onversationRef\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x08platform\x18\x03 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x17\n\x0f\x63hannel_user_id\x18\x04 \x01(\t\x12\x12\n\ncontact_id\x18\x05 \x01(\t\x12\x0c\n\x04\x63hat\x18\x06 \x01(\t\"\x8d\x01\n\x12\x43onversationOpened\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x0f\n\x07\x65pisode\x18\x02 \x01(\x05\x12-\n\topen_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8a\x02\n\x14\x43onversationAssigned\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x17\n\x0f\x61gent_languages\x18\x03 \x03(\t\x12\x10\n\x08strategy\x18\x04 \x01(\t\x12\r\n\x05\x66irst\x18\x05 \x01(\x08\x12/\n\x0b\x61ssign_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmessage_id\x18\x07 \x01(\t\x12\x13\n\x0bpool_reason\x18\x08 \x01(\t\x12\x13\n\x0b\x62y_agent_id\x18\t \x01(\t\"\xd5\x01\n\x10\x43onversationOwed\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x31\n\rreceived_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpool_reason\x18\x05 \x01(\t\"\xb3\x01\n\x11ReplyWindowClosed\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11window_close_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd6\x01\n\x14\x43onversationAnswered\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswer_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61gent_id\x18\x04 \x01(\t\x12\x12\n\nmessage_id\x18\x05 \x01(\t\"\xcf\x01\n\x12\x43onversationClosed\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12.\n\nclose_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nowed_since\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x14\x41gentPresenceChanged\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x10\n\x08presence\x18\x02 \x01(\t\x12\x31\n\rpresence_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,13 +38,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATIONOPENED']._serialized_start=293
   _globals['_CONVERSATIONOPENED']._serialized_end=434
   _globals['_CONVERSATIONASSIGNED']._serialized_start=437
-  _globals['_CONVERSATIONASSIGNED']._serialized_end=661
-  _globals['_CONVERSATIONOWED']._serialized_start=664
-  _globals['_CONVERSATIONOWED']._serialized_end=805
-  _globals['_CONVERSATIONANSWERED']._serialized_start=808
-  _globals['_CONVERSATIONANSWERED']._serialized_end=1022
-  _globals['_CONVERSATIONCLOSED']._serialized_start=1025
-  _globals['_CONVERSATIONCLOSED']._serialized_end=1232
-  _globals['_AGENTPRESENCECHANGED']._serialized_start=1234
-  _globals['_AGENTPRESENCECHANGED']._serialized_end=1343
+  _globals['_CONVERSATIONASSIGNED']._serialized_end=703
+  _globals['_CONVERSATIONOWED']._serialized_start=706
+  _globals['_CONVERSATIONOWED']._serialized_end=919
+  _globals['_REPLYWINDOWCLOSED']._serialized_start=922
+  _globals['_REPLYWINDOWCLOSED']._serialized_end=1101
+  _globals['_CONVERSATIONANSWERED']._serialized_start=1104
+  _globals['_CONVERSATIONANSWERED']._serialized_end=1318
+  _globals['_CONVERSATIONCLOSED']._serialized_start=1321
+  _globals['_CONVERSATIONCLOSED']._serialized_end=1528
+  _globals['_AGENTPRESENCECHANGED']._serialized_start=1530
+  _globals['_AGENTPRESENCECHANGED']._serialized_end=1639
 # @@protoc_insertion_point(module_scope)

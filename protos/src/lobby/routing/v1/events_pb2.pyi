@@ -109,6 +109,8 @@ class ConversationAssigned(_message.Message):
     FIRST_FIELD_NUMBER: _builtins.int
     ASSIGN_TIME_FIELD_NUMBER: _builtins.int
     MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    POOL_REASON_FIELD_NUMBER: _builtins.int
+    BY_AGENT_ID_FIELD_NUMBER: _builtins.int
     agent_id: _builtins.str
     """The agent; empty means the pool."""
     strategy: _builtins.str
@@ -117,6 +119,10 @@ class ConversationAssigned(_message.Message):
     """He is the first ever assigned in this conversation: the agent of its entry."""
     message_id: _builtins.str
     """The message that caused it; empty where a person did."""
+    pool_reason: _builtins.str
+    """Why nobody has it: nobody_on_duty, over_capacity or rule; empty where somebody has."""
+    by_agent_id: _builtins.str
+    """The agent who moved it there himself; empty where a rule or a supervisor did."""
     @_builtins.property
     def conversation(self) -> Global___ConversationRef:
         """The conversation."""
@@ -139,10 +145,12 @@ class ConversationAssigned(_message.Message):
         first: _builtins.bool = ...,
         assign_time: _timestamp_pb2.Timestamp | None = ...,
         message_id: _builtins.str = ...,
+        pool_reason: _builtins.str = ...,
+        by_agent_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["assign_time", b"assign_time", "conversation", b"conversation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "agent_languages", b"agent_languages", "assign_time", b"assign_time", "conversation", b"conversation", "first", b"first", "message_id", b"message_id", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "agent_languages", b"agent_languages", "assign_time", b"assign_time", "by_agent_id", b"by_agent_id", "conversation", b"conversation", "first", b"first", "message_id", b"message_id", "pool_reason", b"pool_reason", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -157,8 +165,12 @@ class ConversationOwed(_message.Message):
     CONVERSATION_FIELD_NUMBER: _builtins.int
     OWED_SINCE_FIELD_NUMBER: _builtins.int
     AGENT_ID_FIELD_NUMBER: _builtins.int
+    RECEIVED_TIME_FIELD_NUMBER: _builtins.int
+    POOL_REASON_FIELD_NUMBER: _builtins.int
     agent_id: _builtins.str
     """The agent it is assigned to; empty means the pool."""
+    pool_reason: _builtins.str
+    """Why nobody has it: nobody_on_duty, over_capacity or rule; empty where somebody has, or nothing was decided anew."""
     @_builtins.property
     def conversation(self) -> Global___ConversationRef:
         """The conversation."""
@@ -167,20 +179,62 @@ class ConversationOwed(_message.Message):
     def owed_since(self) -> _timestamp_pb2.Timestamp:
         """When the oldest unanswered message was written."""
 
+    @_builtins.property
+    def received_time(self) -> _timestamp_pb2.Timestamp:
+        """When Lobby took in that message."""
+
     def __init__(
         self,
         *,
         conversation: Global___ConversationRef | None = ...,
         owed_since: _timestamp_pb2.Timestamp | None = ...,
         agent_id: _builtins.str = ...,
+        received_time: _timestamp_pb2.Timestamp | None = ...,
+        pool_reason: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "owed_since", b"owed_since"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "owed_since", b"owed_since", "received_time", b"received_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "conversation", b"conversation", "owed_since", b"owed_since"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_id", b"agent_id", "conversation", b"conversation", "owed_since", b"owed_since", "pool_reason", b"pool_reason", "received_time", b"received_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConversationOwed: _TypeAlias = ConversationOwed  # noqa: Y015
+
+@_typing.final
+class ReplyWindowClosed(_message.Message):
+    """The platform's reply window closed while a customer awaited an answer. Told once a wait."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_FIELD_NUMBER: _builtins.int
+    OWED_SINCE_FIELD_NUMBER: _builtins.int
+    WINDOW_CLOSE_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def conversation(self) -> Global___ConversationRef:
+        """The conversation."""
+
+    @_builtins.property
+    def owed_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when the customer waits."""
+
+    @_builtins.property
+    def window_close_time(self) -> _timestamp_pb2.Timestamp:
+        """When it closed."""
+
+    def __init__(
+        self,
+        *,
+        conversation: Global___ConversationRef | None = ...,
+        owed_since: _timestamp_pb2.Timestamp | None = ...,
+        window_close_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "owed_since", b"owed_since", "window_close_time", b"window_close_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "owed_since", b"owed_since", "window_close_time", b"window_close_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplyWindowClosed: _TypeAlias = ReplyWindowClosed  # noqa: Y015
 
 @_typing.final
 class ConversationAnswered(_message.Message):

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import asyncpg
 
@@ -30,6 +31,7 @@ def command(caller: Caller, name: str, request_id: str) -> Cause:
 
 async def claim(tx: Tx, caller: Caller, conversation_id: str, agent_id: str, cause: Cause) -> View:
     """The agent has the conversation and the lease."""
+    cause = replace(cause, agent_id=agent_id)
     floor = await access.enter(tx, caller, conversation_id)
     conversation = floor.conversations[conversation_id]
     # Before visibility: who loses a race for one of the pool must learn that a colleague was faster.
@@ -45,6 +47,7 @@ async def claim(tx: Tx, caller: Caller, conversation_id: str, agent_id: str, cau
 
 async def release(tx: Tx, caller: Caller, conversation_id: str, agent_id: str, cause: Cause) -> View:
     """The conversation is not his any more: another one has it, or it waits in the pool."""
+    cause = replace(cause, agent_id=agent_id)
     floor = await access.enter(tx, caller, conversation_id)
     conversation = floor.conversations[conversation_id]
     access.must_see(caller, conversation)
@@ -60,6 +63,7 @@ async def transfer(tx: Tx, caller: Caller, conversation_id: str, cause: Cause, *
     """The agent has it, or one of the team by the rules. Owner and supervisor may take it from who is answering."""
     if bool(agent_id) == bool(team):
         raise Invalid("TARGET_REQUIRED", "name either the agent or the team that gets it")
+    cause = replace(cause, agent_id=access.viewer_of(caller))
     floor = await access.enter(tx, caller, conversation_id)
     conversation = floor.conversations[conversation_id]
     access.must_see(caller, conversation)

@@ -56,6 +56,8 @@ class Conversation(NamedTuple):
     """The message that ended the last wait."""
     lease_agent_id: str = ""
     lease_expire_time: datetime | None = None
+    window_lost: bool = False
+    """The reply window closed on the wait that is open."""
     # From here on: what every message changes.
     inbound_seq: int = 0
     owed_since: datetime | None = None
@@ -65,6 +67,13 @@ class Conversation(NamedTuple):
     last_message_time: datetime | None = None
     window_close_time: datetime | None = None
     priority: int = 0
+
+    def lost_window(self, now: datetime) -> datetime | None:
+        """Returns when the reply window closed on the open wait; None where it did not, or that is known."""
+        closed = self.window_close_time
+        if self.owed_since is None or closed is None or self.window_lost:
+            return None
+        return closed if self.owed_since < closed <= now else None
 
     def leased_to_other(self, agent_id: str, now: datetime) -> bool:
         """Returns whether somebody else is answering now."""
@@ -145,6 +154,8 @@ def receive(conversation: Conversation, inbound: Inbound) -> Conversation:
         since = conversation.owed_since
         changes["owed_since"] = inbound.occurred_time if since is None else min(since, inbound.occurred_time)
         changes["released_by"] = ""
+        if since is None:
+            changes["window_lost"] = False
         if conversation.closed:
             changes |= _next_episode(conversation)
     return conversation._replace(**changes)
@@ -173,7 +184,7 @@ def answer(
     rest = [message for message in unanswered if not is_answered(after, message)]
     since = oldest(rest)
     if since != conversation.owed_since:
-        after = after._replace(owed_since=since, ended_by=outbound.message_id)
+        after = after._replace(owed_since=since, ended_by=outbound.message_id, window_lost=False)
     return after, rest
 
 

@@ -14,6 +14,12 @@ TRANSFER = "transfer"
 RELEASE = "release"
 NONE = "none"
 
+AT_CAPACITY = "at_capacity"
+OVER_CAPACITY = "over_capacity"
+NOBODY_ON_DUTY = "nobody_on_duty"
+RULE = "rule"
+"""Why nobody got it: those who are there and may have it have no room; nobody is there; those who are there may not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -44,6 +50,15 @@ class Decision:
     strategy: str
     reason: str
     candidates: tuple[Candidate, ...] = ()
+
+    def pool_reason(self) -> str:
+        """Returns in one word why nobody got it, "" where somebody did; who has no room counts before who is away."""
+        if self.agent_id:
+            return ""
+        why = {candidate.excluded_because for candidate in self.candidates}
+        if AT_CAPACITY in why:
+            return OVER_CAPACITY
+        return NOBODY_ON_DUTY if why <= {OFFLINE, AWAY} else RULE
 
 
 def decide(conversation: Conversation, agents: Sequence[Agent], policy: Policy, now: datetime) -> Decision:
@@ -77,7 +92,7 @@ def exclusion(conversation: Conversation, agent: Agent) -> str:
         return "country"
     if conversation.released_by == agent.agent_id:
         return "released"
-    return "" if agent.load < agent.capacity else "at_capacity"
+    return "" if agent.load < agent.capacity else AT_CAPACITY
 
 
 def _acquainted(conversation: Conversation, policy: Policy) -> tuple[str, ...]:

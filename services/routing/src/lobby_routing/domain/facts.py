@@ -22,6 +22,8 @@ class Assigned:
     agent_languages: tuple[str, ...]
     strategy: str
     first: bool
+    pool_reason: str
+    """Why nobody has it; "" where somebody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,19 @@ class Owed:
     """A wait began, or is known to have begun earlier."""
 
     conversation: Conversation
+    received_time: datetime
+    """When the message came in with which it began."""
+    pool_reason: str = ""
+    """Why nobody has it; "" where somebody has, or nothing was decided anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowClosed:
+    """The reply window closed on a wait."""
+
+    conversation: Conversation
+    owed_since: datetime
+    window_close_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +74,4 @@ class PresenceChanged:
     agent: Agent
 
 
-Fact = Opened | Assigned | Owed | Answered | Closed | PresenceChanged
+Fact = Opened | Assigned | Owed | WindowClosed | Answered | Closed | PresenceChanged

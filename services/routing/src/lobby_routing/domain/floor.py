@@ -28,6 +28,8 @@ class Cause:
     event_id: str = ""
     traceparent: str = ""
     message_id: str = ""
+    agent_id: str = ""
+    """The agent who does it himself; "" where a rule or a supervisor does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Floor:
 
     def receive(self, conversation_id: str, inbound: Inbound, cause: Cause) -> None:
         """The customer's message has had its effect; it is new to this conversation."""
-        before = self.conversations[conversation_id]
+        before = self._lose_window(conversation_id, inbound.occurred_time, cause)
         after = law.receive(before, inbound)
         effects: list[str] = []
         self._change(before, after, cause)
@@ -111,12 +113,12 @@ class Floor:
                 effects += self._was_answered(after, message, cause)
             else:
                 self.unanswered.setdefault(conversation_id, []).append(message)
-                effects += self._place(before, after, cause, fresh=fresh)
+                effects += self._place(before, after, message, cause, fresh=fresh)
         self._write(conversation_id, inbound, effects)
 
     def send(self, conversation_id: str, outbound: Outbound, cause: Cause) -> None:
         """A message of our side has had its effect; having it again changes nothing."""
-        before = self.conversations[conversation_id]
+        before = self._lose_window(conversation_id, outbound.accept_time, cause)
         after, rest = law.answer(before, outbound, self.unanswered.get(conversation_id, ()))
         self.unanswered[conversation_id] = rest
         if outbound.echo and not outbound.bot:
@@ -132,7 +134,8 @@ class Floor:
             )
             self._tell(ended, cause)
             if after.owed_since is not None:
-                self._tell(facts.Owed(after), cause)
+                oldest = min(rest, key=lambda message: message.occurred_time)
+                self._tell(facts.Owed(after, oldest.received_time), cause)
         seq = after.inbound_seq if outbound.echo else outbound.seen_seq
         human = not outbound.bot
         echo = outbound.echo and human
@@ -196,9 +199,14 @@ class Floor:
         before = self.conversations[conversation_id]
         if before.closed:
             return
+        before = self._lose_window(conversation_id, self.now, cause)
         after = law.close(before)
         self._change(before, after, cause)
         self._tell(facts.Closed(after, reason, agent_id, before.owed_since), cause)
+
+    def close_window(self, conversation_id: str, cause: Cause) -> None:
+        """It is known whether the reply window closed on the open wait."""
+        self._lose_window(conversation_id, self.now, cause)
 
     def reopen(self, conversation_id: str, cause: Cause) -> None:
         """A closed one has begun a new episode."""
@@ -226,7 +234,7 @@ class Floor:
         What this transaction changed counts as changed, whatever `pool` says about it.
         """
         # The message of the cause, if any, is another conversation's.
-        cause = replace(self.freed[workspace_id], message_id="")
+        cause = replace(self.freed[workspace_id], message_id="", agent_id="")
         roster = self.rosters[workspace_id]
         moved = 0
         for conversation in self._waiting(workspace_id, pool):
@@ -260,19 +268,23 @@ class Floor:
         ]
         return sorted(held, key=lambda conversation: rank(conversation, self.now))
 
-    def _place(self, before: Conversation, after: Conversation, cause: Cause, *, fresh: bool) -> list[str]:
+    def _place(
+        self, before: Conversation, after: Conversation, message: Unanswered, cause: Cause, *, fresh: bool
+    ) -> list[str]:
         """Somebody has what became owed, or it waits; returns the effects."""
         roster = self.rosters[after.workspace_id]
         effects = []
         placed = after
+        told, decided = len(self.told), len(self.decisions)
         if fresh or self._wants_deciding(after, roster):
-            told, decided = len(self.told), len(self.decisions)
             placed = self._decide(after, cause, fresh=fresh)
             effects = [f"assigned:{fact.strategy}" for fact, _ in self.told[told:] if isinstance(fact, facts.Assigned)]
             if not effects and len(self.decisions) > decided:
                 effects = [POOLED]
         if placed.owed_since != before.owed_since:
-            self._tell(facts.Owed(placed), cause)
+            made = [decision for _, decision, _ in self.decisions[decided:]]
+            pool_reason = made[-1].pool_reason() if made else ""
+            self._tell(facts.Owed(placed, message.received_time, pool_reason), cause)
             effects.append("owed")
         return effects
 
@@ -292,7 +304,7 @@ class Floor:
         if after.ended_by == echo.message_id:
             return []
         self._keep(after._replace(ended_by=echo.message_id))
-        self._tell(facts.Owed(after._replace(owed_since=message.occurred_time)), cause)
+        self._tell(facts.Owed(after._replace(owed_since=message.occurred_time), message.received_time), cause)
         self._tell(facts.Answered(after, message.occurred_time, echo.accept_time, "", echo.message_id), cause)
         return ["owed", "answered"]
 
@@ -345,7 +357,18 @@ class Floor:
         languages = agent.languages if agent else ()
         first = bool(after.agent_id) and not before.was_assigned
         strategy = by.strategy if by and not after.agent_id else decision.strategy
-        self._tell(facts.Assigned(after, languages, strategy, first), cause)
+        self._tell(facts.Assigned(after, languages, strategy, first, decision.pool_reason()), cause)
+
+    def _lose_window(self, conversation_id: str, now: datetime, cause: Cause) -> Conversation:
+        """Returns the conversation, of which it is known and told whether the window closed on its open wait."""
+        before = self.conversations[conversation_id]
+        closed = before.lost_window(now)
+        if closed is None or before.owed_since is None:
+            return before
+        after = before._replace(window_lost=True)
+        self._keep(after)
+        self._tell(facts.WindowClosed(after, before.owed_since, closed), cause)
+        return after
 
     def _write(self, conversation_id: str, inbound: Inbound, effects: list[str]) -> None:
         self.lines.append(

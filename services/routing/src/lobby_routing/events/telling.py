@@ -74,6 +74,8 @@ def _assigned(fact: facts.Assigned, now: datetime, cause: Cause) -> Message:
         first=fact.first,
         assign_time=to_proto(now),
         message_id=cause.message_id,
+        pool_reason=fact.pool_reason,
+        by_agent_id=cause.agent_id,
     )
 
 
@@ -83,6 +85,16 @@ def _owed(fact: facts.Owed, _now: datetime, _: Cause) -> Message:
         conversation=_reference(fact.conversation),
         owed_since=to_proto(fact.conversation.owed_since),
         agent_id=fact.conversation.agent_id,
+        received_time=to_proto(fact.received_time),
+        pool_reason=fact.pool_reason,
+    )
+
+
+def _window_closed(fact: facts.WindowClosed, _now: datetime, _: Cause) -> Message:
+    return events_pb2.ReplyWindowClosed(
+        conversation=_reference(fact.conversation),
+        owed_since=to_proto(fact.owed_since),
+        window_close_time=to_proto(fact.window_close_time),
     )
 
 
@@ -118,6 +130,7 @@ _ENCODERS: dict[type[facts.Fact], Callable[..., Message]] = {
     facts.Opened: _opened,
     facts.Assigned: _assigned,
     facts.Owed: _owed,
+    facts.WindowClosed: _window_closed,
     facts.Answered: _answered,
     facts.Closed: _closed,
     facts.PresenceChanged: _presence,

@@ -1,0 +1,228 @@
+"""Rows of conversations and waits: what routing tells, folded. A function is a statement or two, whatever the size."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from lobby_common.events.log import Connection
+from lobby_counter.business import BusinessClock, Hours, Interval, Version
+from lobby_counter.calendars import Calendar, find_zone
+from lobby_counter.conversations import Answered, Assigned, Closed, Conversation, Conversations, Told, rebuilt
+from lobby_counter.facts import AccountState, Failure
+from lobby_counter.store import QUERIES
+from lobby_counter.waits import Hold, Wait, dated
+
+
+async def find_unfollowed(conn: Connection, told: Sequence[Told]) -> set[str]:
+    """Returns the ids of events that their conversation does not know of, or whose wait is not there."""
+    if not told:
+        return set()
+    ends = [each.change if isinstance(each.change, Answered | Closed) else None for each in told]
+    rows = await conn.fetch(
+        QUERIES["find_unfollowed"],
+        [each.event_id for each in told],
+        [each.conversation.conversation_id for each in told],
+        [each.position for each in told],
+        [None if isinstance(each.change, Assigned) else each.change.since for each in told],
+        [None if end is None else end.time for end in ends],
+        [None if end is None else end.ending for end in ends],
+    )
+    return {row["event_id"] for row in rows}
+
+
+async def load_conversations(conn: Connection, conversation_ids: Iterable[str]) -> Conversations:
+    """Returns the conversations that are known, with their open waits."""
+    loaded = Conversations()
+    for row in await conn.fetch(QUERIES["load_conversations"], list(set(conversation_ids))):
+        key = row["conversation_id"]
+        loaded.known[key] = _conversation(row)
+        loaded.positions[key] = row["position"]
+        if row["wait_id"] is not None:
+            loaded.open_waits[key] = open_wait(row)
+    return loaded
+
+
+def _conversation(row: Any) -> Conversation:
+    since = row["hold_time"]
+    hold = None if since is None else Hold(row["agent_id"], since, row["pool_reason"], row["hold_by_agent_id"])
+    return Conversation(
+        row["conversation_id"],
+        row["workspace_id"],
+        row["account_id"],
+        row["platform"],
+        row["channel_user_id"],
+        row["agent_id"],
+        row["first_agent_id"],
+        hold,
+        row["waited"],
+        row["close_time"],
+    )
+
+
+def open_wait(row: Any) -> Wait:
+    """Returns the open wait of a row, without its deadlines."""
+    return Wait(
+        row["wait_id"],
+        row["conversation_id"],
+        row["owed_since"],
+        row["wait_agent_id"],
+        first_position=row["first_position"],
+        received_time=row["received_time"],
+        first=row["first"],
+        holds=read_holds(row["holds"]),
+        window_lost_time=row["window_lost_time"],
+    )
+
+
+def read_holds(text: str) -> tuple[Hold, ...]:
+    """Returns who had a conversation, as it is stored."""
+    return tuple(
+        Hold(agent_id, datetime.fromisoformat(since), pool_reason, by_agent_id)
+        for agent_id, since, pool_reason, by_agent_id in json.loads(text)
+    )
+
+
+def _hold_rows(holds: Iterable[Hold]) -> str:
+    return json.dumps([[each.agent_id, each.since.isoformat(), each.pool_reason, each.by_agent_id] for each in holds])
+
+
+async def write_conversations(conn: Connection, folded: Conversations) -> None:
+    """Conversations are as folded."""
+    changed = [folded.known[key] for key in sorted(folded.changed)]
+    if changed:
+        holds = [each.hold for each in changed]
+        await conn.execute(
+            QUERIES["write_conversations"],
+            [each.conversation_id for each in changed],
+            [each.workspace_id for each in changed],
+            [each.account_id for each in changed],
+            [each.platform for each in changed],
+            [each.channel_user_id for each in changed],
+            [each.agent_id for each in changed],
+            [each.first_agent_id for each in changed],
+            [folded.positions[each.conversation_id] for each in changed],
+            [each and each.since for each in holds],
+            ["" if each is None else each.pool_reason for each in holds],
+            [each and each.by_agent_id for each in holds],
+            [each.waited for each in changed],
+            [each.close_time for each in changed],
+        )
+
+
+async def load_clocks(
+    conn: Connection, workspace_ids: Collection[str], calendar_of: Callable[[str], Calendar]
+) -> dict[str, BusinessClock]:
+    """Returns the business clocks of workspaces, by all versions of their schedules."""
+    versions: dict[str, list[Version]] = {workspace_id: [] for workspace_id in workspace_ids}
+    for row in await conn.fetch(QUERIES["load_schedules"], list(versions)):
+        version = _version(
+            row["start_time"], row["time_zone"], row["intervals"], tuple(row["holidays"]), row["target_seconds"]
+        )
+        versions[row["workspace_id"]].append(version)
+    return {
+        workspace_id: BusinessClock(calendar_of(workspace_id), tuple(found)) for workspace_id, found in versions.items()
+    }
+
+
+@lru_cache(1024)
+def _version(
+    start: datetime, time_zone: str, intervals: str, holidays: tuple[date, ...], target_seconds: int
+) -> Version:
+    """The same rows come with every batch."""
+    hours = Hours(find_zone(time_zone), tuple(Interval(*each) for each in json.loads(intervals)), frozenset(holidays))
+    return Version(start, hours, timedelta(seconds=target_seconds))
+
+
+async def write_waits(conn: Connection, folded: Conversations, calendar_of: Callable[[str], Calendar]) -> None:
+    """Waits are as folded, with their deadlines."""
+    await _write_waits(conn, list(folded.waits.values()), folded.known, calendar_of)
+
+
+async def restore_waits(conn: Connection, lost: Sequence[Told], calendar_of: Callable[[str], Calendar]) -> None:
+    """Waits that are gone are there again; each stands for all that was told since the one before it ended."""
+    held = await load_conversations(conn, (each.conversation.conversation_id for each in lost))
+    if waits := rebuilt(lost, held.known, held.open_waits):
+        await _write_waits(conn, waits, held.known, calendar_of)
+        await conn.execute(QUERIES["stretch_waits"], [each.wait_id for each in waits])
+
+
+async def _write_waits(
+    conn: Connection, waits: Sequence[Wait], known: Mapping[str, Conversation], calendar_of: Callable[[str], Calendar]
+) -> None:
+    if not waits:
+        return
+    workspaces = [known[each.conversation_id].workspace_id for each in waits]
+    clocks = await load_clocks(conn, set(workspaces), calendar_of)
+    waits = [dated(wait, clocks[workspace]) for wait, workspace in zip(waits, workspaces, strict=True)]
+    await conn.execute(
+        QUERIES["write_waits"],
+        [each.wait_id for each in waits],
+        [each.conversation_id for each in waits],
+        workspaces,
+        [each.agent_id for each in waits],
+        [each.end_agent_id for each in waits],
+        [each.owed_since for each in waits],
+        [each.end_time for each in waits],
+        [each.ending for each in waits],
+        [each.close_reason for each in waits],
+        [each.first_position for each in waits],
+        [each.end_position for each in waits],
+        [each.received_time for each in waits],
+        [each.first for each in waits],
+        [_hold_rows(each.holds) for each in waits],
+        [each.window_lost_time for each in waits],
+        [each.late_time for each in waits],
+        [each.unanswered_time for each in waits],
+        [
+            None if wait.end_time is None else clocks[workspace].elapsed(wait.owed_since, wait.end_time)
+            for wait, workspace in zip(waits, workspaces, strict=True)
+        ],
+    )
+
+
+async def date_waits(conn: Connection, workspace_id: str, calendar_of: Callable[[str], Calendar], most: int) -> int:
+    """Some waits whose deadlines are to be found have them; returns how many. The workspace is locked."""
+    rows = await conn.fetch(QUERIES["find_undated"], workspace_id, most)
+    if not rows:
+        return 0
+    clock = (await load_clocks(conn, [workspace_id], calendar_of))[workspace_id]
+    waits = [dated(Wait(row["wait_id"], "", row["owed_since"], end_time=row["end_time"]), clock) for row in rows]
+    await conn.execute(
+        QUERIES["date_waits"],
+        [each.wait_id for each in waits],
+        [each.late_time for each in waits],
+        [each.unanswered_time for each in waits],
+        [None if each.end_time is None else clock.elapsed(each.owed_since, each.end_time) for each in waits],
+    )
+    return len(rows)
+
+
+async def freeze_agents(conn: Connection, folded: Conversations) -> None:
+    """Entries of conversations that have their first agent now have him for ever."""
+    if folded.first_assigned:
+        await conn.execute(QUERIES["freeze_agents"], list(folded.first_assigned))
+
+
+async def hand_over_messages(conn: Connection, folded: Conversations) -> None:
+    """Messages that nobody held belong to the agent who took their conversation."""
+    if folded.taken:
+        await conn.execute(QUERIES["hand_over_messages"], list(folded.taken))
+
+
+async def write_circumstances(conn: Connection, failures: Sequence[Failure], states: Sequence[AccountState]) -> None:
+    """What may be the reason of a miss is on record, once."""
+    await conn.execute(
+        QUERIES["write_failures"],
+        [each.event_id for each in failures],
+        [each.conversation_id for each in failures],
+        [each.time for each in failures],
+    )
+    await conn.execute(
+        QUERIES["write_states"],
+        [each.event_id for each in states],
+        [each.account_id for each in states],
+        [each.time for each in states],
+        [each.state for each in states],
+    )
