@@ -29,6 +29,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/counters": {"display_name": "X"},
     "POST /v1/campaigns": {"display_name": "X"},
     "POST /v1/sheets": {"display_name": "X"},
+    "POST /v1/schedules": {"intervals": [{"weekday": "monday", "start": "09:00", "end": "17:00"}]},
     "POST /v1/conversations/{conversation_id}:close": {"reason": "resolved"},
     "POST /v1/messages/{message_id}:resolve": {"outcome": "sent"},
     "PATCH /v1/imports/{import_id}": {"settings": {"default_country": "VN"}},
@@ -114,6 +115,7 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
     sheet = (await lobby.post("/v1/sheets", {"display_name": "vendor"}))["sheet"]
     objection = {"entry_id": await until(entered), "wanted_verdict": "excluded"}
     dispute = await lobby.post(f"/v1/sheets/{sheet['sheet_id']}/disputes", objection)
+    schedule = await lobby.post("/v1/schedules", BODIES["POST /v1/schedules"])
     quarantined = await lobby.ask("POST", f"/webhooks/telegram/{account_id}", b"no json")
     assert quarantined.status in (200, 401)
     ids = {
@@ -129,6 +131,7 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
         "sheet_id": sheet["sheet_id"],
         "entry_id": objection["entry_id"],
         "dispute_id": dispute["dispute"]["dispute_id"],
+        "schedule_id": schedule["schedule"]["schedule_id"],
         "key_id": key["key"]["key_id"],
         "quarantine_id": message["message_id"],
         "suggestion_id": await until(suggested),

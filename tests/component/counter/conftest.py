@@ -10,8 +10,10 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from lobby.counter.v1 import campaign_service_pb2, counter_pb2, counter_service_pb2
+from lobby.counter.v1 import campaign_service_pb2, counter_pb2, counter_service_pb2, schedule_service_pb2
 from lobby.counter.v1 import count_service_pb2 as pb
+from lobby.counter.v1 import handling_service_pb2 as handling_pb
+from lobby.counter.v1 import wait_service_pb2 as waits_pb
 from lobby.counter.v1.events_pb2 import CountChanged
 from lobby_common import caller
 from lobby_common.caller import Caller
@@ -26,9 +28,12 @@ from lobby_counter.clients import Calendars
 from lobby_counter.closing import Closer
 from lobby_counter.counter_api import CounterApi
 from lobby_counter.events import CounterEvents
+from lobby_counter.handling_api import HandlingApi
 from lobby_counter.recounts import Recounts
 from lobby_counter.report_api import ReportApi
+from lobby_counter.schedule_api import ScheduleApi
 from lobby_counter.sheet_api import SheetApi
+from lobby_counter.wait_api import WaitApi
 from tests.component.counter.story import Story
 
 
@@ -60,6 +65,9 @@ class Counter:
         self._events = self._replicas[0]
         self.log = self._log = EventLog("counter", pool)
         self._api = CountApi(pool, self.calendars)
+        self._waits = WaitApi(pool, self.calendars)
+        self._handling = HandlingApi(pool, self.calendars)
+        self._schedules = ScheduleApi(self.log, pool, self.calendars)
         self.recounts = Recounts(self._log, self.calendars)
         self.counters = CounterApi(self._log, pool, self.calendars)
         self.campaigns = CampaignApi(self._log, pool)
@@ -146,6 +154,43 @@ class Counter:
         """ListEntries, the first page."""
         return (await self.page(story, who, **request)).entries
 
+    async def wait_figures(
+        self, story: Story | None = None, who: Caller | None = None, **request: Any
+    ) -> waits_pb.GetWaitFiguresResponse:
+        """GetWaitFigures as the owner, or as `who`."""
+        with caller.use(who or Caller((story or self.story).workspace_id, "owner")):
+            return await self._waits.GetWaitFigures(waits_pb.GetWaitFiguresRequest(**_times(request)), None)
+
+    async def waits(
+        self, story: Story | None = None, who: Caller | None = None, **request: Any
+    ) -> waits_pb.ListWaitsResponse:
+        """ListWaits as the owner, or as `who`."""
+        with caller.use(who or Caller((story or self.story).workspace_id, "owner")):
+            return await self._waits.ListWaits(waits_pb.ListWaitsRequest(**_times(request)), None)
+
+    async def handling(self, who: Caller | None = None, **request: Any) -> handling_pb.GetHandlingResponse:
+        """GetHandling as the owner, or as `who`."""
+        with caller.use(who or Caller(self.story.workspace_id, "owner")):
+            return await self._handling.GetHandling(handling_pb.GetHandlingRequest(**_times(request)), None)
+
+    async def make_schedule(self, **request: Any) -> schedule_service_pb2.Schedule:
+        """CreateSchedule as the owner."""
+        with caller.use(Caller(self.story.workspace_id, "owner")):
+            asked = schedule_service_pb2.CreateScheduleRequest(**_times(request))
+            return (await self._schedules.CreateSchedule(asked, None)).schedule
+
+    async def schedule(self, schedule_id: str, who: Caller | None = None) -> schedule_service_pb2.Schedule:
+        """GetSchedule as the owner, or as `who`."""
+        with caller.use(who or Caller(self.story.workspace_id, "owner")):
+            asked = schedule_service_pb2.GetScheduleRequest(schedule_id=schedule_id)
+            return (await self._schedules.GetSchedule(asked, None)).schedule
+
+    async def schedules(self, who: Caller | None = None) -> list[schedule_service_pb2.Schedule]:
+        """ListSchedules as the owner, or as `who`."""
+        with caller.use(who or Caller(self.story.workspace_id, "owner")):
+            listed = await self._schedules.ListSchedules(schedule_service_pb2.ListSchedulesRequest(), None)
+            return list(listed.schedules)
+
     async def page(
         self, story: Story | None = None, who: Caller | None = None, **request: Any
     ) -> pb.ListEntriesResponse:
@@ -173,12 +218,29 @@ def story(counter) -> Story:
     return counter.story
 
 
+_CLOCKS = (
+    "activity",
+    "api",
+    "asking",
+    "campaign_api",
+    "closing",
+    "events",
+    "handling_api",
+    "recounts",
+    "schedule_api",
+    "sheet_api",
+    "sheet_commands",
+    "wait_api",
+)
+"""Modules that ask what time it is."""
+
+
 @pytest.fixture(autouse=True)
 def now(monkeypatch):
     """The counter's clock stands at 20:00 of the day of the scenarios; the test may set it."""
 
     def set_to(at: datetime) -> None:
-        for module in ("asking", "events", "recounts", "campaign_api", "closing", "sheet_api", "sheet_commands"):
+        for module in _CLOCKS:
             monkeypatch.setattr(f"lobby_counter.{module}.utc_now", lambda: at)
 
     set_to(datetime(2026, 11, 22, 12, tzinfo=UTC))

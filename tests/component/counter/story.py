@@ -21,11 +21,15 @@ from lobby.identity.v1.events_pb2 import (
     MessageIdentified,
 )
 from lobby.routing.v1.events_pb2 import (
+    AgentPresenceChanged,
+    BotAnswered,
     ConversationAnswered,
     ConversationAssigned,
     ConversationClosed,
+    ConversationHandled,
     ConversationOwed,
     ConversationRef,
+    ConversationSeen,
     ReplyWindowClosed,
 )
 from lobby.translate.v1.events_pb2 import MessageTranslated
@@ -56,8 +60,8 @@ def _key(said: Any) -> str:
     match said:
         case MessageIdentified() | MessageSent() | MessageTranslated() | DeliveryChanged():
             return f"{said.account_id}/{said.chat}"
-        case AccountStateChanged():
-            return said.account_id
+        case AccountStateChanged() | AgentPresenceChanged():
+            return said.account_id if isinstance(said, AccountStateChanged) else said.agent_id
         case BaseImported() | BaseUndone():
             return said.import_id
         case ContactMerged():
@@ -212,6 +216,35 @@ class Story:
             pool_reason=pool_reason,
         )
         return self._event("routing", f"owed {user}@{account} {since.isoformat()}", since, said)
+
+    def sees(self, user: str, account: str, agent: str, when: datetime) -> Incoming:
+        """An agent opened a conversation that is owed."""
+        said = ConversationSeen(
+            conversation=self._conversation(user, account), agent_id=self._agent(agent), seen_time=to_proto(when)
+        )
+        return self._event("routing", f"seen {user}@{account} {agent} {when.isoformat()}", when, said)
+
+    def bot_answers(self, user: str, account: str, since: datetime, when: datetime) -> Incoming:
+        """A bot answered a customer who waits."""
+        said = BotAnswered(
+            conversation=self._conversation(user, account), owed_since=to_proto(since), answer_time=to_proto(when)
+        )
+        return self._event("routing", f"bot {user}@{account} {when.isoformat()}", when, said)
+
+    def handles(self, user: str, account: str, agent: str, start: datetime, end: datetime) -> Incoming:
+        """An agent had a conversation in the foreground."""
+        said = ConversationHandled(
+            conversation=self._conversation(user, account),
+            agent_id=self._agent(agent),
+            start_time=to_proto(start),
+            end_time=to_proto(end),
+        )
+        return self._event("routing", f"handled {user}@{account} {agent} {start.isoformat()}", end, said)
+
+    def presence(self, agent: str, presence: str, when: datetime) -> Incoming:
+        """An agent came, went or stepped away."""
+        said = AgentPresenceChanged(agent_id=self._agent(agent), presence=presence, presence_time=to_proto(when))
+        return self._event("routing", f"presence {agent} {when.isoformat()}", when, said)
 
     def loses_window(self, user: str, account: str, since: datetime, when: datetime) -> Incoming:
         """The reply window closed on a wait."""

@@ -248,7 +248,6 @@ async def test_closed_days_keep_their_recorded_figures(counter, story, now):
         ({"time_zone": "Asia"}, "INVALID_TIME_ZONE"),
         ({"time_zone": "x" * 64}, "INVALID_TIME_ZONE"),
         ({"time_zone": "a\x00b"}, "INVALID_TIME_ZONE"),
-        ({"group_by": ["GROUP_BY_SHEET"]}, "NOT_AVAILABLE"),
     ],
 )
 async def test_what_makes_no_sense_is_refused(counter, request_, reason):

@@ -336,6 +336,25 @@ async def test_sheets_are_listed_page_by_page_and_made_once_by_a_request(sheets)
     assert not rest.next_page_token
 
 
+async def test_figures_are_split_by_sheet_each_by_its_own_rule(sheets, counter, story):
+    alone = await sheets.create(policy={"account_ids": [story.id("account", "TG1")]}, end_day=FIRST)
+    whole = await sheets.create()
+    await counter.hear(story.says("a", "WA1", at("09:00") - A_DAY), story.says("a", "TG1", at("10:00")))
+    await counter.hear(story.says("b", "TG1", at("10:00") + A_DAY))
+    sheets._now(at("12:00") + A_DAY)
+    answer = await counter.counts(group_by=[count_pb.GROUP_BY_SHEET, count_pb.GROUP_BY_PLATFORM])
+    rows = {(row.sheet_id, row.platform): (row.new, row.repeat) for row in answer.rows}
+    assert rows == {(alone.sheet_id, 2): (1, 0), (whole.sheet_id, 2): (1, 1)}
+    assert not any(row.HasField("messages_in") or row.HasField("served") for row in answer.rows)
+    assert (answer.totals.new, answer.totals.repeat, answer.totals.messages_in) == (2, 1, 3)
+    daily = await counter.counts(group_by=[count_pb.GROUP_BY_SHEET], bucket=count_pb.BUCKET_DAY)
+    assert [(row.sheet_id, row.bucket_start.ToJsonString()) for row in daily.rows] == [
+        (alone.sheet_id, "2026-11-21T16:00:00Z"),
+        (whole.sheet_id, "2026-11-21T16:00:00Z"),
+        (whole.sheet_id, "2026-11-22T16:00:00Z"),
+    ]
+
+
 async def test_rows_are_listed_page_by_page_by_what_they_count_as(sheets, counter, story):
     sheet = await sheets.create()
     await counter.hear(

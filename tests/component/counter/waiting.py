@@ -37,11 +37,10 @@ def tale(random: Random, story: Story, begin: datetime, length: int = 60) -> lis
 
 
 async def hear(counter, random: Random, told: list[Incoming]) -> None:
-    """They come in batches, some again."""
-    heard: list[Incoming] = []
-    for each in told:
-        heard.append(each)
-        if random.random() < 0.3:
-            await counter.hear(*heard[-random.randint(1, 5) :], *heard[-2:])
-            heard = heard[-3:]
-    await counter.hear(*heard)
+    """They come in batches, some of them again."""
+    heard = 0
+    while heard < len(told):
+        some = random.randint(1, 6)
+        again = told[max(0, heard - random.randint(0, 4)) : heard]
+        await counter.hear(*again, *told[heard : heard + some], *again)
+        heard += some

@@ -75,6 +75,36 @@ async def test_who_takes_over_because_another_one_was_freed_did_not_move_it_hims
     assert [(each.agent_id, each.by_agent_id) for each in told[1:]] == [("", agent), (agent, "")]
 
 
+async def test_it_is_told_who_opened_it_while_it_was_owed_and_only_when_he_sees_more(routing):
+    agent = await routing.agent()
+    first, second = routing.wrote(WA, "a", -5), routing.wrote(WA, "a", -4)
+    await routing.hear(first, second)
+    with routing.as_agent(agent):
+        for message in (first, first, second):
+            await routing.seen(WA, "a", message.message_id)
+        told = await routing.told(told_pb.ConversationSeen)
+        assert [each.agent_id for each in told] == [agent, agent]
+        await routing.hear(routing.sent(WA, "a", -1, agent_id=agent, seen_seq=2))
+        other = routing.wrote(WA, "a", greeting=False)
+        await routing.hear(other)
+        await routing.seen(WA, "a", other.message_id)
+    assert len(await routing.told(told_pb.ConversationSeen)) == 2
+
+
+async def test_the_first_answer_of_a_bot_is_told_once_a_wait(routing):
+    agent = await routing.agent()
+    await routing.hear(routing.wrote(WA, "a", -9))
+    await routing.hear(routing.sent(WA, "a", -10, bot=True), routing.sent(WA, "a", -8, bot=True))
+    await routing.hear(routing.sent(WA, "a", -7, bot=True))
+    await routing.hear(routing.sent(WA, "a", -6, agent_id=agent, seen_seq=1), routing.sent(WA, "a", -5, bot=True))
+    await routing.hear(routing.wrote(WA, "a", -4), routing.sent(WA, "a", -3, bot=True))
+    told = await routing.told(told_pb.BotAnswered)
+    assert [(from_proto(each.owed_since), from_proto(each.answer_time)) for each in told] == [
+        (at(-9), at(-8)),
+        (at(-4), at(-3)),
+    ]
+
+
 async def closed(routing) -> list[told_pb.ReplyWindowClosed]:
     return await routing.told(told_pb.ReplyWindowClosed)
 
@@ -97,10 +127,12 @@ async def test_who_writes_in_time_keeps_his_window_open(routing):
     assert await closed(routing) == []
 
 
-async def test_a_message_on_its_way_may_still_have_kept_the_window_open(routing):
+async def test_a_message_on_its_way_may_still_have_kept_the_window_open(routing, monkeypatch):
     await routing.hear(routing.wrote(WA, "a", -DAY - 0.5, window=-0.5))
-    await Windows(routing.log).step()
-    assert await closed(routing) == []
+    for minutes, found in ((0, 0), (0.5, 1)):
+        monkeypatch.setattr("lobby_routing.app.windows.utc_now", lambda: at(minutes))  # noqa: B023  # called at once
+        await Windows(routing.log).step()
+        assert len(await closed(routing)) == found
 
 
 @pytest.mark.parametrize("last", ["message", "answer", "echo", "close"])

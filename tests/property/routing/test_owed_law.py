@@ -143,15 +143,20 @@ def test_messages_and_echoes_end_alike_in_whatever_order_they_come(steps, random
     assert len(ends) == 1
 
 
+def told_of(floor: Floor) -> int:
+    """How much was told; but for bots, who may be heard before the message that they answered: that is true as well."""
+    return sum(not isinstance(fact, facts.BotAnswered) for fact, _ in floor.told)
+
+
 @given(STEPS)
 def test_answers_told_again_change_nothing(steps):
     floor = floor_for(blank())
     played = [("wrote", 0), *steps]
     for number, step in enumerate(played):
         play(floor, step, number)
-    before, told = floor.conversations[ID].owed_since, len(floor.told)
+    before, told = floor.conversations[ID].owed_since, told_of(floor)
     for number, step in enumerate(played):
         if step[0] in ("answered", "echoed", "bot"):
             play(floor, step, number)
     assert floor.conversations[ID].owed_since == before
-    assert len(floor.told) == told
+    assert told_of(floor) == told

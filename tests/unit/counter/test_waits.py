@@ -14,6 +14,7 @@ from lobby_counter.conversations import (
     Conversation,
     Conversations,
     Owed,
+    Seen,
     Told,
     WindowClosed,
 )
@@ -102,11 +103,13 @@ def test_an_answer_that_the_platform_rejected_ends_nothing():
 
 
 def test_seen_is_not_answered():
-    wait = wait_of(Assigned("dan", at(0)), Owed(at(0), "dan", at(0)))
+    given = Assigned("dan", at(0)), Owed(at(0), "dan", at(0))
+    wait = wait_of(*given, Seen("dan", at(1)), Seen("dan", at(4)))
+    assert wait.opened == (("dan", at(1)),)
     assert wait.misses(at(60)) == {Miss.LATE: at(5)}
-    assert cause(wait, around=Circumstances(opened=[(at(1), "dan")])) is RootCause.OPENED_NOT_ANSWERED
-    assert cause(wait, around=Circumstances(opened=[(at(1), "eve")])) is RootCause.ASSIGNED_IGNORED
-    assert cause(wait, around=Circumstances(opened=[(at(6), "dan")])) is RootCause.ASSIGNED_IGNORED
+    assert cause(wait) is RootCause.OPENED_NOT_ANSWERED
+    assert cause(wait_of(*given, Seen("eve", at(1)))) is RootCause.ASSIGNED_IGNORED
+    assert cause(wait_of(*given, Seen("dan", at(6)))) is RootCause.ASSIGNED_IGNORED
 
 
 def test_friday_afternoon_is_late_on_monday_morning():

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from lobby_common.events.log import Connection
-from lobby_counter import judging, rule_store, store, wait_store
+from lobby_counter import activity, handling, judging, rule_store, store, wait_store
 from lobby_counter.domain import Cause, CauseKind, ChannelUserId, ContactId
 from lobby_counter.facts import Changes, Facts
 from lobby_counter.judging import CalendarOf, Told
@@ -26,7 +26,7 @@ async def apply(
     """
     changes = Changes()
     await store.lock_workspaces(conn, facts.origins)
-    counted = await _count(conn, facts, changes)
+    counted = await _count(conn, facts, now, changes)
     rules = await rule_store.load_rules(conn, counted.special) if counted.special else {}
     users = {
         ChannelUserId(each.channel_user_id) for each in facts.inbound if whole and each.workspace_id in counted.special
@@ -42,13 +42,20 @@ async def apply(
         await _follow(conn, facts, calendar_of, changes)
     if facts.languages:
         await store.learn_languages(conn, facts.languages)
-    if facts.failures or facts.states:
-        await wait_store.write_circumstances(conn, facts.failures, facts.states)
+    if facts.failures:
+        await wait_store.write_failures(conn, facts.failures)
+    if facts.states:
+        await wait_store.write_states(conn, facts.states)
+    if facts.handled:
+        await handling.write_handled(conn, facts.handled)
+    if facts.presences:
+        await handling.write_presences(conn, facts.presences)
     return changes
 
 
-async def _count(conn: Connection, facts: Facts, changes: Changes) -> Counted:
+async def _count(conn: Connection, facts: Facts, now: datetime, changes: Changes) -> Counted:
     counted = await store.count_inbound(conn, facts.inbound) if facts.inbound else Counted()
+    await activity.note_late(conn, facts.inbound, now)
     if facts.outbound:
         counted.special |= await store.count_outbound(conn, facts.outbound)
     for message in facts.messages():

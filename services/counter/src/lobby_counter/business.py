@@ -4,9 +4,10 @@ A workspace without a schedule works round the clock, and its business days are 
 show the same.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,10 @@ _REACH = 2
 """Days after its own that an interval may reach into, the first of which is the next day's midnight."""
 _HORIZON = 1_200
 """Days that are looked through for somebody who works: who has holidays for longer is not expected back."""
+
+
+_REMEMBERED = 4_096
+"""Days of which instants are kept."""
 
 
 class Interval(NamedTuple):
@@ -73,30 +78,36 @@ class Hours:
     zone: ZoneInfo
     intervals: tuple[Interval, ...]
     holidays: frozenset[date] = frozenset()
-    _by_weekday: Mapping[int, Sequence[Interval]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Intervals of a weekday are at hand, in order."""
-        by_weekday = {
-            weekday: sorted(each for each in self.intervals if each.weekday == weekday) for weekday in range(7)
-        }
-        object.__setattr__(self, "_by_weekday", by_weekday)
+    _known: dict[date, Sequence[tuple[datetime, datetime]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Days that were asked for: the same ones are, wait after wait."""
 
     def spans(self, at: datetime) -> Iterator[Span]:
         """Returns what lies at or after an instant; what several intervals hold belongs to the earliest."""
         day = self.day_of(at) - _REACH * _DAY
         worked = at
         for _ in range(_HORIZON):
-            for each in () if day in self.holidays else self._by_weekday[day.weekday()]:
-                start, end = max(self._instant(day, each.start), worked), self._instant(day, each.end)
-                if start < end:
-                    yield Span(day, start, end)
+            for start, end in self._of(day):
+                if worked < end:
+                    yield Span(day, max(start, worked), end)
                     worked = end
             day += _DAY
 
     def day_of(self, at: datetime) -> date:
         """Returns the day of the wall clock."""
         return at.astimezone(self.zone).date()
+
+    def _of(self, day: date) -> Sequence[tuple[datetime, datetime]]:
+        """Returns what begins on a day, in order."""
+        found = self._known.get(day)
+        if found is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            mine = [] if day in self.holidays else [each for each in self.intervals if each.weekday == day.weekday()]
+            instants = ((self._instant(day, each.start), self._instant(day, each.end)) for each in sorted(mine))
+            found = self._known[day] = [(start, end) for start, end in instants if start < end]
+        return found
 
     def _instant(self, day: date, minute: int) -> datetime:
         days, rest = divmod(minute, DAY_MINUTES)
@@ -114,6 +125,13 @@ class Version(NamedTuple):
     hours: Hours
     target: timedelta = TARGET
     """For how long of business time a customer may wait who begins to wait then."""
+
+
+@lru_cache(_REMEMBERED)
+def _end_of(calendar: Calendar, day: date) -> datetime:
+    """Returns the end of a day, or of the next one where a zone skipped it."""
+    start, end = calendar.start_of(day), calendar.start_of(day + _DAY)
+    return end if start < end else _end_of(calendar, day + _DAY)
 
 
 _ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
@@ -157,6 +175,8 @@ class BusinessClock:
 
     def close_of_next_day(self, at: datetime) -> datetime | None:
         """Returns when work ends on the first business day after the day of an instant; None where there is none."""
+        if not self.versions:
+            return _end_of(self.calendar, self.calendar.day_of(at) + _DAY)
         today, close, day = self._day_of(at), None, None
         for span in self._spans(at):
             if span.day <= today:

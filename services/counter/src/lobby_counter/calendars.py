@@ -1,8 +1,9 @@
 """Local days and hours of a workspace, and how they cut a period. Pure; daylight saving as in the zone database."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -68,7 +69,7 @@ class Calendar:
 
     def start_of(self, day: date) -> datetime:
         """Returns the first instant of a local day; where clocks skip it, the instant of the skip."""
-        return instant_of(datetime.combine(day, time(self.day_start_hour)), self.zone)
+        return _start_of(self, day)
 
     def _wall(self, at: datetime) -> datetime:
         return _wall(at, self.zone)
@@ -120,6 +121,12 @@ def _up_to(starts: Iterator[datetime], start: datetime, end: datetime, piece: ti
         raise TooManyBuckets(f"{start} to {end}") from None
 
 
+@lru_cache(16_384)
+def _start_of(calendar: Calendar, day: date) -> datetime:
+    """The same days are asked for, wait after wait."""
+    return instant_of(datetime.combine(day, time(calendar.day_start_hour)), calendar.zone)
+
+
 WIDTHS = (60, 15)
 """Minutes that a roll-up holds, the widest first. Every offset in use today is a multiple of the narrowest."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -142,16 +149,24 @@ class Period:
     end: datetime
     cuts: tuple[datetime, ...]
 
-    def pieces(self) -> list[Piece]:
+    def within(self, start: datetime, end: datetime | None) -> "Period | None":
+        """Returns its part from `start` to before `end`, cut as before; None where there is none."""
+        first, last = max(self.start, start), self.end if end is None else min(self.end, end)
+        return None if first >= last else replace(self, start=first, end=last)
+
+    def pieces(self, widths: tuple[int, ...] = WIDTHS, apart: Sequence[tuple[datetime, datetime]] = ()) -> list[Piece]:
         """Returns the parts in their order; no cut lies inside a roll-up of theirs, so that every bucket is exact.
 
-        Hours, and quarters of an hour beside a start, an end or a cut that lies inside an hour. Single rows where
-        one lies inside a quarter: a start, an end, or a day by the mean solar times of long ago.
+        Roll-ups as wide as possible, narrower ones beside a start, an end or a cut that lies inside. Single rows where
+        one lies inside the narrowest, such as a day by the mean solar times of long ago, and in what is `apart`.
         """
-        uneven = [cut for cut in self.cuts[1:] if (cut - _EPOCH) % _HOUR]
+        widest = widths[0] * _MINUTE
+        edges = {cut for cut in self.cuts[1:] if (cut - _EPOCH) % widest}
+        edges |= {edge for each in apart for edge in each if self.start < edge < self.end}
         pieces: list[Piece] = []
-        for start, end in pairwise([self.start, *uneven, self.end]):
-            for piece in _whole(start, end, WIDTHS):
+        for start, end in pairwise([self.start, *sorted(edges), self.end]):
+            single = any(first <= start < last for first, last in apart)
+            for piece in [Piece(0, start, end)] if single else _whole(start, end, widths):
                 if pieces and pieces[-1].width == piece.width:
                     pieces[-1] = pieces[-1]._replace(end=piece.end)
                 else:

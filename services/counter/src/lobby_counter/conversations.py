@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from lobby_counter.waits import Ending, Hold, Wait
+from lobby_counter.waits import Ending, Hold, Opened, Wait
 
 _REOPEN = timedelta(hours=72)
 """Who writes later than that after a close begins anew: his next wait is a first one again."""
@@ -61,6 +61,21 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """An agent opened it while the customer awaited an answer."""
+
+    agent_id: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BotAnswered:
+    """A bot answered him."""
+
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class WindowClosed:
     """The platform's reply window closed while he awaited an answer."""
 
@@ -89,7 +104,7 @@ class Closed:
     ending: ClassVar = Ending.CLOSED
 
 
-Change = Assigned | Owed | WindowClosed | Answered | Closed
+Change = Assigned | Owed | Seen | BotAnswered | WindowClosed | Answered | Closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +150,9 @@ class Conversations:
                 self._assign(held, assigned)
             case Owed() as owed:
                 self._owe(told, held, owed)
-            case WindowClosed(_, time):
-                if (wait := self.open_waits.get(key)) and wait.window_lost_time is None:
-                    self._keep(replace(wait, window_lost_time=time))
+            case Seen() | BotAnswered() | WindowClosed() as event:
+                if wait := self.open_waits.get(key):
+                    self._keep(_marked(wait, event))
             case Answered() | Closed() as end:
                 self._end(told, end)
 
@@ -185,6 +200,19 @@ class Conversations:
         )
         if wait is not None:
             self.waits[wait.wait_id] = _ended(wait, told, change)
+
+
+def _marked(wait: Wait, event: Seen | BotAnswered | WindowClosed) -> Wait:
+    """Returns the wait with what happened in it; what happened first stays."""
+    match event:
+        case Seen(agent_id, time) if all(each.agent_id != agent_id for each in wait.opened):
+            return replace(wait, opened=(*wait.opened, Opened(agent_id, time)))
+        case BotAnswered(time) if wait.bot_time is None:
+            return replace(wait, bot_time=time)
+        case WindowClosed(_, time) if wait.window_lost_time is None:
+            return replace(wait, window_lost_time=time)
+        case _:
+            return wait
 
 
 def _held(conversation: Conversation, owed: Owed) -> tuple[Hold, ...]:

@@ -17,7 +17,7 @@ from lobby_common.ids import is_id
 from lobby_common.requests import answer_once
 from lobby_common.times import to_proto
 from lobby_counter import commands, comparing, rule_store
-from lobby_counter.asking import bounds, verdict_value
+from lobby_counter.asking import verdict_value, whole_bounds
 from lobby_counter.calendars import UnknownTimeZone, find_zone
 from lobby_counter.clients import Calendars
 from lobby_counter.comparing import Compared, Different
@@ -87,7 +87,7 @@ class CounterApi(CounterServiceServicer):
     ) -> pb.GetCounterComparisonResponse:
         """Returns how often two counters judge so and so."""
         workspace_id = caller.current().workspace_id
-        start, end = bounds(request)
+        start, end = whole_bounds(request)
         async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             pair = await self._pair(conn, request)
             found = await comparing.compare(conn, workspace_id, pair, (start, end))
@@ -97,7 +97,7 @@ class CounterApi(CounterServiceServicer):
     async def ListDifferences(self, request: pb.ListDifferencesRequest, _context: object) -> pb.ListDifferencesResponse:
         """Returns a page of entries that two counters judge otherwise."""
         workspace_id, size = caller.current().workspace_id, pages.size(request.page_size)
-        start, end = bounds(request)
+        start, end = whole_bounds(request)
         after = pages.decode_after(request.page_token)
         async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             pair = await self._pair(conn, request)

@@ -1,4 +1,4 @@
-"""Deadlines of waits that have none: those of before, and open ones whose schedule was changed."""
+"""Deadlines of waits that have none yet, those of before, and of open ones into which a new schedule reaches."""
 
 import asyncio
 

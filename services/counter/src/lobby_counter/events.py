@@ -26,11 +26,15 @@ from lobby.identity.v1.events_pb2 import (
 )
 from lobby.identity.v1.events_pb2 import BaseRow as EventBaseRow
 from lobby.routing.v1.events_pb2 import (
+    AgentPresenceChanged,
+    BotAnswered,
     ConversationAnswered,
     ConversationAssigned,
     ConversationClosed,
+    ConversationHandled,
     ConversationOwed,
     ConversationRef,
+    ConversationSeen,
     ReplyWindowClosed,
 )
 from lobby.translate.v1.events_pb2 import MessageTranslated
@@ -38,11 +42,23 @@ from lobby_common.events import Incoming, Tx
 from lobby_common.events.log import Connection
 from lobby_common.ids import derive_id
 from lobby_common.times import from_proto, to_proto, utc_now
-from lobby_counter import app, store, wait_store
+from lobby_counter import app, conversations, store, wait_store
 from lobby_counter.clients import Calendars
-from lobby_counter.conversations import Answered, Assigned, Change, Closed, Conversation, Owed, Told, WindowClosed
+from lobby_counter.conversations import Answered, Assigned, Change, Closed, Conversation, Owed, Seen, Told, WindowClosed
 from lobby_counter.domain import BaseId, Cause, CauseKind, ChannelUserId, ContactId
-from lobby_counter.facts import AccountState, Changes, Facts, Failure, Import, Inbound, Language, Origin, Outbound
+from lobby_counter.facts import (
+    AccountState,
+    Changes,
+    Facts,
+    Failure,
+    HandledTime,
+    Import,
+    Inbound,
+    Language,
+    Origin,
+    Outbound,
+    Presence,
+)
 from lobby_counter.facts import Change as FiguresChange
 from lobby_counter.judging import PRECISION
 from lobby_counter.ledger import HINT, BaseRow, Greeting, Member, Regrouping, first_id
@@ -69,12 +85,16 @@ class CounterEvents:
         MessageSent,
         ConversationAssigned,
         ConversationOwed,
+        ConversationSeen,
+        BotAnswered,
         ReplyWindowClosed,
         ConversationAnswered,
         ConversationClosed,
         MessageTranslated,
         DeliveryChanged,
         AccountStateChanged,
+        ConversationHandled,
+        AgentPresenceChanged,
     )
     evident: tuple[type[Message], ...] = (
         MessageIdentified,
@@ -277,6 +297,14 @@ def _read_owed(facts: Facts, incoming: Incoming, said: ConversationOwed) -> None
     _tell_of(facts, incoming, said.conversation, change)
 
 
+def _read_seen(facts: Facts, incoming: Incoming, said: ConversationSeen) -> None:
+    _tell_of(facts, incoming, said.conversation, Seen(said.agent_id, from_proto(said.seen_time)))
+
+
+def _read_bot(facts: Facts, incoming: Incoming, said: BotAnswered) -> None:
+    _tell_of(facts, incoming, said.conversation, conversations.BotAnswered(from_proto(said.answer_time)))
+
+
 def _read_window_closed(facts: Facts, incoming: Incoming, said: ReplyWindowClosed) -> None:
     change = WindowClosed(from_proto(said.owed_since), from_proto(said.window_close_time))
     _tell_of(facts, incoming, said.conversation, change)
@@ -300,7 +328,21 @@ def _read_delivery(facts: Facts, incoming: Incoming, said: DeliveryChanged) -> N
 
 def _read_state(facts: Facts, incoming: Incoming, said: AccountStateChanged) -> None:
     state = Account.State.Name(said.state).removeprefix("STATE_").lower()
-    facts.states.append(AccountState(incoming.event.id, said.account_id, from_proto(said.state_time), state))
+    event = incoming.event
+    facts.states.append(AccountState(event.id, event.workspace_id, said.account_id, from_proto(said.state_time), state))
+
+
+def _read_handled(facts: Facts, incoming: Incoming, said: ConversationHandled) -> None:
+    event, ref = incoming.event, said.conversation
+    start, end = from_proto(said.start_time), from_proto(said.end_time)
+    who = (event.id, event.workspace_id, said.agent_id)
+    facts.handled.append(HandledTime(*who, ref.conversation_id, ref.account_id, ref.platform, start, end))
+
+
+def _read_presence(facts: Facts, incoming: Incoming, said: AgentPresenceChanged) -> None:
+    event = incoming.event
+    time = from_proto(said.presence_time)
+    facts.presences.append(Presence(event.id, event.workspace_id, said.agent_id, time, _word(said.presence)))
 
 
 def _tell_of(facts: Facts, incoming: Incoming, ref: ConversationRef, change: Change) -> None:
@@ -319,10 +361,14 @@ _READERS: dict[type[Message], Callable[[Facts, Incoming, Any], None]] = {
     MessageSent: _read_sent,
     ConversationAssigned: _read_assigned,
     ConversationOwed: _read_owed,
+    ConversationSeen: _read_seen,
+    BotAnswered: _read_bot,
     ReplyWindowClosed: _read_window_closed,
     ConversationAnswered: _read_answered,
     ConversationClosed: _read_closed,
     MessageTranslated: _read_translated,
     DeliveryChanged: _read_delivery,
     AccountStateChanged: _read_state,
+    ConversationHandled: _read_handled,
+    AgentPresenceChanged: _read_presence,
 }

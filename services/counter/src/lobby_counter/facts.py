@@ -73,9 +73,35 @@ class AccountState:
     """The state of an account changed."""
 
     event_id: str
+    workspace_id: str
     account_id: str
     time: datetime
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandledTime:
+    """An agent handled a conversation."""
+
+    event_id: str
+    workspace_id: str
+    agent_id: str
+    conversation_id: str
+    account_id: str
+    platform: int
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """An agent came, went or stepped away."""
+
+    event_id: str
+    workspace_id: str
+    agent_id: str
+    time: datetime
+    presence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +127,8 @@ class Facts:
     languages: list[Language] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     states: list[AccountState] = field(default_factory=list)
+    handled: list[HandledTime] = field(default_factory=list)
+    presences: list[Presence] = field(default_factory=list)
     origins: dict[str, Origin] = field(default_factory=dict)
     """The first event of each workspace."""
 

@@ -1,5 +1,6 @@
 """Figures of a period, read from the ledger and the roll-ups in one snapshot, so that no two of them disagree."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -8,12 +9,14 @@ import asyncpg
 
 from lobby_common import sql
 from lobby_common.times import utc_now
-from lobby_counter.calendars import Period
+from lobby_counter import activity
+from lobby_counter.activity import Made
+from lobby_counter.calendars import Period, Piece
 
 QUERIES = sql.load("lobby_counter", "figures.sql")
 
 GROUPINGS = ("account", "platform", "agent", "campaign", "language", "country")
-_OF_ENTRY = {"campaign", "language", "country"}
+OF_ENTRY = {"campaign", "language", "country"}
 """What only the entry of a chat knows."""
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -87,45 +90,69 @@ async def read(pool: asyncpg.Pool, question: Question) -> Figures:
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
         # A plan for any period and split, as a connection would keep it, is several times slower on long periods.
         await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-        for name, arguments in _statements(question):
+        made = await activity.read_made(conn, question.only.workspace_id)
+        for name, arguments in _statements(question, made):
             for row in await conn.fetch(QUERIES[name], *arguments):
                 figures.add(row)
     return figures
+
+
+async def read_entries(pool: asyncpg.Pool, question: Question) -> Figures:
+    """Returns entries alone, row by row; no other figure."""
+    found = Figures()
+    async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        name, arguments = _of_entries(question)
+        for row in await conn.fetch(QUERIES[name], *arguments):
+            found.add(row)
+    return found
 
 
 Statement = tuple[str, tuple[Any, ...]]
 """Its name and arguments."""
 
 
-def _statements(question: Question) -> list[Statement]:
-    """Returns what is to be read; of a figure that two give the later is right."""
+def _of_entries(question: Question) -> Statement:
     period, only = question.period, question.only
-    found: list[Statement]
-    asked = (
+    name = "count_recorded" if question.recorded else "count_entries"
+    return name, (*_asked(question), period.start, period.end, only.counter_id)
+
+
+def _asked(question: Question) -> tuple[Any, ...]:
+    only = question.only
+    return (
         only.workspace_id,
-        list(period.cuts),
+        list(question.period.cuts),
         sorted(question.by),
         only.account_id,
         only.platform,
         only.agent_id,
     )
+
+
+def _statements(question: Question, made: Made) -> list[Statement]:
+    """Returns what is to be read; of a figure that two give the later is right."""
+    period, only = question.period, question.only
+    found: list[Statement]
+    asked = _asked(question)
     rows = (*asked, period.start, period.end)
-    by_entry = bool(question.by & _OF_ENTRY)
+    by_entry = bool(question.by & OF_ENTRY)
     rolled_up = not by_entry and not question.recorded and only.counter_id == only.workspace_id
     if by_entry:
         found = [("count_messages_by_entry", rows), ("count_missed_by_entry", (*rows, question.now))]
     else:
-        pieces = _columns(period)
+        pieces = _columns(period.pieces())
         found = [
             ("count_rolled_up", (*asked, *pieces, rolled_up)),
             ("count_missed", (*asked, *pieces, question.now)),
         ]
     if not rolled_up:
-        found.append(("count_recorded" if question.recorded else "count_entries", (*rows, only.counter_id)))
-    active = ("count_active_repeats", (*rows, only.counter_id, by_entry))
+        found.append(_of_entries(question))
+    active: Statement = ("count_active_repeats", (*rows, only.counter_id, by_entry))
+    if rolled_up:
+        active = ("count_active", (*asked, *_columns(made.pieces(period))))
     return [*found, ("count_served", rows), ("count_waits", rows), active]
 
 
-def _columns(period: Period) -> tuple[list[int], list[datetime], list[datetime]]:
-    pieces = period.pieces()
+def _columns(pieces: Sequence[Piece]) -> tuple[list[int], list[datetime], list[datetime]]:
     return [each.width for each in pieces], [each.start for each in pieces], [each.end for each in pieces]

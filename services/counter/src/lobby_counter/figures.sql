@@ -3,7 +3,7 @@
 SELECT least(
     (SELECT min(occurred_time) FROM message WHERE workspace_id = $1),
     (SELECT min(occurred_time) FROM entry WHERE workspace_id = $1),
-    (SELECT min(owed_since) FROM wait WHERE workspace_id = $1 AND end_time IS NULL)
+    (SELECT min(owed_since) FROM wait WHERE workspace_id = $1)
 )
 
 -- name: count_entries
@@ -399,6 +399,64 @@ SELECT
     count(*) FILTER (WHERE NOT new) AS active_repeats
 FROM person
 GROUP BY total, bucket, account_id, platform, agent_id, campaign_id, language, country
+
+-- name: count_active
+-- People who wrote something that counts, each once per row: from hours and days made of widths $7 in [$8, $9); width 0:
+-- message by message. Only channel users that were regrouped may be other people than when they wrote.
+WITH piece AS (
+    SELECT width, start, until
+    FROM unnest($7::smallint[], $8::timestamptz[], $9::timestamptz[]) AS p (width, start, until)
+), wrote AS (
+    SELECT a.slot AS at, a.account_id, a.platform, a.agent_id, u.channel_user_id, u.contact_id
+    FROM piece AS p
+    CROSS JOIN LATERAL (
+        SELECT slot, account_id, platform, agent_id, channel_user_ids, contact_ids
+        FROM activity
+        WHERE workspace_id = $1
+            AND width = p.width
+            AND slot >= p.start
+            AND slot < p.until
+            AND ($4::uuid IS NULL OR account_id = $4)
+            AND ($5::smallint IS NULL OR platform = $5)
+            AND ($6::uuid IS NULL OR agent_id = $6)
+        OFFSET 0
+    ) AS a
+    CROSS JOIN LATERAL unnest(a.channel_user_ids, a.contact_ids) AS u (channel_user_id, contact_id)
+    UNION ALL
+    SELECT m.occurred_time, m.account_id, m.platform, m.agent_id, m.channel_user_id, u.contact_id
+    FROM piece AS p
+    CROSS JOIN LATERAL (
+        SELECT occurred_time, account_id, platform, agent_id, channel_user_id
+        FROM message
+        WHERE workspace_id = $1
+            AND occurred_time >= p.start
+            AND occurred_time < p.until
+            AND direction = 1
+            AND greeting
+            AND ($4 IS NULL OR account_id = $4)
+            AND ($5 IS NULL OR platform = $5)
+            AND ($6 IS NULL OR agent_id = $6)
+        OFFSET 0
+    ) AS m
+    LEFT JOIN channel_user AS u ON u.channel_user_id = m.channel_user_id
+    WHERE p.width = 0
+), figure AS (
+    SELECT DISTINCT
+        width_bucket(w.at, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN w.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
+        coalesce(r.contact_id, w.contact_id, w.channel_user_id) AS person
+    FROM wrote AS w
+    LEFT JOIN channel_user AS r
+        ON r.workspace_id = $1 AND r.version >= 0 AND r.channel_user_id = w.channel_user_id
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, NULL AS campaign_id, NULL AS language,
+    NULL AS country,
+    count(DISTINCT person) AS active
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id), ())
 
 -- name: list_entries
 -- A page of entries with their present verdict at a counter and their person, in the order in which they are judged.

@@ -582,7 +582,7 @@ SELECT
     c.agent_id::text, c.first_agent_id::text, c.position, c.hold_time, c.pool_reason, c.hold_by_agent_id::text,
     coalesce(c.waited, EXISTS (SELECT FROM wait AS b WHERE b.conversation_id = c.conversation_id)) AS waited,
     c.close_time, w.wait_id::text, w.owed_since, w.agent_id::text AS wait_agent_id, w.first_position, w.received_time,
-    w.first, w.holds, w.window_lost_time
+    w.first, w.holds, w.opened, w.bot_time, w.window_lost_time
 FROM conversation AS c
 LEFT JOIN wait AS w ON w.conversation_id = c.conversation_id AND w.end_time IS NULL
 WHERE c.conversation_id = ANY ($1::uuid[])
@@ -618,19 +618,22 @@ DO UPDATE SET
 -- Waits are as told; those that ended come first, because a conversation has one open wait at most.
 INSERT INTO wait (
     wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
-    first_position, end_position, received_time, first, holds, window_lost_time, late_time, unanswered_time, business_time
+    first_position, end_position, received_time, first, holds, window_lost_time, late_time, unanswered_time,
+    business_time, queue_time, opened, bot_time
 )
 SELECT
     wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
     first_position, end_position, received_time, first, holds, window_lost_time, coalesce(late_time, 'infinity'),
-    coalesce(unanswered_time, 'infinity'), business_time
+    coalesce(unanswered_time, 'infinity'), business_time, queue_time, opened, bot_time
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[], $8::text[],
     $9::text[], $10::bigint[], $11::bigint[], $12::timestamptz[], $13::boolean[], $14::jsonb[], $15::timestamptz[],
-    $16::timestamptz[], $17::timestamptz[], $18::interval[]
+    $16::timestamptz[], $17::timestamptz[], $18::interval[], $19::interval[],
+    $20::jsonb[], $21::timestamptz[]
 ) AS w (
     wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
-    first_position, end_position, received_time, first, holds, window_lost_time, late_time, unanswered_time, business_time
+    first_position, end_position, received_time, first, holds, window_lost_time, late_time, unanswered_time,
+    business_time, queue_time, opened, bot_time
 )
 ORDER BY end_time NULLS LAST
 ON CONFLICT (wait_id)
@@ -649,7 +652,19 @@ DO UPDATE SET
     window_lost_time = excluded.window_lost_time,
     late_time = excluded.late_time,
     unanswered_time = excluded.unanswered_time,
-    business_time = excluded.business_time
+    business_time = excluded.business_time,
+    queue_time = excluded.queue_time,
+    opened = excluded.opened,
+    bot_time = excluded.bot_time,
+    explained = false,
+    redate = false
+
+-- name: write_agent_misses
+-- Assignments that came to nothing are on record.
+INSERT INTO agent_miss (wait_id, agent_id, start_time, miss_time)
+SELECT wait_id, agent_id, start_time, miss_time
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) AS m (wait_id, agent_id, start_time, miss_time)
+ON CONFLICT DO NOTHING
 
 -- name: stretch_waits
 -- Waits that were made again and are over begin where the wait before them in their conversation ended: what was told
@@ -673,37 +688,76 @@ SET
 WHERE w.wait_id = ANY ($1::uuid[])
 
 -- name: write_failures
--- Answers that the platform did not accept are on record.
-INSERT INTO send_failure (event_id, conversation_id, fail_time)
-SELECT event_id, conversation_id, fail_time
-FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS f (event_id, conversation_id, fail_time)
-ON CONFLICT DO NOTHING
+-- Answers that the platform did not accept are on record; misses of waits that were over before this was told are to be
+-- explained again.
+WITH fresh AS (
+    INSERT INTO send_failure (event_id, conversation_id, fail_time)
+    SELECT event_id, conversation_id, fail_time
+    FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS f (event_id, conversation_id, fail_time)
+    ON CONFLICT DO NOTHING
+    RETURNING conversation_id, fail_time
+)
+UPDATE wait AS w
+SET explained = false
+FROM fresh AS f
+WHERE w.conversation_id = f.conversation_id AND w.explained AND w.end_time >= f.fail_time
 
 -- name: write_states
--- What states of accounts changed to is on record.
-INSERT INTO account_state (event_id, account_id, state_time, state)
-SELECT event_id, account_id, state_time, state
-FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[]) AS s (event_id, account_id, state_time, state)
-ON CONFLICT DO NOTHING
+-- What states of accounts changed to is on record; misses of waits that were over before this was told are to be explained
+-- again.
+WITH fresh AS (
+    INSERT INTO account_state (event_id, account_id, state_time, state)
+    SELECT event_id, account_id, state_time, state
+    FROM unnest($1::uuid[], $3::uuid[], $4::timestamptz[], $5::text[]) AS s (event_id, account_id, state_time, state)
+    ON CONFLICT DO NOTHING
+    RETURNING account_id, state_time
+)
+UPDATE wait AS w
+SET explained = false
+FROM fresh AS f
+JOIN conversation AS c ON c.account_id = f.account_id
+WHERE w.workspace_id = ANY ($2::uuid[])
+    AND w.conversation_id = c.conversation_id
+    AND w.explained
+    AND w.end_time >= f.state_time
 
 -- name: load_schedules
 -- The versions of the schedules of workspaces, by their start.
-SELECT workspace_id::text, start_time, time_zone, intervals, holidays, target_seconds
+SELECT
+    schedule_id::text, workspace_id::text, start_time, time_zone, intervals, holidays, target_seconds, create_time
 FROM schedule
 WHERE workspace_id = ANY ($1::uuid[])
 ORDER BY start_time
 
+-- name: insert_schedule
+-- There is a new schedule.
+INSERT INTO schedule (
+    schedule_id, workspace_id, start_time, time_zone, intervals, holidays, target_seconds, actor
+)
+VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)
+RETURNING create_time
+
+-- name: redate_waits
+-- Open waits of a workspace whose deadlines lie after an instant are to have them found anew.
+UPDATE wait
+SET redate = true
+WHERE workspace_id = $1 AND end_time IS NULL AND (late_time > $2 OR unanswered_time > $2)
+
 -- name: find_undated_workspaces
 -- Workspaces that have waits whose deadlines are to be found.
-SELECT DISTINCT workspace_id::text
+SELECT workspace_id::text
 FROM wait
 WHERE late_time IS NULL
+UNION
+SELECT workspace_id::text
+FROM wait
+WHERE redate
 
 -- name: find_undated
 -- Some waits of a workspace whose deadlines are to be found.
 SELECT wait_id::text, owed_since, end_time
 FROM wait
-WHERE workspace_id = $1 AND late_time IS NULL
+WHERE workspace_id = $1 AND (late_time IS NULL OR redate)
 LIMIT $2
 
 -- name: date_waits
@@ -712,7 +766,8 @@ UPDATE wait AS w
 SET
     late_time = coalesce(d.late_time, 'infinity'),
     unanswered_time = coalesce(d.unanswered_time, 'infinity'),
-    business_time = d.business_time
+    business_time = d.business_time,
+    redate = false
 FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::interval[])
     AS d (wait_id, late_time, unanswered_time, business_time)
 WHERE w.wait_id = d.wait_id
@@ -728,7 +783,8 @@ WHERE c.conversation_id = ANY ($1::uuid[])
     AND e.agent_id IS NULL
 
 -- name: hand_over_messages
--- Messages of customers that nobody held belong to the agent who holds the conversation now, in roll-ups too.
+-- Messages of customers that nobody held belong to the agent who holds the conversation now, in roll-ups too;
+-- hours in which they wrote are made again.
 WITH handed AS (
     UPDATE message AS m
     SET agent_id = c.agent_id
@@ -745,6 +801,14 @@ WITH handed AS (
     FROM handed
     CROSS JOIN slots(occurred_time)
     GROUP BY workspace_id, width, slot, account_id, platform, agent_id
+), dirty AS (
+    INSERT INTO activity_dirty (workspace_id, slot)
+    SELECT DISTINCT m.workspace_id, m.slot
+    FROM moved AS m
+    JOIN activity_mark AS k ON k.workspace_id = m.workspace_id AND m.slot < k.until
+    WHERE m.width = 60
+    ORDER BY m.workspace_id, m.slot
+    ON CONFLICT DO NOTHING
 )
 INSERT INTO traffic (workspace_id, width, slot, account_id, platform, agent_id, messages_in)
 SELECT workspace_id, width, slot, account_id, platform, agent_id, messages
@@ -756,6 +820,97 @@ GROUP BY workspace_id, width, slot, account_id, platform
 ORDER BY workspace_id, width, slot, account_id, platform, agent_id
 ON CONFLICT ON CONSTRAINT traffic_key
 DO UPDATE SET messages_in = traffic.messages_in + excluded.messages_in
+
+-- name: read_activity_mark
+-- Up to when who wrote is there of a workspace.
+SELECT until
+FROM activity_mark
+WHERE workspace_id = $1
+
+-- name: read_dirty_hours
+-- Hours before that which are to be made again.
+SELECT slot
+FROM activity_dirty
+WHERE workspace_id = $1
+ORDER BY slot
+
+-- name: mark_dirty_hours
+-- Hours that are made already are to be made again.
+INSERT INTO activity_dirty (workspace_id, slot)
+SELECT d.workspace_id, d.slot
+FROM unnest($1::uuid[], $2::timestamptz[]) AS d (workspace_id, slot)
+JOIN activity_mark AS k ON k.workspace_id = d.workspace_id AND d.slot < k.until
+ON CONFLICT DO NOTHING
+
+-- name: clear_dirty_hours
+-- Hours are made.
+DELETE FROM activity_dirty
+WHERE workspace_id = $1 AND slot = ANY ($2::timestamptz[])
+
+-- name: find_active_workspaces
+-- Workspaces in which anything was ever heard.
+SELECT workspace_id::text
+FROM calendar
+
+-- name: find_hours
+-- The next hours of a workspace in which customers wrote.
+SELECT DISTINCT slot
+FROM traffic
+WHERE workspace_id = $1 AND width = 60 AND slot >= $2 AND slot < $3
+ORDER BY slot
+LIMIT $4
+
+-- name: move_activity_mark
+-- Who wrote is there up to an hour.
+INSERT INTO activity_mark (workspace_id, until)
+VALUES ($1, $2)
+ON CONFLICT (workspace_id)
+DO UPDATE SET until = excluded.until
+
+-- name: forget_activity
+-- Slots of a width are to be made again.
+DELETE FROM activity
+WHERE workspace_id = $1 AND width = $2 AND slot = ANY ($3::timestamptz[])
+
+-- name: make_hours
+-- Hours are as their messages say.
+INSERT INTO activity (workspace_id, width, slot, account_id, platform, agent_id, channel_user_ids, contact_ids)
+SELECT
+    $1, 60, w.slot, w.account_id, w.platform, w.agent_id, array_agg(w.channel_user_id), array_agg(u.contact_id)
+FROM (
+    SELECT DISTINCT h.slot, m.account_id, m.platform, m.agent_id, m.channel_user_id
+    FROM unnest($2::timestamptz[]) AS h (slot)
+    CROSS JOIN LATERAL (
+        SELECT account_id, platform, agent_id, channel_user_id
+        FROM message
+        WHERE workspace_id = $1
+            AND occurred_time >= h.slot
+            AND occurred_time < h.slot + interval '1 hour'
+            AND direction = 1
+            AND greeting
+        OFFSET 0
+    ) AS m
+) AS w
+LEFT JOIN channel_user AS u ON u.channel_user_id = w.channel_user_id
+GROUP BY w.slot, w.account_id, w.platform, w.agent_id
+
+-- name: make_days
+-- Days are as their hours say.
+INSERT INTO activity (workspace_id, width, slot, account_id, platform, agent_id, channel_user_ids, contact_ids)
+SELECT
+    $1, 1440, w.slot, w.account_id, w.platform, w.agent_id, array_agg(w.channel_user_id), array_agg(w.contact_id)
+FROM (
+    SELECT DISTINCT d.slot, h.account_id, h.platform, h.agent_id, u.channel_user_id, u.contact_id
+    FROM unnest($2::timestamptz[]) AS d (slot)
+    CROSS JOIN LATERAL (
+        SELECT account_id, platform, agent_id, channel_user_ids, contact_ids
+        FROM activity
+        WHERE workspace_id = $1 AND width = 60 AND slot >= d.slot AND slot < d.slot + interval '1 day'
+        OFFSET 0
+    ) AS h
+    CROSS JOIN LATERAL unnest(h.channel_user_ids, h.contact_ids) AS u (channel_user_id, contact_id)
+) AS w
+GROUP BY w.slot, w.account_id, w.platform, w.agent_id
 
 -- name: learn_languages
 -- Entries have the newest language told of their message; what is told of a chat that nobody is known in waits.

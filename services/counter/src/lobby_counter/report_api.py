@@ -14,7 +14,7 @@ from lobby_common.errors import Invalid
 from lobby_common.times import from_proto, to_proto
 from lobby_counter import commands
 from lobby_counter.api import CountApi
-from lobby_counter.asking import BEGINNING, bounds, filter_of, open_bounds, read_time
+from lobby_counter.asking import BEGINNING, bounds, filter_of, read_time, whole_bounds
 from lobby_counter.calendars import find_zone
 from lobby_counter.clients import Calendars
 from lobby_counter.comparing import QUERIES
@@ -59,7 +59,7 @@ class ReportApi(ReportServiceServicer):
         self, request: pb.GetPeriodComparisonRequest, context: object
     ) -> pb.GetPeriodComparisonResponse:
         """Returns the figures of two periods."""
-        start, end = open_bounds(request)
+        start, end = bounds(request)
         if start is None:
             raise Invalid("INVALID_PERIOD", "from has to be given: a period is compared with one as long")
         other_start, other_end = _other_period(request, start, end)
@@ -85,7 +85,7 @@ class ReportApi(ReportServiceServicer):
 
     async def GetTouches(self, request: pb.GetTouchesRequest, _context: object) -> pb.GetTouchesResponse:
         """Returns what campaigns and ads brought."""
-        period = bounds(request)
+        period = whole_bounds(request)
         async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             counter = await commands.named_or_adopted(conn, caller.current().workspace_id, request.counter_id)
             only = filter_of(request, counter.counter_id)
@@ -115,7 +115,7 @@ class ReportApi(ReportServiceServicer):
 
 
 def _copy_period(request: pb.GetHeatMapRequest, asked: count_pb.GetCountsRequest) -> None:
-    open_bounds(request)
+    bounds(request)
     for name in ("from", "to"):
         if request.HasField(name):
             getattr(asked, name).CopyFrom(getattr(request, name))

@@ -199,10 +199,8 @@ async def list_rows(
 
 async def has_entry(conn: Connection, workspace_id: str, sheet: Sheet, entry_id: str) -> bool:
     """Returns whether the entry counts, or counted, at the sheet."""
-    end_time = None if sheet.end_day is None else sheet.end_of(sheet.end_day)
-    return bool(
-        await conn.fetchval(QUERIES["has_entry"], entry_id, workspace_id, sheet.rule.counter_id, sheet.start, end_time)
-    )
+    period = (sheet.start, sheet.last_end)
+    return bool(await conn.fetchval(QUERIES["has_entry"], entry_id, workspace_id, sheet.rule.counter_id, *period))
 
 
 @dataclass(frozen=True, slots=True)

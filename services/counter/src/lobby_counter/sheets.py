@@ -155,6 +155,11 @@ class Sheet:
         return self.rule.calendar.start_of(last + timedelta(days=1))
 
     @property
+    def last_end(self) -> datetime | None:
+        """When its last day ends; None while it goes on."""
+        return None if self.end_day is None else self.end_of(self.end_day)
+
+    @property
     def has_ended(self) -> bool:
         """Whether all days in which its own entries may occur are closed."""
         return self.end_day is not None and self.next_day > self.end_day

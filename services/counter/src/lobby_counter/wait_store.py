@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -9,10 +10,20 @@ from typing import Any
 from lobby_common.events.log import Connection
 from lobby_counter.business import BusinessClock, Hours, Interval, Version
 from lobby_counter.calendars import Calendar, find_zone
-from lobby_counter.conversations import Answered, Assigned, Closed, Conversation, Conversations, Told, rebuilt
+from lobby_counter.conversations import (
+    Answered,
+    Assigned,
+    BotAnswered,
+    Closed,
+    Conversation,
+    Conversations,
+    Seen,
+    Told,
+    rebuilt,
+)
 from lobby_counter.facts import AccountState, Failure
 from lobby_counter.store import QUERIES
-from lobby_counter.waits import Hold, Wait, dated
+from lobby_counter.waits import Ending, Hold, Opened, Part, Wait, agent_misses, dated, segments
 
 
 async def find_unfollowed(conn: Connection, told: Sequence[Told]) -> set[str]:
@@ -25,7 +36,7 @@ async def find_unfollowed(conn: Connection, told: Sequence[Told]) -> set[str]:
         [each.event_id for each in told],
         [each.conversation.conversation_id for each in told],
         [each.position for each in told],
-        [None if isinstance(each.change, Assigned) else each.change.since for each in told],
+        [None if isinstance(each.change, Assigned | Seen | BotAnswered) else each.change.since for each in told],
         [None if end is None else end.time for end in ends],
         [None if end is None else end.ending for end in ends],
     )
@@ -71,12 +82,27 @@ def open_wait(row: Any) -> Wait:
         first_position=row["first_position"],
         received_time=row["received_time"],
         first=row["first"],
-        holds=read_holds(row["holds"]),
+        holds=_read_holds(row["holds"]),
+        opened=_read_opened(row["opened"]),
+        bot_time=row["bot_time"],
         window_lost_time=row["window_lost_time"],
     )
 
 
-def read_holds(text: str) -> tuple[Hold, ...]:
+def whole_wait(row: Any) -> Wait:
+    """Returns the wait of a row, with its end and its deadlines."""
+    return replace(
+        open_wait(row),
+        end_time=row["end_time"],
+        ending=row["ending"] and Ending(row["ending"]),
+        end_agent_id=row["end_agent_id"],
+        close_reason=row["close_reason"],
+        late_time=row["late_time"],
+        unanswered_time=row["unanswered_time"],
+    )
+
+
+def _read_holds(text: str) -> tuple[Hold, ...]:
     """Returns who had a conversation, as it is stored."""
     return tuple(
         Hold(agent_id, datetime.fromisoformat(since), pool_reason, by_agent_id)
@@ -86,6 +112,14 @@ def read_holds(text: str) -> tuple[Hold, ...]:
 
 def _hold_rows(holds: Iterable[Hold]) -> str:
     return json.dumps([[each.agent_id, each.since.isoformat(), each.pool_reason, each.by_agent_id] for each in holds])
+
+
+def _read_opened(text: str) -> tuple[Opened, ...]:
+    return tuple(Opened(agent_id, datetime.fromisoformat(at)) for agent_id, at in json.loads(text))
+
+
+def _opened_rows(opened: Iterable[Opened]) -> str:
+    return json.dumps([[each.agent_id, each.time.isoformat()] for each in opened])
 
 
 async def write_conversations(conn: Connection, folded: Conversations) -> None:
@@ -117,13 +151,17 @@ async def load_clocks(
     """Returns the business clocks of workspaces, by all versions of their schedules."""
     versions: dict[str, list[Version]] = {workspace_id: [] for workspace_id in workspace_ids}
     for row in await conn.fetch(QUERIES["load_schedules"], list(versions)):
-        version = _version(
-            row["start_time"], row["time_zone"], row["intervals"], tuple(row["holidays"]), row["target_seconds"]
-        )
-        versions[row["workspace_id"]].append(version)
+        versions[row["workspace_id"]].append(version_of(row))
     return {
         workspace_id: BusinessClock(calendar_of(workspace_id), tuple(found)) for workspace_id, found in versions.items()
     }
+
+
+def version_of(row: Any) -> Version:
+    """Returns the version of a schedule that a row holds."""
+    return _version(
+        row["start_time"], row["time_zone"], row["intervals"], tuple(row["holidays"]), row["target_seconds"]
+    )
 
 
 @lru_cache(1024)
@@ -179,7 +217,32 @@ async def _write_waits(
             None if wait.end_time is None else clocks[workspace].elapsed(wait.owed_since, wait.end_time)
             for wait, workspace in zip(waits, workspaces, strict=True)
         ],
+        [_queue_time(each) for each in waits],
+        [_opened_rows(each.opened) for each in waits],
+        [each.bot_time for each in waits],
     )
+    missed = [
+        (wait.wait_id, miss)
+        for wait, workspace in zip(waits, workspaces, strict=True)
+        if wait.end_time is not None
+        for miss in agent_misses(wait, wait.end_time, clocks[workspace])
+    ]
+    if missed:
+        await conn.execute(
+            QUERIES["write_agent_misses"],
+            [wait_id for wait_id, _ in missed],
+            [miss.agent_id for _, miss in missed],
+            [miss.since for _, miss in missed],
+            [miss.time for _, miss in missed],
+        )
+
+
+def _queue_time(wait: Wait) -> timedelta | None:
+    """Returns for how long nobody had the conversation; None while it is open."""
+    if wait.end_time is None:
+        return None
+    queued = (each for each in segments(wait, wait.end_time) if each.part is Part.QUEUE)
+    return sum((each.end - each.start for each in queued), timedelta())
 
 
 async def date_waits(conn: Connection, workspace_id: str, calendar_of: Callable[[str], Calendar], most: int) -> int:
@@ -211,17 +274,22 @@ async def hand_over_messages(conn: Connection, folded: Conversations) -> None:
         await conn.execute(QUERIES["hand_over_messages"], list(folded.taken))
 
 
-async def write_circumstances(conn: Connection, failures: Sequence[Failure], states: Sequence[AccountState]) -> None:
-    """What may be the reason of a miss is on record, once."""
+async def write_failures(conn: Connection, failures: Sequence[Failure]) -> None:
+    """Answers that failed are on record, once."""
     await conn.execute(
         QUERIES["write_failures"],
         [each.event_id for each in failures],
         [each.conversation_id for each in failures],
         [each.time for each in failures],
     )
+
+
+async def write_states(conn: Connection, states: Sequence[AccountState]) -> None:
+    """What states of accounts changed to is on record, once."""
     await conn.execute(
         QUERIES["write_states"],
         [each.event_id for each in states],
+        list({each.workspace_id for each in states}),
         [each.account_id for each in states],
         [each.time for each in states],
         [each.state for each in states],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 
 from lobby_counter.business import BusinessClock
 
@@ -66,6 +67,13 @@ class Hold:
     """The agent who moved it there himself; None where a rule or a supervisor did."""
 
 
+class Opened(NamedTuple):
+    """An agent looked at what the customer had written."""
+
+    agent_id: str
+    time: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """From the oldest unanswered message to the first human answer that the platform accepted, or to the close."""
@@ -91,6 +99,10 @@ class Wait:
     """It is the first one of its conversation, or the first since that was closed for long."""
     holds: tuple[Hold, ...] = ()
     """Who had the conversation, in order; the first one may have had it before the wait began."""
+    opened: tuple[Opened, ...] = ()
+    """Which agents opened the conversation while it was open, in order."""
+    bot_time: datetime | None = None
+    """When a bot answered, which ended nothing."""
     window_lost_time: datetime | None = None
     """When the platform's reply window closed on it."""
     late_time: datetime | None = None
@@ -149,11 +161,14 @@ class Segment:
 
 
 def segments(wait: Wait, until: datetime) -> list[Segment]:
-    """Returns what the wait is made of up to an instant, without gaps: the platform first, then whoever had it."""
+    """Returns what the wait is made of up to an instant, without gaps: the platform first, then whoever had it.
+
+    Of a wait of which nobody told who had it, who has it or had it at its end did.
+    """
     start = wait.owed_since
     taken_in = min(max(wait.received_time or start, start), until)
     found = [Segment(Part.PLATFORM, start, taken_in)] if taken_in > start else []
-    for each in _held(wait.holds, taken_in, until):
+    for each in _held(wait.holds or (Hold(wait.agent_id, start),), taken_in, until):
         last = found[-1] if found else None
         if last is not None and (last.part, last.agent_id) == (each.part, each.agent_id):
             found[-1] = replace(last, end=each.end, pool_reason=each.pool_reason or last.pool_reason)
@@ -164,7 +179,7 @@ def segments(wait: Wait, until: datetime) -> list[Segment]:
 
 def _held(holds: Sequence[Hold], start: datetime, end: datetime) -> Iterator[Segment]:
     """Before the first one nobody had it."""
-    first = holds[0].since if holds else end
+    first = holds[0].since
     moments = [start, *(min(max(each.since, start), end) for each in holds), end]
     owners: list[Hold] = [Hold(None, first), *holds]
     for owner, (since, until) in zip(owners, pairwise(moments), strict=True):
@@ -181,8 +196,6 @@ class Circumstances:
     """When answers in the conversation were not accepted by the platform."""
     states: Sequence[tuple[datetime, str]] = ()
     """What the account's state changed to, in order."""
-    opened: Sequence[tuple[datetime, str]] = ()
-    """When which agent opened the conversation while it was owed."""
 
     def state(self, at: datetime) -> str:
         """Returns the account's state at an instant; "" where it is not known."""
@@ -192,10 +205,6 @@ class Circumstances:
     def failed(self, start: datetime, end: datetime) -> bool:
         """Returns whether an answer failed in [start, end]."""
         return any(start <= at <= end for at in self.failures)
-
-    def was_opened(self, segment: Segment) -> bool:
-        """Returns whether its agent opened the conversation in it."""
-        return any(segment.start <= at <= segment.end and agent_id == segment.agent_id for at, agent_id in self.opened)
 
 
 _OFFLINE = frozenset(("bad_credentials", "logged_out", "disabled", "transient_disconnect", "unknown_error"))
@@ -220,7 +229,7 @@ def root_cause(wait: Wait, breach: datetime, around: Circumstances, clock: Busin
         case Part.QUEUE:
             return _POOLED.get(longest.pool_reason, RootCause.RULE)
         case Part.AGENT:
-            opened = around.was_opened(longest)
+            opened = any(each.agent_id == longest.agent_id and each.time <= breach for each in wait.opened)
             return RootCause.OPENED_NOT_ANSWERED if opened else RootCause.ASSIGNED_IGNORED
 
 
@@ -251,6 +260,8 @@ def agent_misses(wait: Wait, now: datetime, clock: BusinessClock) -> list[AgentM
 
     Who gave it back or handed it on himself has missed nothing, as long as he did so in time.
     """
+    if not wait.holds:
+        return []
     until = wait.end_time or now
     movers = {each.since: each.by_agent_id for each in wait.holds}
     found = []

@@ -7,6 +7,7 @@ from lobby.routing.v1.conversation_service_pb2_grpc import add_ConversationServi
 from lobby_common.service import Runtime, Service, run
 from lobby_routing.api.agents import AgentApi
 from lobby_routing.api.conversations import ConversationApi
+from lobby_routing.app.attention import Idlers
 from lobby_routing.app.sending import Sender
 from lobby_routing.app.windows import Windows
 from lobby_routing.clients import GrpcConnectors, GrpcTranslator
@@ -35,6 +36,7 @@ async def build(runtime: Runtime) -> None:
     runtime.serve(add_ConversationServiceServicer_to_server, ConversationApi(runtime.log, runtime.pool, sender))
     runtime.serve(add_AgentServiceServicer_to_server, AgentApi(runtime.log, runtime.pool))
     runtime.alone("forget", forget)
+    runtime.alone("idlers", Idlers(runtime.log).run)
     runtime.alone("reply_windows", Windows(runtime.log).run)
     runtime.journey(describe)
 

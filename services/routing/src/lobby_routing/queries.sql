@@ -26,6 +26,7 @@ COALESCE(c.ended_by::text, ''),
 COALESCE(c.lease_agent_id::text, ''),
 c.lease_expire_time,
 c.window_lost,
+c.bot_answered,
 c.inbound_seq,
 c.owed_since,
 c.inbound_time,
@@ -296,7 +297,7 @@ INSERT INTO conversation (
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
     answered_seq, echo_time, echo_received_time, ended_by, lease_agent_id, lease_expire_time,
-    window_lost, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
+    window_lost, bot_answered, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
     window_close_time, last_message_hour
 )
 SELECT
@@ -304,21 +305,21 @@ SELECT
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
     answered_seq, echo_time, echo_received_time, ended_by, lease_agent_id, lease_expire_time,
-    window_lost, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
+    window_lost, bot_answered, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
     window_close_time, date_trunc('hour', last_message_time, 'UTC')
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[],
     $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[], $12::int[],
     $13::uuid[], $14::boolean[], $15::uuid[], $16::timestamptz[], $17::text[], $18::uuid[], $19::boolean[],
     $20::bigint[], $21::timestamptz[], $22::timestamptz[], $23::uuid[], $24::uuid[], $25::timestamptz[],
-    $26::boolean[], $27::bigint[], $28::timestamptz[], $29::timestamptz[], $30::uuid[], $31::text[], $32::timestamptz[],
-    $33::timestamptz[]
+    $26::boolean[], $27::boolean[], $28::bigint[], $29::timestamptz[], $30::timestamptz[], $31::uuid[], $32::text[],
+    $33::timestamptz[], $34::timestamptz[]
 ) AS t (
     conversation_id, workspace_id, account_id, platform, channel_user_id, contact_id,
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
     answered_seq, echo_time, echo_received_time, ended_by, lease_agent_id, lease_expire_time,
-    window_lost, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
+    window_lost, bot_answered, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
     window_close_time
 )
 ON CONFLICT (conversation_id) DO UPDATE
@@ -346,6 +347,7 @@ SET
     lease_agent_id = excluded.lease_agent_id,
     lease_expire_time = excluded.lease_expire_time,
     window_lost = excluded.window_lost,
+    bot_answered = excluded.bot_answered,
     inbound_time = excluded.inbound_time,
     last_message_id = excluded.last_message_id,
     last_message_text = excluded.last_message_text,
@@ -557,12 +559,13 @@ FROM seen
 WHERE conversation_id = $1 AND agent_id = $2;
 
 -- name: save_seen
--- The agent has seen that much; it never gets less.
+-- The agent has seen that much; it never gets less. A row where it was less before.
 INSERT INTO seen AS s (conversation_id, agent_id, seq)
 VALUES ($1, $2, $3)
 ON CONFLICT (conversation_id, agent_id) DO UPDATE
 SET seq = excluded.seq
-WHERE s.seq < excluded.seq;
+WHERE s.seq < excluded.seq
+RETURNING true;
 
 -- name: save_own_message
 -- A message that an agent has sent stands in its conversation before the platform has accepted it.
@@ -669,3 +672,35 @@ FROM conversation
 WHERE owed_since IS NOT NULL AND NOT window_lost AND window_close_time <= $1 AND window_close_time > owed_since
 ORDER BY workspace_id, conversation_id
 LIMIT $2;
+
+-- name: begin_focus
+-- Who had nothing in the foreground has this.
+INSERT INTO focus (agent_id, workspace_id, conversation_id, start_time, beat_time)
+VALUES ($1, $2, $3, $4, $4)
+ON CONFLICT (agent_id) DO NOTHING;
+
+-- name: lock_focus
+-- What an agent has in the foreground, in the order of domain.Focus's fields; nobody else changes it.
+SELECT conversation_id::text, start_time, beat_time
+FROM focus
+WHERE agent_id = $1
+FOR UPDATE;
+
+-- name: save_focus
+-- What an agent has in the foreground.
+UPDATE focus
+SET conversation_id = $2, start_time = $3, beat_time = $4
+WHERE agent_id = $1;
+
+-- name: end_focus
+-- The agent has nothing in the foreground.
+DELETE FROM focus
+WHERE agent_id = $1;
+
+-- name: find_idle
+-- Agents of whose screens nothing was heard since a time.
+SELECT agent_id::text, workspace_id::text
+FROM focus
+WHERE beat_time < $1
+ORDER BY agent_id
+LIMIT 200;

@@ -42,7 +42,7 @@ class _GroupByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GroupBy.Value
     GROUP_BY_COUNTRY: _GroupBy.ValueType  # 6
     """By the customer's country."""
     GROUP_BY_SHEET: _GroupBy.ValueType  # 7
-    """By sheet."""
+    """By sheet: a row has only new, repeat and excluded, by the rule and in the days of the sheet."""
 
 class GroupBy(_GroupBy, metaclass=_GroupByEnumTypeWrapper):
     """By what figures are split."""
@@ -62,7 +62,7 @@ GROUP_BY_LANGUAGE: GroupBy.ValueType  # 5
 GROUP_BY_COUNTRY: GroupBy.ValueType  # 6
 """By the customer's country."""
 GROUP_BY_SHEET: GroupBy.ValueType  # 7
-"""By sheet."""
+"""By sheet: a row has only new, repeat and excluded, by the rule and in the days of the sheet."""
 Global___GroupBy: _TypeAlias = GroupBy  # noqa: Y015
 
 class _Bucket:
@@ -299,14 +299,14 @@ class Counts(_message.Message):
         late: _builtins.int | None = ...,
         lost_window: _builtins.int | None = ...,
         unanswered: _builtins.int | None = ...,
-        messages_in: _builtins.int = ...,
-        messages_out: _builtins.int = ...,
+        messages_in: _builtins.int | None = ...,
+        messages_out: _builtins.int | None = ...,
         active_repeats: _builtins.int | None = ...,
         workload: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_active_repeats", b"_active_repeats", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_late", b"_late", "_lost_window", b"_lost_window", "_platform", b"_platform", "_served", b"_served", "_sheet_id", b"_sheet_id", "_unanswered", b"_unanswered", "_unserved", b"_unserved", "_waiting", b"_waiting", "_workload", b"_workload", "account_id", b"account_id", "active_repeats", b"active_repeats", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "country", b"country", "language", b"language", "late", b"late", "lost_window", b"lost_window", "platform", b"platform", "served", b"served", "sheet_id", b"sheet_id", "unanswered", b"unanswered", "unserved", b"unserved", "waiting", b"waiting", "workload", b"workload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_active_repeats", b"_active_repeats", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_late", b"_late", "_lost_window", b"_lost_window", "_messages_in", b"_messages_in", "_messages_out", b"_messages_out", "_platform", b"_platform", "_served", b"_served", "_sheet_id", b"_sheet_id", "_unanswered", b"_unanswered", "_unserved", b"_unserved", "_waiting", b"_waiting", "_workload", b"_workload", "account_id", b"account_id", "active_repeats", b"active_repeats", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "country", b"country", "language", b"language", "late", b"late", "lost_window", b"lost_window", "messages_in", b"messages_in", "messages_out", b"messages_out", "platform", b"platform", "served", b"served", "sheet_id", b"sheet_id", "unanswered", b"unanswered", "unserved", b"unserved", "waiting", b"waiting", "workload", b"workload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_active_repeats", b"_active_repeats", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_late", b"_late", "_lost_window", b"_lost_window", "_platform", b"_platform", "_served", b"_served", "_sheet_id", b"_sheet_id", "_unanswered", b"_unanswered", "_unserved", b"_unserved", "_waiting", b"_waiting", "_workload", b"_workload", "account_id", b"account_id", "active_repeats", b"active_repeats", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "country", b"country", "excluded", b"excluded", "language", b"language", "late", b"late", "lost_window", b"lost_window", "messages_in", b"messages_in", "messages_out", b"messages_out", "new", b"new", "platform", b"platform", "repeat", b"repeat", "served", b"served", "sheet_id", b"sheet_id", "unanswered", b"unanswered", "unserved", b"unserved", "waiting", b"waiting", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_active_repeats", b"_active_repeats", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_late", b"_late", "_lost_window", b"_lost_window", "_messages_in", b"_messages_in", "_messages_out", b"_messages_out", "_platform", b"_platform", "_served", b"_served", "_sheet_id", b"_sheet_id", "_unanswered", b"_unanswered", "_unserved", b"_unserved", "_waiting", b"_waiting", "_workload", b"_workload", "account_id", b"account_id", "active_repeats", b"active_repeats", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "country", b"country", "excluded", b"excluded", "language", b"language", "late", b"late", "lost_window", b"lost_window", "messages_in", b"messages_in", "messages_out", b"messages_out", "new", b"new", "platform", b"platform", "repeat", b"repeat", "served", b"served", "sheet_id", b"sheet_id", "unanswered", b"unanswered", "unserved", b"unserved", "waiting", b"waiting", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__account_id: _TypeAlias = _typing.Literal["account_id"]  # noqa: Y015
     _WhichOneofArgType__account_id: _TypeAlias = _typing.Literal["_account_id", b"_account_id"]  # noqa: Y015
@@ -324,6 +324,10 @@ class Counts(_message.Message):
     _WhichOneofArgType__late: _TypeAlias = _typing.Literal["_late", b"_late"]  # noqa: Y015
     _WhichOneofReturnType__lost_window: _TypeAlias = _typing.Literal["lost_window"]  # noqa: Y015
     _WhichOneofArgType__lost_window: _TypeAlias = _typing.Literal["_lost_window", b"_lost_window"]  # noqa: Y015
+    _WhichOneofReturnType__messages_in: _TypeAlias = _typing.Literal["messages_in"]  # noqa: Y015
+    _WhichOneofArgType__messages_in: _TypeAlias = _typing.Literal["_messages_in", b"_messages_in"]  # noqa: Y015
+    _WhichOneofReturnType__messages_out: _TypeAlias = _typing.Literal["messages_out"]  # noqa: Y015
+    _WhichOneofArgType__messages_out: _TypeAlias = _typing.Literal["_messages_out", b"_messages_out"]  # noqa: Y015
     _WhichOneofReturnType__platform: _TypeAlias = _typing.Literal["platform"]  # noqa: Y015
     _WhichOneofArgType__platform: _TypeAlias = _typing.Literal["_platform", b"_platform"]  # noqa: Y015
     _WhichOneofReturnType__served: _TypeAlias = _typing.Literal["served"]  # noqa: Y015
@@ -354,6 +358,10 @@ class Counts(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__late) -> _WhichOneofReturnType__late | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lost_window) -> _WhichOneofReturnType__lost_window | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__messages_in) -> _WhichOneofReturnType__messages_in | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__messages_out) -> _WhichOneofReturnType__messages_out | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__platform) -> _WhichOneofReturnType__platform | None: ...
     @_typing.overload

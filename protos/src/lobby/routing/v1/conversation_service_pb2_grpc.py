@@ -76,6 +76,16 @@ class ConversationServiceStub:
                 request_serializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.MarkSeenRequest.SerializeToString,
                 response_deserializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.MarkSeenResponse.FromString,
                 _registered_method=True)
+        self.FocusConversation = channel.unary_unary(
+                '/lobby.routing.v1.ConversationService/FocusConversation',
+                request_serializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.FocusConversationRequest.SerializeToString,
+                response_deserializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.FocusConversationResponse.FromString,
+                _registered_method=True)
+        self.BlurConversation = channel.unary_unary(
+                '/lobby.routing.v1.ConversationService/BlurConversation',
+                request_serializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.BlurConversationRequest.SerializeToString,
+                response_deserializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.BlurConversationResponse.FromString,
+                _registered_method=True)
         self.SendMessage = channel.unary_unary(
                 '/lobby.routing.v1.ConversationService/SendMessage',
                 request_serializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.SendMessageRequest.SerializeToString,
@@ -164,6 +174,23 @@ class ConversationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FocusConversation(self, request, context):
+        """The agent has it in the foreground and did something there just now. A screen says so when it comes to the foreground and
+        every half minute in which its agent does something: from one call to the next, two minutes at most, is time in which he
+        handled it. Another conversation that he brings to the foreground ends this one's time. CONVERSATION_NOT_FOUND,
+        AGENT_NOT_FOUND; AGENT_NOT_ONLINE where he is away or offline: he handles nothing then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BlurConversation(self, request, context):
+        """It is not in the foreground any more; another conversation that is stays there. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SendMessage(self, request, context):
         """Answers the customer: takes a free lease, translates, commits, and then the platform is called.
         CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, MESSAGE_NOT_FOUND (`last_seen_message_id`), LEASE_HELD, NEWER_MESSAGE (with
@@ -236,6 +263,16 @@ def add_ConversationServiceServicer_to_server(servicer, server):
                     servicer.MarkSeen,
                     request_deserializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.MarkSeenRequest.FromString,
                     response_serializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.MarkSeenResponse.SerializeToString,
+            ),
+            'FocusConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.FocusConversation,
+                    request_deserializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.FocusConversationRequest.FromString,
+                    response_serializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.FocusConversationResponse.SerializeToString,
+            ),
+            'BlurConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.BlurConversation,
+                    request_deserializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.BlurConversationRequest.FromString,
+                    response_serializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.BlurConversationResponse.SerializeToString,
             ),
             'SendMessage': grpc.unary_unary_rpc_method_handler(
                     servicer.SendMessage,
@@ -476,6 +513,60 @@ class ConversationService:
             '/lobby.routing.v1.ConversationService/MarkSeen',
             lobby_dot_routing_dot_v1_dot_conversation__service__pb2.MarkSeenRequest.SerializeToString,
             lobby_dot_routing_dot_v1_dot_conversation__service__pb2.MarkSeenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FocusConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.routing.v1.ConversationService/FocusConversation',
+            lobby_dot_routing_dot_v1_dot_conversation__service__pb2.FocusConversationRequest.SerializeToString,
+            lobby_dot_routing_dot_v1_dot_conversation__service__pb2.FocusConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BlurConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.routing.v1.ConversationService/BlurConversation',
+            lobby_dot_routing_dot_v1_dot_conversation__service__pb2.BlurConversationRequest.SerializeToString,
+            lobby_dot_routing_dot_v1_dot_conversation__service__pb2.BlurConversationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -61,6 +61,14 @@ class ConversationServiceStub:
     """The agent has seen everything up to the message; nothing else changes. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND,
     MESSAGE_NOT_FOUND.
     """
+    FocusConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.FocusConversationRequest, _conversation_service_pb2.FocusConversationResponse]
+    """The agent has it in the foreground and did something there just now. A screen says so when it comes to the foreground and
+    every half minute in which its agent does something: from one call to the next, two minutes at most, is time in which he
+    handled it. Another conversation that he brings to the foreground ends this one's time. CONVERSATION_NOT_FOUND,
+    AGENT_NOT_FOUND; AGENT_NOT_ONLINE where he is away or offline: he handles nothing then.
+    """
+    BlurConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.BlurConversationRequest, _conversation_service_pb2.BlurConversationResponse]
+    """It is not in the foreground any more; another conversation that is stays there. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND."""
     SendMessage: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_service_pb2.SendMessageResponse]
     """Answers the customer: takes a free lease, translates, commits, and then the platform is called.
     CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, MESSAGE_NOT_FOUND (`last_seen_message_id`), LEASE_HELD, NEWER_MESSAGE (with
@@ -106,6 +114,14 @@ class ConversationServiceAsyncStub(ConversationServiceStub):
     """The agent has seen everything up to the message; nothing else changes. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND,
     MESSAGE_NOT_FOUND.
     """
+    FocusConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.FocusConversationRequest, _conversation_service_pb2.FocusConversationResponse]  # type: ignore[assignment]
+    """The agent has it in the foreground and did something there just now. A screen says so when it comes to the foreground and
+    every half minute in which its agent does something: from one call to the next, two minutes at most, is time in which he
+    handled it. Another conversation that he brings to the foreground ends this one's time. CONVERSATION_NOT_FOUND,
+    AGENT_NOT_FOUND; AGENT_NOT_ONLINE where he is away or offline: he handles nothing then.
+    """
+    BlurConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.BlurConversationRequest, _conversation_service_pb2.BlurConversationResponse]  # type: ignore[assignment]
+    """It is not in the foreground any more; another conversation that is stays there. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND."""
     SendMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_service_pb2.SendMessageResponse]  # type: ignore[assignment]
     """Answers the customer: takes a free lease, translates, commits, and then the platform is called.
     CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, MESSAGE_NOT_FOUND (`last_seen_message_id`), LEASE_HELD, NEWER_MESSAGE (with
@@ -196,6 +212,26 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         """The agent has seen everything up to the message; nothing else changes. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND,
         MESSAGE_NOT_FOUND.
         """
+
+    @_abc_1.abstractmethod
+    def FocusConversation(
+        self,
+        request: _conversation_service_pb2.FocusConversationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_conversation_service_pb2.FocusConversationResponse, _abc.Awaitable[_conversation_service_pb2.FocusConversationResponse]]:
+        """The agent has it in the foreground and did something there just now. A screen says so when it comes to the foreground and
+        every half minute in which its agent does something: from one call to the next, two minutes at most, is time in which he
+        handled it. Another conversation that he brings to the foreground ends this one's time. CONVERSATION_NOT_FOUND,
+        AGENT_NOT_FOUND; AGENT_NOT_ONLINE where he is away or offline: he handles nothing then.
+        """
+
+    @_abc_1.abstractmethod
+    def BlurConversation(
+        self,
+        request: _conversation_service_pb2.BlurConversationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_conversation_service_pb2.BlurConversationResponse, _abc.Awaitable[_conversation_service_pb2.BlurConversationResponse]]:
+        """It is not in the foreground any more; another conversation that is stays there. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def SendMessage(

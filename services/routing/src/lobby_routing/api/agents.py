@@ -14,9 +14,10 @@ from lobby_common.events import EventLog
 from lobby_common.ids import is_id
 from lobby_common.requests import answer_once
 from lobby_routing.api import encoding
-from lobby_routing.app import agents
+from lobby_routing.app import agents, attention
 from lobby_routing.app.agents import Profile
 from lobby_routing.app.conversations import command
+from lobby_routing.domain.agents import ONLINE
 from lobby_routing.store import views
 
 _FIELDS = ("display_name", "languages", "countries", "capacity", "teams")
@@ -79,6 +80,8 @@ class AgentApi(AgentServiceServicer):
         presence = Presence.Name(request.presence).removeprefix("PRESENCE_").lower()
         async with self._log.transaction() as tx:
             found = await agents.set_presence(tx, who, agent_id, presence, command(who, "SetPresence", ""))
+            if found.presence != ONLINE:
+                await attention.leave(tx, who.workspace_id, agent_id)
         return pb.SetPresenceResponse(agent=encoding.agent(found))
 
 

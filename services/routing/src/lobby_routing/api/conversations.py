@@ -12,7 +12,7 @@ from lobby_common.caller import Caller, acting_agent
 from lobby_common.events import EventLog, Tx
 from lobby_common.requests import answer_once
 from lobby_routing.api import encoding
-from lobby_routing.app import conversations, reading
+from lobby_routing.app import attention, conversations, reading
 from lobby_routing.app.reading import Wish
 from lobby_routing.app.sending import Sender
 from lobby_routing.domain.floor import Cause
@@ -122,8 +122,26 @@ class ConversationApi(ConversationServiceServicer):
         """The agent has seen everything up to the message."""
         who = caller.current()
         agent_id = acting_agent(who, request.agent_id)
-        view = await conversations.mark_seen(self._pool, who, request.conversation_id, request.message_id, agent_id)
+        view = await conversations.mark_seen(self._log, who, request.conversation_id, request.message_id, agent_id)
         return pb.MarkSeenResponse(conversation=encoding.conversation(view))
+
+    async def FocusConversation(
+        self, request: pb.FocusConversationRequest, context: object
+    ) -> pb.FocusConversationResponse:
+        """The agent has it in the foreground."""
+        who = caller.current()
+        async with self._log.transaction() as tx:
+            await attention.focus(tx, who, request.conversation_id, acting_agent(who, request.agent_id))
+        return pb.FocusConversationResponse()
+
+    async def BlurConversation(
+        self, request: pb.BlurConversationRequest, context: object
+    ) -> pb.BlurConversationResponse:
+        """The agent does not have it in the foreground any more."""
+        who = caller.current()
+        async with self._log.transaction() as tx:
+            await attention.blur(tx, who, request.conversation_id, acting_agent(who, request.agent_id))
+        return pb.BlurConversationResponse()
 
     async def SendMessage(self, request: pb.SendMessageRequest, context: object) -> pb.SendMessageResponse:
         """The answer is committed."""

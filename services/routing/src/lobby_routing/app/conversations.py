@@ -9,13 +9,14 @@ import asyncpg
 from lobby_common import ids, tracing
 from lobby_common.caller import Caller
 from lobby_common.errors import Invalid, NotFound
-from lobby_common.events import Tx
+from lobby_common.events import EventLog, Tx
 from lobby_common.events.log import Connection
 from lobby_common.ids import is_id
 from lobby_common.times import utc_now
 from lobby_routing.app import access, agents
 from lobby_routing.domain import deciding
 from lobby_routing.domain.floor import Cause, Reason
+from lobby_routing.events.telling import tell_seen
 from lobby_routing.store import views
 from lobby_routing.store.views import View
 
@@ -101,17 +102,19 @@ async def reopen(tx: Tx, caller: Caller, conversation_id: str, agent_id: str, ca
     return await access.view(tx, caller, conversation_id, agent_id)
 
 
-async def mark_seen(pool: asyncpg.Pool, caller: Caller, conversation_id: str, message_id: str, agent_id: str) -> View:
-    """The agent has seen everything up to the message; nothing else changes."""
-    async with pool.acquire() as conn:
+async def mark_seen(log: EventLog, caller: Caller, conversation_id: str, message_id: str, agent_id: str) -> View:
+    """The agent has seen everything up to the message, and no more changes; told where an answer is owed."""
+    async with log.pool.acquire() as conn:
         await find_visible(conn, caller, conversation_id)
         await agents.get(conn, caller, agent_id)
-    seq = await await_seq(pool, conversation_id, message_id)
-    async with pool.acquire() as conn:
-        await views.save_seen(conn, conversation_id, agent_id, seq)
-        found = await views.find(conn, caller.workspace_id, conversation_id, agent_id)
-    if found is None:
-        raise access.conversation_not_found()
+    seq = await await_seq(log.pool, conversation_id, message_id)
+    async with log.transaction() as tx:
+        rose = await views.save_seen(tx.conn, conversation_id, agent_id, seq)
+        found = await views.find(tx.conn, caller.workspace_id, conversation_id, agent_id)
+        if found is None:
+            raise access.conversation_not_found()
+        if rose and found.conversation.owed_since is not None:
+            tell_seen(tx, found.conversation, agent_id, utc_now())
     return found
 
 

@@ -58,6 +58,8 @@ class Conversation(NamedTuple):
     lease_expire_time: datetime | None = None
     window_lost: bool = False
     """The reply window closed on the wait that is open."""
+    bot_answered: bool = False
+    """A bot answered in it."""
     # From here on: what every message changes.
     inbound_seq: int = 0
     owed_since: datetime | None = None
@@ -81,6 +83,8 @@ class Conversation(NamedTuple):
         return held and self.lease_agent_id != agent_id
 
 
+_NEW_WAIT: dict[str, Any] = {"window_lost": False, "bot_answered": False}
+"""What is not true of a wait that begins."""
 _LOUD = Conversation._fields.index("inbound_seq")
 
 
@@ -155,7 +159,7 @@ def receive(conversation: Conversation, inbound: Inbound) -> Conversation:
         changes["owed_since"] = inbound.occurred_time if since is None else min(since, inbound.occurred_time)
         changes["released_by"] = ""
         if since is None:
-            changes["window_lost"] = False
+            changes |= _NEW_WAIT
         if conversation.closed:
             changes |= _next_episode(conversation)
     return conversation._replace(**changes)
@@ -184,7 +188,7 @@ def answer(
     rest = [message for message in unanswered if not is_answered(after, message)]
     since = oldest(rest)
     if since != conversation.owed_since:
-        after = after._replace(owed_since=since, ended_by=outbound.message_id, window_lost=False)
+        after = after._replace(owed_since=since, ended_by=outbound.message_id, **_NEW_WAIT)
     return after, rest
 
 

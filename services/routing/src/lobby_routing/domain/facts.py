@@ -47,6 +47,15 @@ class WindowClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class BotAnswered:
+    """A bot answered in a wait, which goes on."""
+
+    conversation: Conversation
+    owed_since: datetime
+    answer_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A wait ended with a human answer."""
 
@@ -74,4 +83,4 @@ class PresenceChanged:
     agent: Agent
 
 
-Fact = Opened | Assigned | Owed | WindowClosed | Answered | Closed | PresenceChanged
+Fact = Opened | Assigned | Owed | WindowClosed | BotAnswered | Answered | Closed | PresenceChanged

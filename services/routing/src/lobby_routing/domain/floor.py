@@ -125,6 +125,7 @@ class Floor:
             self.echoes.setdefault(conversation_id, []).append(
                 Echo(outbound.message_id, outbound.accept_time, outbound.received_time)
             )
+        after = self._hear_bot(after, outbound, cause)
         self._change(before, after, cause)
         effects: tuple[str, ...] = ()
         if before.owed_since is not None and after.owed_since != before.owed_since:
@@ -152,6 +153,15 @@ class Floor:
                 effects,
             )
         )
+
+    def _hear_bot(self, conversation: Conversation, outbound: Outbound, cause: Cause) -> Conversation:
+        """Returns the conversation, of which it is known and told whether a bot answered in its open wait."""
+        since = conversation.owed_since
+        if not outbound.bot or conversation.bot_answered or since is None or outbound.accept_time < since:
+            return conversation
+        after = conversation._replace(bot_answered=True)
+        self._tell(facts.BotAnswered(after, since, outbound.accept_time), cause)
+        return after
 
     def rewrite(self, conversation_id: str, message_id: str, text_start: str) -> None:
         """Lists show the edited text; a deleted one is gone from them."""

@@ -7,10 +7,12 @@ from google.protobuf.message import Message
 
 from lobby.connectors.v1.account_pb2 import Platform
 from lobby.routing.v1 import events_pb2
+from lobby_common import tracing
 from lobby_common.events.log import Tx
-from lobby_common.ids import derive_id
+from lobby_common.ids import derive_id, new_id
 from lobby_common.times import to_proto
 from lobby_routing.domain import facts
+from lobby_routing.domain.attention import Handled
 from lobby_routing.domain.conversation import Conversation
 from lobby_routing.domain.floor import Cause, Floor
 
@@ -34,6 +36,35 @@ def tell(tx: Tx, floor: Floor) -> None:
             traceparent=cause.traceparent,
             cause_id=cause.event_id,
         )
+
+
+def tell_seen(tx: Tx, conversation: Conversation, agent_id: str, now: datetime) -> None:
+    """It is told that the agent saw more of the conversation than before."""
+    tx.tell(
+        events_pb2.ConversationSeen(conversation=_reference(conversation), agent_id=agent_id, seen_time=to_proto(now)),
+        workspace_id=conversation.workspace_id,
+        key=conversation.conversation_id,
+        event_id=new_id(),
+        time=now,
+        traceparent=tracing.current(),
+    )
+
+
+def tell_handled(tx: Tx, conversation: Conversation, agent_id: str, handled: Handled) -> None:
+    """It is told that the agent handled the conversation."""
+    tx.tell(
+        events_pb2.ConversationHandled(
+            conversation=_reference(conversation),
+            agent_id=agent_id,
+            start_time=to_proto(handled.start_time),
+            end_time=to_proto(handled.end_time),
+        ),
+        workspace_id=conversation.workspace_id,
+        key=agent_id,
+        event_id=new_id(),
+        time=handled.end_time,
+        traceparent=tracing.current(),
+    )
 
 
 def platform_number(platform: str) -> Platform.ValueType:
@@ -98,6 +129,14 @@ def _window_closed(fact: facts.WindowClosed, _now: datetime, _: Cause) -> Messag
     )
 
 
+def _bot_answered(fact: facts.BotAnswered, _now: datetime, _: Cause) -> Message:
+    return events_pb2.BotAnswered(
+        conversation=_reference(fact.conversation),
+        owed_since=to_proto(fact.owed_since),
+        answer_time=to_proto(fact.answer_time),
+    )
+
+
 def _answered(fact: facts.Answered, _now: datetime, _: Cause) -> Message:
     return events_pb2.ConversationAnswered(
         conversation=_reference(fact.conversation),
@@ -131,6 +170,7 @@ _ENCODERS: dict[type[facts.Fact], Callable[..., Message]] = {
     facts.Assigned: _assigned,
     facts.Owed: _owed,
     facts.WindowClosed: _window_closed,
+    facts.BotAnswered: _bot_answered,
     facts.Answered: _answered,
     facts.Closed: _closed,
     facts.PresenceChanged: _presence,

@@ -153,9 +153,9 @@ async def find_seen(conn: Connection, conversation_id: str, agent_id: str) -> in
     return await conn.fetchval(QUERIES["find_seen"], conversation_id, agent_id) or 0
 
 
-async def save_seen(conn: Connection, conversation_id: str, agent_id: str, seq: int) -> None:
-    """The agent has seen that much; it never gets less."""
-    await conn.execute(QUERIES["save_seen"], conversation_id, agent_id, seq)
+async def save_seen(conn: Connection, conversation_id: str, agent_id: str, seq: int) -> bool:
+    """The agent has seen that much; it never gets less. Returns whether it was less before."""
+    return await conn.fetchval(QUERIES["save_seen"], conversation_id, agent_id, seq) is not None
 
 
 async def filter_contacts(conn: Connection, workspace_id: str, agent_id: str, contact_ids: Sequence[str]) -> set[str]:

@@ -1,0 +1,188 @@
+"""Figures of waits in a period, read in one snapshot: those that are over are counted, open ones are looked at."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
+
+import asyncpg
+
+from lobby_common.events.log import Connection
+from lobby_counter import explaining, wait_store
+from lobby_counter.business import BusinessClock
+from lobby_counter.calendars import Calendar, Period
+from lobby_counter.explaining import QUERIES
+from lobby_counter.figures import OF_ENTRY, Filter, Key
+from lobby_counter.measures import Durations
+from lobby_counter.wait_store import whole_wait
+from lobby_counter.waits import Miss, Part, RootCause, Wait, agent_misses, segments
+
+PEOPLE = ("missed_people", "missed_new_people", "lost_people", "lost_new_people")
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which waits, how cut and how split, and by which clock they are measured."""
+
+    only: Filter
+    period: Period
+    by: frozenset[str]
+    now: datetime
+    by_end: bool = False
+    first: bool | None = None
+    """Only first ones, or only later ones; None: all."""
+    business: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """The waits of one row."""
+
+    durations: Durations = field(default_factory=Durations)
+    cancelled: int = 0
+    missed: Counter[Miss] = field(default_factory=Counter)
+    causes: Counter[tuple[Miss, RootCause]] = field(default_factory=Counter)
+    seconds: Counter[Part] = field(default_factory=Counter)
+    """By with whom they passed, by the calendar."""
+    people: dict[str, int] = field(default_factory=dict)
+    agent_misses: int = 0
+
+    def add(self, other: "Tally") -> None:
+        """The waits of the other are here too; people are not, for they may be the same."""
+        self.durations.add(other.durations)
+        self.cancelled += other.cancelled
+        self.missed.update(other.missed)
+        self.causes.update(other.causes)
+        self.seconds.update(other.seconds)
+        self.agent_misses += other.agent_misses
+
+
+@dataclass(slots=True)
+class Tallies:
+    """Rows by key, and all of them together."""
+
+    rows: dict[Key, Tally] = field(default_factory=dict)
+    people: dict[str, int] = field(default_factory=dict)
+    """Over all rows, each once."""
+
+    def of(self, row: Any) -> Tally:
+        """Returns the tally to which a row of a statement belongs."""
+        return self.at(Key(*(row[name] for name in Key._fields)))
+
+    def at(self, key: Key) -> Tally:
+        """Returns the tally of a key."""
+        return self.rows.setdefault(key, Tally())
+
+    def totals(self) -> Tally:
+        """Returns all rows together, in which people are counted once."""
+        totals = Tally(people=self.people)
+        for row in self.rows.values():
+            totals.add(row)
+        return totals
+
+
+async def read(pool: asyncpg.Pool, question: Question, calendar_of: Callable[[str], Calendar]) -> Tallies:
+    """Returns the figures asked for."""
+    tallies = Tallies()
+    workspace_id = question.only.workspace_id
+    async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        # A plan for any period and split, as a connection would keep it, is several times slower on long periods.
+        await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        clock = (await wait_store.load_clocks(conn, [workspace_id], calendar_of))[workspace_id]
+        for row in await conn.fetch(QUERIES["measure_ended"], *_asked(question), question.business):
+            _count_ended(tallies.of(row), row)
+        for row in await conn.fetch(QUERIES["count_causes"], *_asked(question)):
+            tallies.of(row).causes[Miss(row["miss"]), RootCause(row["cause"])] += row["waits"]
+        for row in await conn.fetch(QUERIES["count_agent_misses"], *_asked(question)):
+            tallies.of(row).agent_misses += row["agent_misses"]
+        for row in await conn.fetch(QUERIES["count_missed_people"], *_asked(question)[:-1], question.now):
+            people = tallies.people if row["total"] else tallies.of(row).people
+            people.update({name: row[name] for name in PEOPLE})
+        await _read_others(conn, tallies, question, clock)
+    return tallies
+
+
+def _asked(question: Question) -> tuple[Any, ...]:
+    only, period = question.only, question.period
+    return (
+        only.workspace_id,
+        list(period.cuts),
+        sorted(question.by),
+        only.account_id,
+        only.platform,
+        only.agent_id,
+        period.start,
+        period.end,
+        question.by_end,
+        question.first,
+        bool(question.by & OF_ENTRY),
+    )
+
+
+def _count_ended(tally: Tally, row: Any) -> None:
+    waits, seconds = row["waits"], row["seconds"]
+    match row["outcome"]:
+        case "answered":
+            tally.durations.answered[seconds] += waits
+        case "closed":
+            tally.durations.closed[seconds] += waits
+        case _:
+            tally.cancelled += waits
+    for miss in Miss:
+        tally.missed[miss] += row[miss]
+    for part in Part:
+        tally.seconds[part] += round(row[f"{part}_seconds"])
+
+
+async def _read_others(conn: Connection, tallies: Tallies, question: Question, clock: BusinessClock) -> None:
+    """Open waits are counted as of now, and misses of which the causes were not found yet are explained."""
+    asked = (*_asked(question), question.now)
+    over = await conn.fetch(QUERIES["read_unexplained"], *asked, False)
+    still = await conn.fetch(QUERIES["read_unexplained"], *asked, True)
+    waits = [(row, whole_wait(row)) for row in (*over, *still)]
+    around = await explaining.read_surroundings(
+        conn,
+        (wait.conversation_id for _, wait in waits if wait.misses(question.now)),
+        (row["at_account_id"] for row, wait in waits if wait.misses(question.now)),
+    )
+    lengths = _lengths((wait for _, wait in waits if wait.end_time is None), question, clock)
+    for row, wait in waits:
+        circumstances = around.of(wait.conversation_id, row["at_account_id"])
+        causes = explaining.causes(wait, question.now, circumstances, clock)
+        if question.only.agent_id in (None, wait.agent_id):
+            tally = tallies.of(row)
+            tally.causes.update(causes.items())
+            if wait.end_time is None:
+                _count_open(tally, wait, question.now, lengths[wait.wait_id])
+        if wait.end_time is None:
+            _count_agents(tallies, row, wait, question, clock)
+
+
+def _count_open(tally: Tally, wait: Wait, now: datetime, length: timedelta) -> None:
+    tally.durations.waiting[ceil(length / _SECOND)] += 1
+    tally.missed.update(wait.misses(now).keys())
+    for each in segments(wait, max(now, wait.owed_since)):
+        tally.seconds[each.part] += round((each.end - each.start) / _SECOND)
+
+
+def _count_agents(tallies: Tallies, row: Any, wait: Wait, question: Question, clock: BusinessClock) -> None:
+    """A miss belongs to its agent, whoever has the conversation now."""
+    for miss in agent_misses(wait, question.now, clock):
+        if question.only.agent_id in (None, miss.agent_id):
+            key = Key(*(row[name] for name in Key._fields))
+            tallies.at(key._replace(agent_id=miss.agent_id) if "agent" in question.by else key).agent_misses += 1
+
+
+def _lengths(waits: Iterable[Wait], question: Question, clock: BusinessClock) -> dict[str, timedelta]:
+    """Returns how long open waits have been until now; the clock goes over all of that time once."""
+    lengths: dict[str, timedelta] = {}
+    length, since = timedelta(), question.now
+    for wait in sorted(waits, key=lambda each: each.owed_since, reverse=True):
+        begun = min(wait.owed_since, question.now)
+        length += clock.elapsed(begun, since) if question.business else since - begun
+        since = begun
+        lengths[wait.wait_id] = length
+    return lengths
