@@ -23,6 +23,11 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 """An id that nothing has: a filter that matches nothing."""
 
 
+FOR_LONG_PERIODS = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL work_mem = '32MB'"
+"""A plan for any period and split, as a connection would keep it, is several times slower on long periods, and so is a
+count of hundreds of thousands that does not fit into memory."""
+
+
 class Key(NamedTuple):
     """The group and bucket of a row; None where it is not split by that."""
 
@@ -88,8 +93,7 @@ async def read(pool: asyncpg.Pool, question: Question) -> Figures:
     """Returns the figures asked for; rows without one are left out."""
     figures = Figures()
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
-        # A plan for any period and split, as a connection would keep it, is several times slower on long periods.
-        await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        await conn.execute(FOR_LONG_PERIODS)
         made = await activity.read_made(conn, question.only.workspace_id)
         for name, arguments in _statements(question, made):
             for row in await conn.fetch(QUERIES[name], *arguments):

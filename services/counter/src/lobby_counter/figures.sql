@@ -440,23 +440,29 @@ WITH piece AS (
     ) AS m
     LEFT JOIN channel_user AS u ON u.channel_user_id = m.channel_user_id
     WHERE p.width = 0
-), figure AS (
+), regrouped AS MATERIALIZED (
+    SELECT channel_user_id, contact_id
+    FROM channel_user
+    WHERE workspace_id = $1 AND version >= 0
+), figure AS MATERIALIZED (
     SELECT DISTINCT
         width_bucket(w.at, $2::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id::text END AS account_id,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id END AS account_id,
         CASE WHEN 'platform' = ANY ($3::text[]) THEN w.platform END AS platform,
-        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN w.agent_id END AS agent_id,
         coalesce(r.contact_id, w.contact_id, w.channel_user_id) AS person
     FROM wrote AS w
-    LEFT JOIN channel_user AS r
-        ON r.workspace_id = $1 AND r.version >= 0 AND r.channel_user_id = w.channel_user_id
+    LEFT JOIN regrouped AS r ON r.channel_user_id = w.channel_user_id
 )
 SELECT
-    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, NULL AS campaign_id, NULL AS language,
-    NULL AS country,
-    count(DISTINCT person) AS active
+    false AS total, bucket, account_id::text, platform,
+    CASE WHEN 'agent' = ANY ($3) THEN coalesce(agent_id::text, '') END AS agent_id, NULL AS campaign_id, NULL AS language,
+    NULL AS country, count(*) AS active
 FROM figure
-GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id), ())
+GROUP BY bucket, account_id, platform, figure.agent_id
+UNION ALL
+SELECT true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, count(*)
+FROM (SELECT DISTINCT person FROM figure) AS everybody
 
 -- name: list_entries
 -- A page of entries with their present verdict at a counter and their person, in the order in which they are judged.

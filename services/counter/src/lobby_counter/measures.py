@@ -25,15 +25,16 @@ class Durations:
         self.closed.update(other.closed)
         self.waiting.update(other.waiting)
 
-    def percentile(self, share: float) -> int | None:
-        """Returns within how many seconds that share of customers is answered (Kaplan-Meier).
+    def percentiles(self, *shares: float) -> list[int | None]:
+        """Returns within how many seconds each of these shares of customers, rising, is answered (Kaplan-Meier).
 
         Who is not answered counts for as long as he has waited, and then for neither. None: too many are not answered.
         """
+        found: list[int | None] = []
         for seconds, unanswered in self.survival():
-            if unanswered <= 1 - share + _ROUNDING:
-                return seconds
-        return None
+            while len(found) < len(shares) and unanswered <= 1 - shares[len(found)] + _ROUNDING:
+                found.append(seconds)
+        return found + [None] * (len(shares) - len(found))
 
     def survival(self) -> Iterator[tuple[int, float]]:
         """Returns after how many seconds which share of customers is not answered yet, wherever it falls."""

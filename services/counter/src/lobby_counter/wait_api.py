@@ -1,5 +1,6 @@
 """WaitService: how long customers waited, and the waits behind the figures."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from math import ceil
@@ -62,7 +63,7 @@ class WaitApi(WaitServiceServicer):
         question = Question(only, period, by, now, by_end, _FIRST.get(request.kind), business)
         found = await wait_figures.read(self._pool, question, await self._calendar_of(only.workspace_id))
         answer.mature = by_end or period.end + _MATURE <= now
-        _fill(answer, found, period, cut=request.bucket in asking.CUT)
+        await asyncio.to_thread(_fill, answer, found, period, cut=request.bucket in asking.CUT)
         return answer
 
     async def ListWaits(self, request: pb.ListWaitsRequest, _context: object) -> pb.ListWaitsResponse:
@@ -115,6 +116,7 @@ def _fill(answer: pb.GetWaitFiguresResponse, found: Tallies, period: Period, *, 
 def _figures(tally: Tally, key: Key | None = None) -> pb.WaitFigures:
     group: dict[str, Any] = {} if key is None else key._asdict()
     people: dict[str, Any] = dict(tally.people)
+    half, nine_tenths, most = tally.durations.percentiles(0.5, 0.9, 0.95)
     durations = tally.durations
     answered, closed, waiting = (each.total() for each in (durations.answered, durations.closed, durations.waiting))
     return pb.WaitFigures(
@@ -124,9 +126,9 @@ def _figures(tally: Tally, key: Key | None = None) -> pb.WaitFigures:
         still_waiting=waiting,
         closed_unanswered=closed,
         cancelled=tally.cancelled,
-        p50_seconds=durations.percentile(0.5),
-        p90_seconds=durations.percentile(0.9),
-        p95_seconds=durations.percentile(0.95),
+        p50_seconds=half,
+        p90_seconds=nine_tenths,
+        p95_seconds=most,
         mean_answered_seconds=durations.mean_answered(),
         service_levels=[_level(durations, seconds) for seconds in LEVELS],
         late=tally.missed[Miss.LATE],

@@ -1,5 +1,6 @@
 """Figures of waits in a period, read in one snapshot: those that are over are counted, open ones are looked at."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from lobby_common.events.log import Connection
 from lobby_counter import explaining, wait_store
 from lobby_counter.business import BusinessClock
 from lobby_counter.calendars import Calendar, Period
-from lobby_counter.explaining import QUERIES
-from lobby_counter.figures import OF_ENTRY, Filter, Key
+from lobby_counter.explaining import QUERIES, Surroundings
+from lobby_counter.figures import FOR_LONG_PERIODS, OF_ENTRY, Filter, Key
 from lobby_counter.measures import Durations
 from lobby_counter.wait_store import whole_wait
 from lobby_counter.waits import Miss, Part, RootCause, Wait, agent_misses, segments
@@ -84,24 +85,63 @@ class Tallies:
         return totals
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What was read in one snapshot."""
+
+    clock: BusinessClock
+    ended: list[Any]
+    causes: list[Any]
+    agent_misses: list[Any]
+    people: list[Any]
+    unexplained: list[tuple[Any, Wait]]
+    """Open waits, and those that are over whose causes are not found yet."""
+    around: Surroundings
+
+
 async def read(pool: asyncpg.Pool, question: Question, calendar_of: Callable[[str], Calendar]) -> Tallies:
     """Returns the figures asked for."""
-    tallies = Tallies()
-    workspace_id = question.only.workspace_id
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
-        # A plan for any period and split, as a connection would keep it, is several times slower on long periods.
-        await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-        clock = (await wait_store.load_clocks(conn, [workspace_id], calendar_of))[workspace_id]
-        for row in await conn.fetch(QUERIES["measure_ended"], *_asked(question), question.business):
-            _count_ended(tallies.of(row), row)
-        for row in await conn.fetch(QUERIES["count_causes"], *_asked(question)):
-            tallies.of(row).causes[Miss(row["miss"]), RootCause(row["cause"])] += row["waits"]
-        for row in await conn.fetch(QUERIES["count_agent_misses"], *_asked(question)):
-            tallies.of(row).agent_misses += row["agent_misses"]
-        for row in await conn.fetch(QUERIES["count_missed_people"], *_asked(question)[:-1], question.now):
-            people = tallies.people if row["total"] else tallies.of(row).people
-            people.update({name: row[name] for name in PEOPLE})
-        await _read_others(conn, tallies, question, clock)
+        await conn.execute(FOR_LONG_PERIODS)
+        rows = await _read_rows(conn, question, calendar_of)
+    # Long periods in many rows take a while, in which others are to be answered.
+    return await asyncio.to_thread(_count, rows, question)
+
+
+async def _read_rows(conn: Connection, question: Question, calendar_of: Callable[[str], Calendar]) -> Rows:
+    asked, workspace_id = _asked(question), question.only.workspace_id
+    clocks = await wait_store.load_clocks(conn, [workspace_id], calendar_of)
+    others = [
+        (row, whole_wait(row))
+        for name in ("read_unexplained", "read_open")
+        for row in await conn.fetch(QUERIES[name], *asked, question.now)
+    ]
+    missed = [(row, wait) for row, wait in others if wait.misses(question.now)]
+    return Rows(
+        clocks[workspace_id],
+        await conn.fetch(QUERIES["measure_ended"], *asked, question.business),
+        await conn.fetch(QUERIES["count_causes"], *asked),
+        await conn.fetch(QUERIES["count_agent_misses"], *asked),
+        await conn.fetch(QUERIES["count_missed_people"], *asked[:-1], question.now),
+        others,
+        await explaining.read_surroundings(
+            conn, (wait.conversation_id for _, wait in missed), (row["at_account_id"] for row, _ in missed)
+        ),
+    )
+
+
+def _count(rows: Rows, question: Question) -> Tallies:
+    tallies = Tallies()
+    for row in rows.ended:
+        _count_ended(tallies.of(row), row)
+    for row in rows.causes:
+        tallies.of(row).causes[Miss(row["miss"]), RootCause(row["cause"])] += row["waits"]
+    for row in rows.agent_misses:
+        tallies.of(row).agent_misses += row["agent_misses"]
+    for row in rows.people:
+        people = tallies.people if row["total"] else tallies.of(row).people
+        people.update({name: row[name] for name in PEOPLE})
+    _count_others(tallies, rows, question)
     return tallies
 
 
@@ -123,38 +163,29 @@ def _asked(question: Question) -> tuple[Any, ...]:
 
 
 def _count_ended(tally: Tally, row: Any) -> None:
-    waits, seconds = row["waits"], row["seconds"]
+    lengths = Counter(dict(zip(row["seconds"], row["waits"], strict=True)))
     match row["outcome"]:
         case "answered":
-            tally.durations.answered[seconds] += waits
+            tally.durations.answered.update(lengths)
         case "closed":
-            tally.durations.closed[seconds] += waits
+            tally.durations.closed.update(lengths)
         case _:
-            tally.cancelled += waits
+            tally.cancelled += lengths.total()
     for miss in Miss:
         tally.missed[miss] += row[miss]
     for part in Part:
         tally.seconds[part] += round(row[f"{part}_seconds"])
 
 
-async def _read_others(conn: Connection, tallies: Tallies, question: Question, clock: BusinessClock) -> None:
+def _count_others(tallies: Tallies, rows: Rows, question: Question) -> None:
     """Open waits are counted as of now, and misses of which the causes were not found yet are explained."""
-    asked = (*_asked(question), question.now)
-    over = await conn.fetch(QUERIES["read_unexplained"], *asked, False)
-    still = await conn.fetch(QUERIES["read_unexplained"], *asked, True)
-    waits = [(row, whole_wait(row)) for row in (*over, *still)]
-    around = await explaining.read_surroundings(
-        conn,
-        (wait.conversation_id for _, wait in waits if wait.misses(question.now)),
-        (row["at_account_id"] for row, wait in waits if wait.misses(question.now)),
-    )
-    lengths = _lengths((wait for _, wait in waits if wait.end_time is None), question, clock)
-    for row, wait in waits:
-        circumstances = around.of(wait.conversation_id, row["at_account_id"])
-        causes = explaining.causes(wait, question.now, circumstances, clock)
+    clock = rows.clock
+    lengths = _lengths((wait for _, wait in rows.unexplained if wait.end_time is None), question, clock)
+    for row, wait in rows.unexplained:
+        around = rows.around.of(wait.conversation_id, row["at_account_id"])
         if question.only.agent_id in (None, wait.agent_id):
             tally = tallies.of(row)
-            tally.causes.update(causes.items())
+            tally.causes.update(explaining.causes(wait, question.now, around, clock).items())
             if wait.end_time is None:
                 _count_open(tally, wait, question.now, lengths[wait.wait_id])
         if wait.end_time is None:

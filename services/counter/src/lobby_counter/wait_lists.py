@@ -12,7 +12,7 @@ from lobby_counter import explaining, wait_store
 from lobby_counter.business import BusinessClock
 from lobby_counter.calendars import Calendar
 from lobby_counter.explaining import QUERIES
-from lobby_counter.figures import Filter
+from lobby_counter.figures import FOR_LONG_PERIODS, Filter
 from lobby_counter.wait_store import whole_wait
 from lobby_counter.waits import AgentMiss, Miss, RootCause, Segment, Wait, agent_misses, segments
 
@@ -55,7 +55,7 @@ async def read(pool: asyncpg.Pool, page: Page, calendar_of: Callable[[str], Cale
     """Returns up to `size` waits by (when they began, or ended, id); those that are open end now."""
     workspace_id = page.only.workspace_id
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
-        await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        await conn.execute(FOR_LONG_PERIODS)
         rows = await conn.fetch(QUERIES["list_waits"], *_asked(page))
         clock = (await wait_store.load_clocks(conn, [workspace_id], calendar_of))[workspace_id]
         return await _explained(conn, rows, page.now, clock)

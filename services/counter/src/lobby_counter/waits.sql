@@ -1,5 +1,5 @@
 -- name: measure_ended
--- Waits that are over by how long they took, in whole seconds, and how they ended.
+-- Waits that are over, by how they ended: how many took how many whole seconds.
 -- Parameters of figures of waits: workspace, cuts, grouped by, account, platform, agent, from, to, whether by their end,
 -- whether only first ones (NULL: all), whether grouped by what only the entry of their chat knows.
 WITH figure AS (
@@ -41,24 +41,35 @@ WITH figure AS (
         AND ($5::smallint IS NULL OR c.platform = $5)
         AND ($6::uuid IS NULL OR w.agent_id = $6)
         AND ($10::boolean IS NULL OR w.first = $10)
+), length AS (
+    SELECT
+        bucket, account_id, platform, agent_id, campaign_id, language, country, outcome,
+        greatest(ceil(extract(epoch FROM duration)), 0)::integer AS seconds,
+        count(*) AS waits,
+        count(*) FILTER (WHERE late) AS late,
+        count(*) FILTER (WHERE lost_window) AS lost_window,
+        count(*) FILTER (WHERE unanswered) AS unanswered,
+        sum(platform_time) AS platform_time,
+        sum(queue_time) AS queue_time,
+        sum(calendar_time - coalesce(platform_time, '0') - queue_time) AS agent_time
+    FROM figure
+    GROUP BY bucket, account_id, platform, agent_id, campaign_id, language, country, outcome, seconds
 )
 SELECT
     bucket, account_id, platform, agent_id, campaign_id, language, country, outcome,
-    greatest(ceil(extract(epoch FROM duration)), 0)::bigint AS seconds,
-    count(*) AS waits,
-    count(*) FILTER (WHERE late) AS late,
-    count(*) FILTER (WHERE lost_window) AS lost_window,
-    count(*) FILTER (WHERE unanswered) AS unanswered,
-    coalesce(sum(extract(epoch FROM platform_time)), 0)::double precision AS platform_seconds,
-    coalesce(sum(extract(epoch FROM queue_time)), 0)::double precision AS queue_seconds,
-    coalesce(sum(extract(epoch FROM calendar_time - coalesce(platform_time, '0') - queue_time)), 0)::double precision
-        AS agent_seconds
-FROM figure
-GROUP BY bucket, account_id, platform, agent_id, campaign_id, language, country, outcome, seconds
+    array_agg(seconds) AS seconds,
+    array_agg(waits) AS waits,
+    sum(late)::bigint AS late,
+    sum(lost_window)::bigint AS lost_window,
+    sum(unanswered)::bigint AS unanswered,
+    extract(epoch FROM coalesce(sum(platform_time), '0'))::double precision AS platform_seconds,
+    extract(epoch FROM coalesce(sum(queue_time), '0'))::double precision AS queue_seconds,
+    extract(epoch FROM coalesce(sum(agent_time), '0'))::double precision AS agent_seconds
+FROM length
+GROUP BY bucket, account_id, platform, agent_id, campaign_id, language, country, outcome
 
--- name: read_unexplained
--- Waits whose figures need more than counting: if $13 those that are open, as of $12, whoever has them; else those that are
--- over and missed whose causes are not found yet.
+-- name: read_open
+-- Open waits as of $12, whoever has them; $6 is not looked at.
 SELECT
     width_bucket(
         CASE WHEN $9::boolean THEN coalesce(w.end_time, $12::timestamptz) ELSE w.owed_since END, $2::timestamptz[]
@@ -81,18 +92,48 @@ LEFT JOIN entry AS e
         AND e.account_id = c.account_id
         AND e.again_event_id IS NULL
 WHERE w.workspace_id = $1
-    AND CASE
-        WHEN $13::boolean THEN w.end_time IS NULL
-        ELSE NOT w.explained
-            AND w.end_time IS NOT NULL
-            AND (w.late_time < w.end_time OR w.window_lost_time <= w.end_time OR w.unanswered_time < w.end_time)
-    END
+    AND w.end_time IS NULL
     AND ($9 OR w.owed_since >= $7 AND w.owed_since < $8)
     AND (NOT $9 OR coalesce(w.end_time, $12) >= $7 AND coalesce(w.end_time, $12) < $8)
     AND ($4::uuid IS NULL OR c.account_id = $4)
     AND ($5::smallint IS NULL OR c.platform = $5)
-    AND ($6::uuid IS NULL OR $13 OR w.agent_id = $6)
+    AND ($6::uuid IS NULL OR true)
     AND ($10::boolean IS NULL OR w.first = $10)
+
+-- name: read_unexplained
+-- Waits that are over and missed whose causes are not found yet; where there are very many, some.
+SELECT
+    width_bucket(
+        CASE WHEN $9::boolean THEN coalesce(w.end_time, $12::timestamptz) ELSE w.owed_since END, $2::timestamptz[]
+    ) AS bucket,
+    CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id::text END AS account_id,
+    CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
+    CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
+    CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+    CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
+    CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
+    c.account_id::text AS at_account_id, w.wait_id::text, w.conversation_id::text, w.agent_id::text AS wait_agent_id,
+    w.first_position, w.owed_since, w.received_time, w.end_time, w.ending, w.end_agent_id::text, w.close_reason, w.first,
+    w.holds, w.opened, w.bot_time, w.window_lost_time, nullif(w.late_time, 'infinity') AS late_time,
+    nullif(w.unanswered_time, 'infinity') AS unanswered_time
+FROM wait AS w
+JOIN conversation AS c ON c.conversation_id = w.conversation_id
+LEFT JOIN entry AS e
+    ON $11::boolean
+        AND e.channel_user_id = c.channel_user_id
+        AND e.account_id = c.account_id
+        AND e.again_event_id IS NULL
+WHERE w.workspace_id = $1
+    AND NOT w.explained
+    AND w.end_time IS NOT NULL
+    AND (w.late_time < w.end_time OR w.window_lost_time <= w.end_time OR w.unanswered_time < w.end_time)
+    AND ($9 OR w.owed_since >= $7 AND w.owed_since < $8)
+    AND (NOT $9 OR coalesce(w.end_time, $12) >= $7 AND coalesce(w.end_time, $12) < $8)
+    AND ($4::uuid IS NULL OR c.account_id = $4)
+    AND ($5::smallint IS NULL OR c.platform = $5)
+    AND ($6::uuid IS NULL OR w.agent_id = $6)
+    AND ($10::boolean IS NULL OR w.first = $10)
+LIMIT 5000
 
 -- name: count_causes
 -- What misses of waits that are over came from.
@@ -133,31 +174,19 @@ GROUP BY bucket, account_id, platform, agent_id, campaign_id, language, country,
 
 -- name: count_missed_people
 -- People missed in any way as of $11, each once per row: how many were new, and how many no person ever answered.
-WITH figure AS (
+WITH figure AS MATERIALIZED (
     SELECT
         width_bucket(
             CASE WHEN $9::boolean THEN coalesce(w.end_time, $11::timestamptz) ELSE w.owed_since END, $2::timestamptz[]
         ) AS bucket,
-        CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id::text END AS account_id,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id END AS account_id,
         CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
-        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
-        CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
-        CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
-        CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
-        coalesce(u.contact_id, c.channel_user_id) AS person,
-        w.first AND v.verdict IS NOT NULL AS new,
-        NOT EXISTS (
-            SELECT
-            FROM channel_user AS other
-            JOIN message AS m ON m.channel_user_id = other.channel_user_id AND m.direction = 2 AND m.human
-            WHERE other.contact_id = u.contact_id
-        ) AS lost
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN w.agent_id END AS agent_id,
+        c.channel_user_id,
+        c.account_id AS at_account_id,
+        bool_or(w.first) AS first
     FROM wait AS w
     JOIN conversation AS c ON c.conversation_id = w.conversation_id
-    LEFT JOIN channel_user AS u ON u.channel_user_id = c.channel_user_id
-    LEFT JOIN entry AS e
-        ON e.channel_user_id = c.channel_user_id AND e.account_id = c.account_id AND e.again_event_id IS NULL
-    LEFT JOIN verdict AS v ON v.counter_id = $1 AND v.entry_id = e.entry_id AND v.verdict = 'new'
     WHERE w.workspace_id = $1
         AND (
             w.late_time < coalesce(w.end_time, $11)
@@ -170,6 +199,33 @@ WITH figure AS (
         AND ($5::smallint IS NULL OR c.platform = $5)
         AND ($6::uuid IS NULL OR w.agent_id = $6)
         AND ($10::boolean IS NULL OR w.first = $10)
+    GROUP BY 1, 2, 3, 4, 5, 6
+), known AS MATERIALIZED (
+    -- Each customer is looked up once.
+    SELECT
+        f.channel_user_id, f.account_id AS at_account_id, coalesce(u.contact_id, f.channel_user_id) AS person,
+        e.campaign_id, e.language, e.country, v.verdict IS NOT NULL AS new,
+        NOT EXISTS (
+            SELECT
+            FROM channel_user AS other
+            JOIN message AS m ON m.channel_user_id = other.channel_user_id AND m.direction = 2 AND m.human
+            WHERE other.contact_id = u.contact_id
+        ) AS lost
+    FROM (SELECT DISTINCT channel_user_id, at_account_id FROM figure) AS f (channel_user_id, account_id)
+    LEFT JOIN channel_user AS u ON u.channel_user_id = f.channel_user_id
+    LEFT JOIN entry AS e
+        ON e.channel_user_id = f.channel_user_id AND e.account_id = f.account_id AND e.again_event_id IS NULL
+    LEFT JOIN verdict AS v ON v.counter_id = $1 AND v.entry_id = e.entry_id AND v.verdict = 'new'
+), split AS (
+    SELECT
+        f.bucket, f.account_id::text, f.platform,
+        CASE WHEN 'agent' = ANY ($3) THEN coalesce(f.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3) THEN coalesce(k.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3) THEN coalesce(k.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($3) THEN coalesce(k.country, '') END AS country,
+        k.person, f.first AND k.new AS new, k.lost
+    FROM figure AS f
+    JOIN known AS k ON k.channel_user_id = f.channel_user_id AND k.at_account_id = f.at_account_id
 )
 SELECT
     grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
@@ -177,7 +233,7 @@ SELECT
     count(DISTINCT person) FILTER (WHERE new) AS missed_new_people,
     count(DISTINCT person) FILTER (WHERE lost) AS lost_people,
     count(DISTINCT person) FILTER (WHERE lost AND new) AS lost_new_people
-FROM figure
+FROM split
 GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
 
 -- name: count_agent_misses
