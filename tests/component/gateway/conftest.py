@@ -32,6 +32,7 @@ from lobby_local import Nats
 
 OTHERS = ("connectors", "identity", "routing", "counter", "translate")
 TOKEN = "token"
+PASSWORD = "correct horse battery"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +112,31 @@ class Gateway:
         status, answer = await self.ask("POST", "/v1/keys", body={"role": role} | more)
         assert status == 200, answer
         return answer["secret"]
+
+    async def link(self, sheet_id: str, **more: Any) -> Any:
+        """Returns a new link to a sheet, with its token."""
+        body = {"display_name": "Partner", "password": PASSWORD} | more
+        status, answer = await self.ask("POST", f"/v1/sheets/{sheet_id}/links", body=body)
+        assert status == 200, answer
+        return answer
+
+    async def open(self, token: str, password: str = "") -> tuple[int, Any]:
+        """Returns what a link answers to a password, by default to the right one."""
+        return await self.ask("POST", f"/v1/links/{token}:open", key="", body={"password": password or PASSWORD})
+
+    async def partner(self, sheet_id: str) -> str:
+        """Returns the secret of a partner with whom the sheet is shared."""
+        status, answer = await self.open((await self.link(sheet_id))["token"])
+        assert status == 200, answer
+        return answer["secret"]
+
+    async def rows(self, statement: str) -> list[Any]:
+        """Returns what the gateway's tables say."""
+        connection = await asyncpg.connect(self.database.url, server_settings={"search_path": "gateway"})
+        try:
+            return await connection.fetch(statement)
+        finally:
+            await connection.close()
 
     async def other_workspace(self) -> str:
         """Returns the owner's secret of another workspace."""

@@ -6,6 +6,7 @@ import pytest
 
 from lobby.identity.v1.contact_pb2 import Contact, ContactIdentifier
 from lobby.identity.v1.contact_service_pb2 import GetContactResponse
+from lobby.options.v1.options_pb2 import PERMISSION_PUBLIC, PERMISSION_SHARE
 from lobby_common.ids import new_id
 from lobby_gateway import descriptors, roles
 from lobby_gateway.openapi import document
@@ -40,16 +41,22 @@ OWN = {"gateway"}
 
 @pytest.mark.parametrize("role", roles.PERMISSIONS)
 async def test_a_role_reaches_exactly_what_the_table_says(gateway, role):
+    sheet_id = new_id()
     key = gateway.owner if role == "owner" else await gateway.key(role)
+    if role == "partner":
+        key = await gateway.partner(sheet_id)
     for route in ROUTES:
-        path = route.template.text
+        path = route.template.text.replace("{sheet_id}", sheet_id)
         for variable in route.template.variables:
             path = path.replace(f"{{{variable}}}", new_id())
         name = ".".join(route.rpc.rsplit(".", 2)[1:])
         before = len(gateway.neighbours.calls[name])
         status, answer = await gateway.ask(route.verb, path, key=key, body=body_of(route))
         reached = len(gateway.neighbours.calls[name]) > before
-        if roles.may(role, route.permission):
+        if route.permission == PERMISSION_PUBLIC:
+            # Whoever asks, with whatever key: the token and the password decide.
+            assert (status, answer["reason"]) == (404, "LINK_NOT_FOUND")
+        elif roles.may(role, route.permission):
             # The gateway's own RPCs know the ids that were made up here as unknown.
             assert status == 200 or (route.service in OWN and status == 404), (route.rpc, status, answer)
             assert reached or route.service in OWN
@@ -59,10 +66,29 @@ async def test_a_role_reaches_exactly_what_the_table_says(gateway, role):
         if reached:
             caller = gateway.neighbours.calls[name][-1].caller
             assert (caller.role, caller.workspace_id) == (role, gateway.workspace_id)
+            assert caller.sheet_id == (sheet_id if role == "partner" else "")
+
+
+async def test_a_key_of_role_partner_that_no_link_gave_sees_no_sheet(gateway):
+    key = await gateway.key("partner")
+    for route in ROUTES:
+        if route.permission == PERMISSION_SHARE and "sheet_id" in route.template.variables:
+            path = route.template.text
+            for variable in route.template.variables:
+                path = path.replace(f"{{{variable}}}", new_id())
+            name = ".".join(route.rpc.rsplit(".", 2)[1:])
+            status, answer = await gateway.ask(route.verb, path, key=key, body=body_of(route))
+            assert (status, answer["reason"]) == (404, "SHEET_NOT_FOUND"), route.rpc
+            assert not gateway.neighbours.calls[name]
+    await gateway.ask("GET", "/v1/sheets", key=key)
+    [call] = gateway.neighbours.calls["SheetService.ListSheets"]
+    assert (call.caller.role, call.caller.sheet_id) == ("partner", "")
 
 
 async def test_without_a_key_nothing_is_reached(gateway):
     for route in ROUTES:
+        if route.permission == PERMISSION_PUBLIC:
+            continue
         status, answer = await gateway.ask(route.verb, route.template.text, key="", body=body_of(route))
         assert (status, answer["reason"]) == (401, "UNAUTHENTICATED"), route.rpc
 

@@ -28,9 +28,14 @@ def test_what_cannot_be_a_secret_is_not_looked_up(text):
 
 
 def test_the_secret_of_a_repeated_request_is_the_same_for_nobody_else():
-    secret = domain.repeatable_entropy(b"m" * 32, "w", "r")
-    assert secret == domain.repeatable_entropy(b"m" * 32, "w", "r")
-    others = [(b"n" * 32, "w", "r"), (b"m" * 32, "v", "r"), (b"m" * 32, "w", "s")]
+    secret = domain.repeatable_entropy(b"m" * 32, "link", "w", "r")
+    assert secret == domain.repeatable_entropy(b"m" * 32, "link", "w", "r")
+    others = [
+        (b"n" * 32, "link", "w", "r"),
+        (b"m" * 32, "api-key", "w", "r"),
+        (b"m" * 32, "link", "v", "r"),
+        (b"m" * 32, "link", "w", "s"),
+    ]
     assert secret not in {domain.repeatable_entropy(*other) for other in others}
 
 

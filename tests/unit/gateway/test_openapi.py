@@ -80,3 +80,17 @@ def test_a_post_that_can_be_repeated_says_how(api):
     assert "Idempotency-Key" in [each["name"] for each in send["parameters"]]
     assert send["x-roles"] == ["owner", "supervisor", "agent"]
     assert "NEWER_MESSAGE" in send["x-reasons"]
+
+
+def test_what_needs_no_key_says_so(api):
+    opening = api["paths"]["/v1/links/{token}:open"]["post"]
+    assert opening["security"] == []
+    assert (opening["x-permission"], opening["x-roles"]) == ("public", [])
+    assert "Needs no key." in opening["description"]
+    open_ones = {
+        (verb, path)
+        for path, item in api["paths"].items()
+        for verb, operation in item.items()
+        if path.startswith("/v1/") and isinstance(operation, dict) and operation.get("security") == []
+    }
+    assert open_ones == {("post", "/v1/links/{token}:open")}

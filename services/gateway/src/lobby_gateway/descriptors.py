@@ -14,6 +14,7 @@ from lobby.options.v1 import options_pb2
 from lobby_gateway import contract, template
 from lobby_gateway.template import Router, Template
 
+_OWN = "gateway"
 _REASON = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b")
 
 
@@ -41,8 +42,11 @@ class Route:
     def not_found_reason(self, variable: str) -> str:
         """Returns the reason with which the RPC says that it knows no such id."""
         noun = variable.removesuffix("_id").upper()
-        known = [reason for reason in self.reasons if reason.endswith("_NOT_FOUND") and reason.startswith(noun)]
-        return known[0] if known else "NOT_FOUND"
+        known = [reason for reason in self.reasons if reason.endswith("_NOT_FOUND")]
+        named = [reason for reason in known if reason.startswith(noun)]
+        if named:
+            return named[0]
+        return known[0] if len(known) == 1 else "NOT_FOUND"
 
 
 @cache
@@ -72,15 +76,18 @@ def _routes_of(service: ServiceDescriptor, method: MethodDescriptor) -> Iterator
     rule = options.Extensions[annotations_pb2.http]
     name = method.full_name
     permission = options.Extensions[options_pb2.permission]
+    service_name = service.full_name.split(".")[1]
     if not permission:
         raise ValueError(f"{name} has an http rule and no permission")
+    if permission == options_pb2.PERMISSION_PUBLIC and service_name != _OWN:
+        raise ValueError(f"{name} is public, which only the gateway's own calls can be")
     for each in (rule, *rule.additional_bindings):
         verb, path = _verb_and_path(each, name)
         yield Route(
             verb=verb,
             template=_checked(template.parse(path), method.input_type, name),
             takes_body=_takes_body(each, name),
-            service=service.full_name.split(".")[1],
+            service=service_name,
             rpc=name,
             path=f"/{service.full_name}/{method.name}",
             request=GetMessageClass(method.input_type),

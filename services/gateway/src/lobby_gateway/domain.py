@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from typing import Literal
 
 from lobby_common.errors import Conflict, Invalid
 from lobby_gateway import roles
@@ -22,6 +23,9 @@ from lobby_gateway import roles
 SECRET_BYTES = 32
 _SECRET_PREFIX = "lobby_"  # noqa: S105  # what every secret begins with is no secret
 _SECRET_LENGTH = len(_SECRET_PREFIX) + 43
+
+Purpose = Literal["api-key", "link"]
+"""What secrets of repeated requests are for: the same request makes another one for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,21 @@ class Principal:
     role: str
     agent_id: str
     agents_see_identifiers: bool
+    sheet_id: str = ""
+    """Of a partner: the sheet that he sees."""
+    link_id: str = ""
+    """Of a partner: the link by which he came in."""
+    expire_time: datetime | None = None
+    """From when on the credential stands for nobody; None means that it has no end."""
+
+    @property
+    def holder(self) -> str:
+        """By what he is known: a partner has another key each time he opens his link."""
+        return self.link_id or self.key_id
+
+    def holds(self, at: datetime) -> bool:
+        """Returns whether the credential has not ended yet."""
+        return self.expire_time is None or at < self.expire_time
 
     @property
     def sight(self) -> roles.Sight:
@@ -67,14 +86,19 @@ class Principal:
 
 def secret_of(entropy: bytes) -> str:
     """Returns the secret that 32 random bytes make."""
+    return _SECRET_PREFIX + token_of(entropy)
+
+
+def token_of(entropy: bytes) -> str:
+    """Returns the token of a link that 32 random bytes make."""
     if len(entropy) != SECRET_BYTES:
         raise ValueError(f"a secret is made of {SECRET_BYTES} bytes")
-    return _SECRET_PREFIX + base64.urlsafe_b64encode(entropy).decode().rstrip("=")
+    return base64.urlsafe_b64encode(entropy).decode().rstrip("=")
 
 
-def repeatable_entropy(master_key: bytes, workspace_id: str, request_id: str) -> bytes:
+def repeatable_entropy(master_key: bytes, purpose: Purpose, workspace_id: str, request_id: str) -> bytes:
     """Returns the bytes that belong to one request: asked again, it gets the same secret without our keeping it."""
-    return hmac.digest(master_key, f"api-key\x1f{workspace_id}\x1f{request_id}".encode(), "sha256")
+    return hmac.digest(master_key, f"{purpose}\x1f{workspace_id}\x1f{request_id}".encode(), "sha256")
 
 
 def could_be_secret(text: str) -> bool:

@@ -8,12 +8,14 @@ import asyncpg
 
 from lobby.gateway.v1.message_view_service_pb2_grpc import add_MessageViewServiceServicer_to_server
 from lobby.gateway.v1.proof_service_pb2_grpc import add_ProofServiceServicer_to_server
+from lobby.gateway.v1.share_service_pb2_grpc import add_ShareServiceServicer_to_server
 from lobby.gateway.v1.workspace_service_pb2_grpc import add_WorkspaceServiceServicer_to_server
 from lobby_common.errors import Unavailable
 from lobby_common.postgres import AWAY
 from lobby_common.service import Runtime, Service, run
 from lobby_gateway import admin, store
 from lobby_gateway.api.proof import ProofApi, RemoteStages
+from lobby_gateway.api.sharing import ShareApi
 from lobby_gateway.api.views import MessageViewApi, RemoteServices
 from lobby_gateway.api.workspaces import WorkspaceApi
 from lobby_gateway.clerk import Clerk
@@ -43,14 +45,17 @@ async def build(runtime: Runtime) -> None:
     streams = Streams(runtime.nats)
     hub = Hub(streams, queue=config.live_queue)
 
-    def revoked(key_id: str) -> None:
-        keyring.forget(key_id)
-        hub.revoke(key_id)
+    def revoked(holder: str) -> None:
+        keyring.forget(holder)
+        hub.revoke(holder)
 
     runtime.serve(
         add_WorkspaceServiceServicer_to_server,
         WorkspaceApi(runtime.log, neighbours.channel("routing"), config.master_key, revoked),
     )
+    sharing = ShareApi(runtime.log, neighbours.channel("counter"), config.master_key, revoked)
+    runtime.on_stop(sharing.close)
+    runtime.serve(add_ShareServiceServicer_to_server, sharing)
     runtime.serve(add_MessageViewServiceServicer_to_server, MessageViewApi(RemoteServices(neighbours.channel)))
     stages = RemoteStages(neighbours.channel)
     runtime.serve(add_ProofServiceServicer_to_server, ProofApi(stages, runtime.pool))

@@ -19,5 +19,8 @@ WEBHOOKS: Mapping[str, Counter] = {
     for verdict in ("accepted", "bad_signature", "unknown_account", "unavailable", "unspecified")
 }
 """Counters of webhooks by verdict, looked up once: this is the hottest path."""
+LINK_OPENINGS = Counter(
+    "lobby_link_openings", "Tries to open a link to a sheet, by outcome.", ["outcome"], registry=REGISTRY
+)
 LIVE_CONNECTIONS = Gauge("lobby_live_connections", "Screens that listen now.", registry=REGISTRY)
 LIVE_DROPPED = Counter("lobby_live_dropped", "Screens cut off because they read too slowly.", registry=REGISTRY)

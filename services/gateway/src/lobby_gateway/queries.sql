@@ -106,11 +106,31 @@ SELECT
     k.workspace_id::text,
     k.role,
     k.agent_id,
-    w.agents_see_identifiers
+    w.agents_see_identifiers,
+    '' AS sheet_id,
+    '' AS link_id,
+    NULL::timestamptz AS expire_time
 FROM api_key AS k
 JOIN workspace AS w USING (workspace_id)
 WHERE k.secret_hash = ANY($1::bytea[])
-    AND k.revoke_time IS NULL;
+    AND k.revoke_time IS NULL
+UNION ALL
+SELECT
+    k.secret_hash,
+    k.key_id::text,
+    l.workspace_id::text,
+    'partner',
+    '',
+    w.agents_see_identifiers,
+    l.sheet_id,
+    l.link_id::text,
+    k.expire_time
+FROM link_key AS k
+JOIN link AS l USING (link_id)
+JOIN workspace AS w USING (workspace_id)
+WHERE k.secret_hash = ANY($1::bytea[])
+    AND k.expire_time > now()
+    AND l.delete_time IS NULL;
 
 -- name: insert_audit_entry
 -- Who changed what.

@@ -14,6 +14,8 @@ from lobby.options.v1.options_pb2 import (
 )
 
 OWNER, SUPERVISOR, AGENT, VIEWER, PARTNER = "owner", "supervisor", "agent", "viewer", "partner"
+NOBODY = "nobody"
+"""Who asks what is public: he may do and see nothing else, whatever his key is."""
 
 _SUPERVISING = frozenset({PERMISSION_MANAGE, PERMISSION_CONVERSE, PERMISSION_VIEW, PERMISSION_COUNT, PERMISSION_SHARE})
 
@@ -66,7 +68,7 @@ _BLIND = Sight(Shown.NOTHING, Shown.NOTHING, Shown.NOTHING, Shown.NOTHING)
 
 
 def may(role: str, permission: int) -> bool:
-    """Returns whether the role holds the permission."""
+    """Returns whether the role holds the permission. What is public is no permission that anybody holds."""
     return permission in PERMISSIONS.get(role, frozenset())
 
 

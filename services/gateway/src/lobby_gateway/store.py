@@ -109,6 +109,9 @@ async def find_principals(pool: asyncpg.Pool, hashes: Sequence[bytes]) -> Mappin
             role=row["role"],
             agent_id=row["agent_id"],
             agents_see_identifiers=row["agents_see_identifiers"],
+            sheet_id=row["sheet_id"],
+            link_id=row["link_id"],
+            expire_time=row["expire_time"],
         )
         for row in rows
     }

@@ -38,6 +38,8 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """See figures: owner, supervisor, viewer, and an agent his own."""
     PERMISSION_SHARE: _Permission.ValueType  # 6
     """See sheets: owner, supervisor, viewer; a partner those shared with him, and nothing else."""
+    PERMISSION_PUBLIC: _Permission.ValueType  # 7
+    """Nobody needs a key, and none is looked at: what the call itself says decides. Only calls of the gateway's own have it."""
 
 class Permission(_Permission, metaclass=_PermissionEnumTypeWrapper):
     """What a caller may do; the gateway's table of roles says which role holds which."""
@@ -56,6 +58,8 @@ PERMISSION_COUNT: Permission.ValueType  # 5
 """See figures: owner, supervisor, viewer, and an agent his own."""
 PERMISSION_SHARE: Permission.ValueType  # 6
 """See sheets: owner, supervisor, viewer; a partner those shared with him, and nothing else."""
+PERMISSION_PUBLIC: Permission.ValueType  # 7
+"""Nobody needs a key, and none is looked at: what the call itself says decides. Only calls of the gateway's own have it."""
 Global___Permission: _TypeAlias = Permission  # noqa: Y015
 
 class _PersonalData:

@@ -73,7 +73,7 @@ class WorkspaceApi(WorkspaceServiceServicer):
     def _secret(self, workspace_id: str, request_id: str) -> str:
         if not request_id:
             return entropy.new_secret()
-        return domain.secret_of(domain.repeatable_entropy(self._master_key, workspace_id, request_id))
+        return domain.secret_of(domain.repeatable_entropy(self._master_key, "api-key", workspace_id, request_id))
 
     async def _create(self, tx: Tx, key: Key, secret: str, request_id: str) -> pb.CreateKeyResponse:
         async def make() -> pb.CreateKeyResponse:

@@ -18,7 +18,7 @@ from lobby_gateway.clients import Rpcs
 from lobby_gateway.descriptors import Route, router
 from lobby_gateway.domain import Principal
 from lobby_gateway.http import unread
-from lobby_gateway.http.access import Access, Denied, bearer, caller_of
+from lobby_gateway.http.access import Access, Denied, bearer, caller_of, check_sheet
 from lobby_gateway.http.responses import json_response, problem_response
 from lobby_gateway.masking import masked
 from lobby_gateway.problems import Problem
@@ -77,6 +77,7 @@ class Rest:
             principal = await self._access.enter(bearer(request), route.permission)
             sight = principal.sight
             _check_ids(route, ids)
+            check_sheet(principal, ids, route.not_found_reason("sheet_id"))
             return await self._ask(route, ids, request, principal)
         except Denied as denied:
             return problem_response(denied.problem, trace_id)

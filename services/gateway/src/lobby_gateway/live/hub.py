@@ -117,11 +117,11 @@ class Hub:
             if not here and self._listeners.get(principal.workspace_id) is here:
                 del self._listeners[principal.workspace_id]
 
-    def revoke(self, key_id: str) -> None:
-        """The key's screens end at once."""
+    def revoke(self, holder: str) -> None:
+        """The screens of the key, or of the link, end at once."""
         for listeners in self._listeners.values():
             for listener in listeners:
-                if listener.principal.key_id == key_id:
+                if listener.principal.holder == holder:
                     listener.revoke()
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from lobby.options.v1.options_pb2 import Permission
+from lobby.options.v1.options_pb2 import PERMISSION_PUBLIC, Permission
 from lobby_gateway import roles
 from lobby_gateway.descriptors import Route
 from lobby_gateway.openapi import rules
@@ -43,13 +43,15 @@ def _short(route: Route) -> str:
 
 
 def _operation(route: Route, operation_id: str, schemas: Schemas) -> Json:
+    is_public = route.permission == PERMISSION_PUBLIC
     allowed = [role for role in roles.PERMISSIONS if roles.may(role, route.permission)]
     text = described(route.rpc)
+    who = "Needs no key." if is_public else f"Roles: {', '.join(allowed)}."
     operation: Json = {
         "operationId": operation_id,
         "tags": [route.rpc.split(".")[-2].removesuffix("Service")],
         "summary": text.split(". ")[0].rstrip("."),
-        "description": f"{text} Roles: {', '.join(allowed)}.",
+        "description": f"{text} {who}",
         "x-roles": allowed,
         "x-permission": names.words(Permission.DESCRIPTOR)[route.permission],
         "responses": {
@@ -60,6 +62,8 @@ def _operation(route: Route, operation_id: str, schemas: Schemas) -> Json:
             "default": PROBLEM,
         },
     }
+    if is_public:
+        operation["security"] = []
     if route.reasons:
         operation["x-reasons"] = list(route.reasons)
     if parameters := _parameters(route, schemas):
