@@ -1,6 +1,8 @@
 import pytest
 
 from lobby.connectors.v1.message_pb2 import Attachment, Message
+from lobby.counter.v1.sheet_pb2 import SheetAddress, SheetRow
+from lobby.counter.v1.sheet_service_pb2 import ListSheetRowsResponse
 from lobby.identity.v1.contact_pb2 import Contact, ContactIdentifier
 from lobby.identity.v1.contact_service_pb2 import ListContactsResponse
 from lobby.routing.v1.conversation_pb2 import Conversation
@@ -95,3 +97,15 @@ def test_a_platforms_id_shows_no_phone_and_replies_still_find_theirs(role, is_wh
     assert "MTIwMjU1NTAxMDE" in asked.platform_message_id or not is_whole
     assert reply.reply_to_platform_message_id == asked.platform_message_id
     assert reply.platform_message_id == ""
+
+
+def test_a_partner_sees_of_a_sheets_people_initials_and_the_last_characters():
+    addresses = [SheetAddress(kind="phone", value="+66812345678"), SheetAddress(kind="line_user_id", value="U12")]
+    page = ListSheetRowsResponse(rows=[SheetRow(contact_id="c", display_name="Ana Maria", addresses=addresses)])
+    [row] = masked(page, sight("partner")).rows
+    assert row.display_name == "A. M."
+    assert [(each.kind, each.value) for each in row.addresses] == [("phone", "••••5678"), ("line_user_id", "••••")]
+    assert row.contact_id == "c"
+    [row] = masked(page, sight("viewer")).rows
+    assert (row.display_name, [each.value for each in row.addresses]) == ("A. M.", ["", ""])
+    assert masked(page, sight("supervisor")) is page

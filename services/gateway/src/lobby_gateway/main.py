@@ -9,6 +9,7 @@ import asyncpg
 from lobby.gateway.v1.message_view_service_pb2_grpc import add_MessageViewServiceServicer_to_server
 from lobby.gateway.v1.proof_service_pb2_grpc import add_ProofServiceServicer_to_server
 from lobby.gateway.v1.share_service_pb2_grpc import add_ShareServiceServicer_to_server
+from lobby.gateway.v1.sheet_view_service_pb2_grpc import add_SheetViewServiceServicer_to_server
 from lobby.gateway.v1.workspace_service_pb2_grpc import add_WorkspaceServiceServicer_to_server
 from lobby_common.errors import Unavailable
 from lobby_common.postgres import AWAY
@@ -16,6 +17,7 @@ from lobby_common.service import Runtime, Service, run
 from lobby_gateway import admin, store
 from lobby_gateway.api.proof import ProofApi, RemoteStages
 from lobby_gateway.api.sharing import ShareApi
+from lobby_gateway.api.sheet_views import RemotePeople, SheetViewApi
 from lobby_gateway.api.views import MessageViewApi, RemoteServices
 from lobby_gateway.api.workspaces import WorkspaceApi
 from lobby_gateway.clerk import Clerk
@@ -57,6 +59,7 @@ async def build(runtime: Runtime) -> None:
     runtime.on_stop(sharing.close)
     runtime.serve(add_ShareServiceServicer_to_server, sharing)
     runtime.serve(add_MessageViewServiceServicer_to_server, MessageViewApi(RemoteServices(neighbours.channel)))
+    runtime.serve(add_SheetViewServiceServicer_to_server, SheetViewApi(RemotePeople(neighbours.channel)))
     stages = RemoteStages(neighbours.channel)
     runtime.serve(add_ProofServiceServicer_to_server, ProofApi(stages, runtime.pool))
     runtime.alone("clerk", Clerk(runtime.pool, stages).run)

@@ -1,6 +1,7 @@
 """Builds identity."""
 
 from lobby.identity.v1.contact_service_pb2_grpc import add_ContactServiceServicer_to_server
+from lobby.identity.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
 from lobby.identity.v1.import_service_pb2_grpc import add_ImportServiceServicer_to_server
 from lobby.identity.v1.suggestion_service_pb2_grpc import add_SuggestionServiceServicer_to_server
 from lobby_common.service import Runtime, Service, run
@@ -9,6 +10,7 @@ from lobby_identity.app.importing import Importer
 from lobby_identity.app.suggesting import Suggester
 from lobby_identity.clients import RoutingVisibility
 from lobby_identity.config import IdentityConfig
+from lobby_identity.directory_api import DirectoryApi
 from lobby_identity.events import PeopleHandler
 from lobby_identity.import_api import ImportApi
 from lobby_identity.journey import Journey
@@ -20,6 +22,7 @@ async def build(runtime: Runtime) -> None:
     runtime.consume(PeopleHandler(runtime.log), ("connectors",))
     visibility = RoutingVisibility(runtime.channel("routing"))
     runtime.serve(add_ContactServiceServicer_to_server, ContactApi(runtime.log, visibility))
+    runtime.serve(add_DirectoryServiceServicer_to_server, DirectoryApi(runtime.log))
     runtime.serve(add_SuggestionServiceServicer_to_server, SuggestionApi(runtime.log))
     runtime.serve(add_ImportServiceServicer_to_server, ImportApi(runtime.log))
     runtime.alone("importer", Importer(runtime.log).run)

@@ -291,14 +291,14 @@ class SheetRow(_message.Message):
     country: _builtins.str
     """Country of the customer, where known."""
     display_name: _builtins.str
-    """Name of the person."""
+    """Name of the person; empty where the counter tells of rows."""
     @_builtins.property
     def occurred_time(self) -> _timestamp_pb2.Timestamp:
         """When it was written."""
 
     @_builtins.property
     def addresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___SheetAddress]:
-        """Addresses of the person."""
+        """Addresses of the person; empty where the counter tells of rows."""
 
     def __init__(
         self,

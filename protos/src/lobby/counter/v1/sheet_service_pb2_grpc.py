@@ -139,7 +139,8 @@ class SheetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSheetRows(self, request, context):
-        """Lists the entries behind the figures, oldest first. SHEET_NOT_FOUND, INVALID_DAY.
+        """Lists the entries behind the figures, oldest first, without names and addresses: the gateway asks identity for those.
+        SHEET_NOT_FOUND, INVALID_DAY.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

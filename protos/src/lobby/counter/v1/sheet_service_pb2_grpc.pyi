@@ -48,7 +48,9 @@ class SheetServiceStub:
     GetSheetFigures: _grpc.UnaryUnaryMultiCallable[_sheet_service_pb2.GetSheetFiguresRequest, _sheet_service_pb2.GetSheetFiguresResponse]
     """Returns what a sheet says now: by local day, and over all. SHEET_NOT_FOUND, INVALID_DAY."""
     ListSheetRows: _grpc.UnaryUnaryMultiCallable[_sheet_service_pb2.ListSheetRowsRequest, _sheet_service_pb2.ListSheetRowsResponse]
-    """Lists the entries behind the figures, oldest first. SHEET_NOT_FOUND, INVALID_DAY."""
+    """Lists the entries behind the figures, oldest first, without names and addresses: the gateway asks identity for those.
+    SHEET_NOT_FOUND, INVALID_DAY.
+    """
     ListSheetDays: _grpc.UnaryUnaryMultiCallable[_sheet_service_pb2.ListSheetDaysRequest, _sheet_service_pb2.ListSheetDaysResponse]
     """Lists the closed days, oldest first. SHEET_NOT_FOUND."""
     GetSheetExport: _grpc.UnaryUnaryMultiCallable[_sheet_service_pb2.GetSheetExportRequest, _sheet_service_pb2.GetSheetExportResponse]
@@ -88,7 +90,9 @@ class SheetServiceAsyncStub(SheetServiceStub):
     GetSheetFigures: _aio.UnaryUnaryMultiCallable[_sheet_service_pb2.GetSheetFiguresRequest, _sheet_service_pb2.GetSheetFiguresResponse]  # type: ignore[assignment]
     """Returns what a sheet says now: by local day, and over all. SHEET_NOT_FOUND, INVALID_DAY."""
     ListSheetRows: _aio.UnaryUnaryMultiCallable[_sheet_service_pb2.ListSheetRowsRequest, _sheet_service_pb2.ListSheetRowsResponse]  # type: ignore[assignment]
-    """Lists the entries behind the figures, oldest first. SHEET_NOT_FOUND, INVALID_DAY."""
+    """Lists the entries behind the figures, oldest first, without names and addresses: the gateway asks identity for those.
+    SHEET_NOT_FOUND, INVALID_DAY.
+    """
     ListSheetDays: _aio.UnaryUnaryMultiCallable[_sheet_service_pb2.ListSheetDaysRequest, _sheet_service_pb2.ListSheetDaysResponse]  # type: ignore[assignment]
     """Lists the closed days, oldest first. SHEET_NOT_FOUND."""
     GetSheetExport: _aio.UnaryUnaryMultiCallable[_sheet_service_pb2.GetSheetExportRequest, _sheet_service_pb2.GetSheetExportResponse]  # type: ignore[assignment]
@@ -161,7 +165,9 @@ class SheetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sheet_service_pb2.ListSheetRowsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sheet_service_pb2.ListSheetRowsResponse, _abc.Awaitable[_sheet_service_pb2.ListSheetRowsResponse]]:
-        """Lists the entries behind the figures, oldest first. SHEET_NOT_FOUND, INVALID_DAY."""
+        """Lists the entries behind the figures, oldest first, without names and addresses: the gateway asks identity for those.
+        SHEET_NOT_FOUND, INVALID_DAY.
+        """
 
     @_abc_1.abstractmethod
     def ListSheetDays(
