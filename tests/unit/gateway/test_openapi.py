@@ -94,3 +94,17 @@ def test_what_needs_no_key_says_so(api):
         if path.startswith("/v1/") and isinstance(operation, dict) and operation.get("security") == []
     }
     assert open_ones == {("post", "/v1/links/{token}:open")}
+
+
+def test_an_export_takes_what_its_list_takes_but_for_pages(api):
+    listed = {each["name"] for each in api["paths"]["/v1/entries"]["get"]["parameters"]}
+    export = api["paths"]["/v1/exports/entries"]["get"]
+    assert {each["name"] for each in export["parameters"]} == (listed - {"page_size", "page_token"}) | {"format"}
+    assert export["x-permission"] == "count"
+    assert set(export["responses"]["200"]["content"]) == {
+        "text/csv",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/jsonl",
+    }
+    sheet = api["paths"]["/v1/exports/sheets/{sheet_id}"]["get"]
+    assert (sheet["x-permission"], [each["name"] for each in sheet["parameters"]]) == ("share", ["sheet_id", "format"])

@@ -27,6 +27,7 @@ from lobby_gateway.domain import Principal
 from lobby_gateway.http import server
 from lobby_gateway.http.access import Access
 from lobby_gateway.http.app import application
+from lobby_gateway.http.exports import Exports
 from lobby_gateway.http.rest import Rest
 from lobby_gateway.keyring import Keyring
 from lobby_gateway.limits import Limiter, Rate
@@ -69,9 +70,12 @@ async def build(runtime: Runtime) -> None:
     for producer, service in enumerate(PRODUCERS):
         runtime.background(f"live-{service}", partial(hub.hear, producer))
     gatekeeper = Gatekeeper(access, neighbours.channel("routing"))
+    rpcs = Rpcs(neighbours)
+    exports = Exports(access, rpcs, runtime.pool, trace_ratio=config.trace_ratio)
     app = application(
         Door(batcher, connectors, trace_ratio=config.trace_ratio),
-        Rest(access, Rpcs(neighbours), trace_ratio=config.trace_ratio),
+        Rest(access, rpcs, trace_ratio=config.trace_ratio),
+        exports,
         Screens(hub, Feed(hub, streams, gatekeeper), access),
         runtime.health,
         origins=[each.strip() for each in config.cors_origins.split(",") if each.strip()],
@@ -79,6 +83,7 @@ async def build(runtime: Runtime) -> None:
 
     async def close() -> None:
         await hub.close()
+        await exports.close()
         await batcher.drain()
 
     runtime.serves_http = False

@@ -22,5 +22,6 @@ WEBHOOKS: Mapping[str, Counter] = {
 LINK_OPENINGS = Counter(
     "lobby_link_openings", "Tries to open a link to a sheet, by outcome.", ["outcome"], registry=REGISTRY
 )
+EXPORTS = Counter("lobby_exports", "Exports that ended, by how.", ["outcome"], registry=REGISTRY)
 LIVE_CONNECTIONS = Gauge("lobby_live_connections", "Screens that listen now.", registry=REGISTRY)
 LIVE_DROPPED = Counter("lobby_live_dropped", "Screens cut off because they read too slowly.", registry=REGISTRY)

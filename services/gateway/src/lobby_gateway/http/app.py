@@ -16,6 +16,7 @@ from lobby_common.health import Readiness
 from lobby_common.log import get_logger
 from lobby_gateway import problems
 from lobby_gateway.http import pages, unread
+from lobby_gateway.http.exports import Exports
 from lobby_gateway.http.responses import new_trace_id, problem_response
 from lobby_gateway.http.rest import Rest
 from lobby_gateway.live.screens import Screens
@@ -27,7 +28,13 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def application(
-    webhooks: ASGIApp, rest: Rest, screens: Screens, readiness: Readiness, *, origins: Sequence[str] = ()
+    webhooks: ASGIApp,
+    rest: Rest,
+    exports: Exports,
+    screens: Screens,
+    readiness: Readiness,
+    *,
+    origins: Sequence[str] = (),
 ) -> ASGIApp:
     """Returns the application. Webhooks go past everything else: it would cost them more than they do.
 
@@ -44,6 +51,7 @@ def application(
                 Route("/v1/events", screens.events, methods=_METHODS),
                 Route("/v1/live", _no_socket, methods=_METHODS),
                 WebSocketRoute("/v1/live", screens.live),
+                Route("/v1/exports/{path:path}", exports.__call__, methods=_METHODS),
                 Route("/v1/{path:path}", rest.__call__, methods=_METHODS),
             ],
             middleware=[_cors(origins)] if origins else [],
@@ -66,7 +74,7 @@ def _cors(origins: Sequence[str]) -> Middleware:
         allow_origins=list(origins),
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["authorization", "content-type", "idempotency-key", "last-event-id", "traceparent"],
-        expose_headers=["retry-after", "x-trace-id"],
+        expose_headers=["content-disposition", "retry-after", "x-trace-id"],
     )
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 from starlette.responses import Response
+from starlette.types import Receive
 
 from lobby_common import tracing
 from lobby_gateway import problems
@@ -26,3 +27,9 @@ def problem_response(problem: Problem, trace_id: str) -> Response:
 def new_trace_id() -> str:
     """Returns a trace id for a refusal that belongs to no trace."""
     return tracing.trace_id(tracing.new_traceparent(0))
+
+
+async def left(receive: Receive) -> None:
+    """Returns when the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

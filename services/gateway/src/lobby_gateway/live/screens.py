@@ -19,7 +19,7 @@ from lobby_common.log import get_logger
 from lobby_gateway import problems
 from lobby_gateway.domain import Principal
 from lobby_gateway.http.access import Access, Denied, bearer, caller_of
-from lobby_gateway.http.responses import new_trace_id, problem_response
+from lobby_gateway.http.responses import left, new_trace_id, problem_response
 from lobby_gateway.live import place
 from lobby_gateway.live.feed import Ended, Feed, Frame
 from lobby_gateway.live.hub import Hub
@@ -151,7 +151,7 @@ class EventStream(Response):
                 await write(f"id: {start}\n")
             await write(f"retry: {_COME_AGAIN_MS}\n\n")
             with suppress(Ended):
-                await pump(self._feed.frames(listener, self._secret, self._last_id), emit, _left(receive))
+                await pump(self._feed.frames(listener, self._secret, self._last_id), emit, left(receive))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -189,10 +189,4 @@ async def pump(frames: AsyncIterator[Frame], emit: Emit, gone: Awaitable[None]) 
 async def _closed(socket: WebSocket) -> None:
     """Returns when the client has closed the socket; what it says is not heard."""
     while (await socket.receive())["type"] != "websocket.disconnect":
-        pass
-
-
-async def _left(receive: Receive) -> None:
-    """Returns when the client has left."""
-    while (await receive())["type"] != "http.disconnect":
         pass

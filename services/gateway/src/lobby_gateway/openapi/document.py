@@ -4,7 +4,7 @@ from importlib import metadata
 from typing import Any
 
 from lobby_gateway import contract, descriptors
-from lobby_gateway.openapi import fixed
+from lobby_gateway.openapi import exports, fixed
 from lobby_gateway.openapi.operations import operations
 from lobby_gateway.openapi.schemas import Schemas, described
 
@@ -20,7 +20,7 @@ workspace is 404."""
 def document() -> dict[str, Any]:
     """Returns the OpenAPI 3.1 document."""
     schemas = Schemas()
-    paths = fixed.paths() | operations(descriptors.routes(), schemas)
+    paths = fixed.paths() | operations(descriptors.routes(), schemas) | exports.paths(schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -56,6 +56,7 @@ def _tags() -> list[dict[str, str]]:
     tags = [{"name": name.rpartition(".")[2].removesuffix("Service"), "description": described(name)} for name in names]
     return [
         *tags,
+        {"name": "Exports", "description": "Lists as files, of any length."},
         {"name": "Live", "description": "Hints that something changed, as it happens."},
         {"name": "Webhooks", "description": "Where platforms post; each account's address is its webhook_url."},
         {"name": "Gateway", "description": "The gateway itself."},

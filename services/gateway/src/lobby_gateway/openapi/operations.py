@@ -33,7 +33,7 @@ def operations(routes: Sequence[Route], schemas: Schemas) -> dict[str, Json]:
     for route in sorted(routes, key=lambda each: each.template.text):
         name = _short(route)
         operation_id = name if used[name] == 1 else f"{route.service}{name[0].upper()}{name[1:]}"
-        paths.setdefault(route.template.text, {})[route.verb.lower()] = _operation(route, operation_id, schemas)
+        paths.setdefault(route.template.text, {})[route.verb.lower()] = operation_of(route, operation_id, schemas)
     return paths
 
 
@@ -42,7 +42,8 @@ def _short(route: Route) -> str:
     return name[0].lower() + name[1:]
 
 
-def _operation(route: Route, operation_id: str, schemas: Schemas) -> Json:
+def operation_of(route: Route, operation_id: str, schemas: Schemas) -> Json:
+    """Returns the operation of a route."""
     is_public = route.permission == PERMISSION_PUBLIC
     allowed = [role for role in roles.PERMISSIONS if roles.may(role, route.permission)]
     text = described(route.rpc)

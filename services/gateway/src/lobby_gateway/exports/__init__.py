@@ -1,0 +1,1 @@
+"""Lists of the API as files: asked page after page, and written as they come."""
