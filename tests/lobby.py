@@ -74,7 +74,7 @@ class Lobby:
             headers=self.headers | (headers or {}),
         ) as answer:
             text = await answer.text(errors="replace")
-            is_json = "json" in answer.headers.get("Content-Type", "")
+            is_json = answer.content_type.endswith("json")
             return Answer(answer.status, json.loads(text) if is_json else text, answer.headers)
 
     async def get(self, path: str, **query: Any) -> Any:

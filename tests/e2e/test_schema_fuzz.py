@@ -87,6 +87,8 @@ async def scene(stack, session):
     merge = await lobby.post(f"/v1/contacts/{first['contact_id']}:merge", {"other_contact_id": second["contact_id"]})
     counter = await lobby.post("/v1/counters", {"display_name": "July", "policy": {"window_days": 30}})
     campaign = await lobby.post("/v1/campaigns", {"display_name": "July", "account_ids": [channel.account_id]})
+    sheet_id = (await lobby.post("/v1/sheets", {"display_name": "vendor"}))["sheet"]["sheet_id"]
+    link = await lobby.post(f"/v1/sheets/{sheet_id}/links", {"password": "a long password"})
     ids = {
         "platform": "telegram",
         "account_id": channel.account_id,
@@ -97,7 +99,9 @@ async def scene(stack, session):
         "merge_id": merge["merge"]["merge_id"],
         "counter_id": counter["counter"]["counter_id"],
         "campaign_id": campaign["campaign"]["campaign_id"],
-        "sheet_id": (await lobby.post("/v1/sheets", {"display_name": "vendor"}))["sheet"]["sheet_id"],
+        "sheet_id": sheet_id,
+        "link_id": link["link"]["link_id"],
+        "token": link["token"],
         "key_id": (await lobby.post("/v1/keys", {"role": "viewer"}))["key"]["key_id"],
         "quarantine_id": (await lobby.quarantine(channel.account_id))[0]["quarantine_id"],
     }

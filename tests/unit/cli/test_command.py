@@ -37,6 +37,7 @@ def statement(number: int, previous: str) -> dict[str, object]:
     return said | {"text": text, "digest": hashlib.sha256(text.encode()).hexdigest()}
 
 
+EXPORT = b'{"type":"sheet","display_name":"\xc3\xa9"}\n' * 5000
 FIRST = statement(1, "0" * 64)
 CHAIN = [FIRST, statement(2, str(FIRST["digest"]))]
 
@@ -82,6 +83,17 @@ class Server:
         return web.json_response({"reason": "NOT_FOUND", "detail": "nothing here"}, status=404)
 
 
+async def export(request: web.Request) -> web.StreamResponse:
+    """A sheet's closed days; those of s2 break off."""
+    answer = web.StreamResponse()
+    await answer.prepare(request)
+    await answer.write(EXPORT)
+    if request.match_info["sheet_id"] == "s2":
+        assert request.transport is not None
+        request.transport.abort()
+    return answer
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     made, started, loop = Server(), threading.Event(), asyncio.new_event_loop()
@@ -89,6 +101,7 @@ def server() -> Iterator[Server]:
 
     async def serve() -> None:
         app = web.Application()
+        app.router.add_get("/v1/exports/sheets/{sheet_id:s[12]}", export)
         app.router.add_route("*", "/{path:.*}", made.handle)
         runner = web.AppRunner(app)
         await runner.setup()
@@ -241,3 +254,21 @@ def test_statements_in_a_file_are_checked_without_a_server(run, tmp_path):
     assert "differs" in json.loads(done.output)["broken"]
     kept.write_text("[]")
     assert run("statements", str(kept)).exit_code == 1
+
+
+def test_a_sheet_is_exported_byte_by_byte(run):
+    assert run("sheet", "export", "s1").stdout_bytes == EXPORT
+
+
+def test_of_a_sheet_that_breaks_off_nothing_is_written(run):
+    done = run("sheet", "export", "s2")
+    assert done.exit_code == 1
+    assert done.stdout_bytes == b""
+    assert "broke off" in done.stderr.replace("\n", " ")
+
+
+def test_a_sheet_that_there_is_not_is_said(run):
+    done = run("sheet", "export", "a/b")
+    assert done.exit_code == 1
+    assert "nothing here" in done.stderr
+    assert done.stdout_bytes == b""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import aiohttp
 
@@ -10,6 +10,7 @@ from lobby_cli.place import Place
 
 _ERROR = 400
 _PAGE = "200"
+_AS_LONG_AS_IT_COMES = aiohttp.ClientTimeout(total=None, sock_read=60)
 
 
 class RefusedError(Exception):
@@ -50,6 +51,17 @@ class Calls:
             token = page.get("next_page_token", "")
             if not token:
                 return items
+
+    async def download(self, path: str, file: IO[bytes]) -> None:
+        """The whole answer is in the file. Raises RefusedError, also where it breaks off."""
+        url = self.place.gateway_url + path
+        async with (
+            _heard(url),
+            self._session.get(url, headers=self._headers, timeout=_AS_LONG_AS_IT_COMES) as answer,
+        ):
+            await _check(answer)
+            async for part in answer.content.iter_any():
+                file.write(part)
 
     async def sandbox(self, path: str, body: Mapping[str, Any]) -> Any:
         """Returns the sandbox's answer. Raises RefusedError."""
