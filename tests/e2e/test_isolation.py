@@ -34,6 +34,8 @@ BODIES: dict[str, Any] = {
     "POST /v1/links/{token}:open": {"password": "another password"},
     "POST /v1/conversations/{conversation_id}:close": {"reason": "resolved"},
     "POST /v1/messages/{message_id}:resolve": {"outcome": "sent"},
+    "POST /v1/contacts/{contact_id}:tag": {"tag": "vip"},
+    "POST /v1/contacts/{contact_id}:untag": {"tag": "vip"},
     "PATCH /v1/imports/{import_id}": {"settings": {"default_country": "VN"}},
     "POST /v1/imports/{import_id}:check": {"part_count": 1},
     "POST /v1/imports/{import_id}:start": {"part_count": 1},

@@ -14,12 +14,14 @@ from lobby.connectors.v1 import account_pb2, events_pb2, message_pb2
 from lobby.events.v1.batch_pb2 import Batch, Event
 from lobby.identity.v1 import contact_service_pb2 as pb
 from lobby.identity.v1 import events_pb2 as told_pb
+from lobby.identity.v1 import tag_service_pb2
 from lobby_common import caller, ids, postgres
 from lobby_common.caller import Caller
 from lobby_common.events import EventLog, Incoming
 from lobby_common.times import to_proto
 from lobby_identity.api import ContactApi
 from lobby_identity.events import PeopleHandler
+from lobby_identity.tag_api import TagApi
 
 TEN = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 WA1, WA2, TG1, LN1, LN2 = (ids.derive_id(TEN, name) for name in ("WA1", "WA2", "TG1", "LN1", "LN2"))
@@ -99,6 +101,7 @@ class Identity:
     def __post_init__(self) -> None:
         self.log = EventLog("identity", self.pool)
         self.api = ContactApi(self.log, self.visibility)
+        self.tags = TagApi(self.log, self.visibility)
         self.handler = PeopleHandler(self.log)
 
     def incoming(self, payload: Message) -> Incoming:
@@ -147,6 +150,18 @@ class Identity:
         with self.calls():
             return await self.api.UndoMerge(pb.UndoMergeRequest(merge_id=merge_id, **more), None)
 
+    async def tag(
+        self, contact_id: str, tag: str, *, role: str = "owner", agent_id: str = "", request_id: str = ""
+    ) -> Any:
+        with self.calls(role, agent_id):
+            request = tag_service_pb2.SetTagRequest(contact_id=contact_id, tag=tag, request_id=request_id)
+            return (await self.tags.SetTag(request, None)).contact
+
+    async def untag(self, contact_id: str, tag: str, *, role: str = "owner", agent_id: str = "") -> Any:
+        with self.calls(role, agent_id):
+            request = tag_service_pb2.RemoveTagRequest(contact_id=contact_id, tag=tag)
+            return (await self.tags.RemoveTag(request, None)).contact
+
     async def search(self, query: str = "", *, page_size: int = 0, page_token: str = "") -> pb.ListContactsResponse:
         with self.calls():
             request = pb.ListContactsRequest(query=query, page_size=page_size, page_token=page_token)
@@ -162,6 +177,12 @@ _KINDS = (
     told_pb.BaseUndone,
     told_pb.ContactErased,
 )
+
+
+async def erase(identity: Identity, contact_id: str) -> Any:
+    """The person is forgotten. Returns what is left of him."""
+    with identity.calls():
+        return (await identity.api.EraseContact(pb.EraseContactRequest(contact_id=contact_id), None)).contact
 
 
 def addresses(contact: Any, *, retired: bool | None = None) -> set[str]:

@@ -2,15 +2,9 @@
 
 import pytest
 
-from lobby.identity.v1 import contact_service_pb2 as pb
 from lobby.identity.v1 import events_pb2 as told_pb
 from lobby_common.errors import NotFound
-from tests.component.identity.conftest import LN1, TG1, WA1, Identity, wrote
-
-
-async def erase(identity: Identity, contact_id: str):
-    with identity.calls():
-        return (await identity.api.EraseContact(pb.EraseContactRequest(contact_id=contact_id), None)).contact
+from tests.component.identity.conftest import LN1, TG1, WA1, Identity, erase, wrote
 
 
 async def known_twice(identity: Identity):

@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 import pytest_asyncio
 
+from lobby.identity.v1 import contact_pb2
 from lobby.identity.v1 import events_pb2 as told_pb
 from lobby.identity.v1 import import_pb2 as pb
 from lobby.identity.v1 import import_service_pb2 as service
@@ -188,9 +189,11 @@ async def test_a_row_of_somebody_known_teaches_what_was_not_known_of_him(identit
     assert counts(done) == {"known": 1}
     contact = await identity.contact(said.contact_id)
     assert (contact.display_name, contact.country, contact.tags) == ("Lan", "VN", ["vip"])
+    [tag] = contact.tag_origins
+    assert (tag.origin, tag.source_id) == (contact_pb2.TAG_ORIGIN_IMPORT, done.import_id)
     assert "email:lan@x.vn" in addresses(contact)
     [change] = await identity.told(told_pb.ContactChanged)
-    assert (change.contact_id, set(change.fields)) == (said.contact_id, {"country", "identifiers"})
+    assert (change.contact_id, set(change.fields)) == (said.contact_id, {"country", "identifiers", "tags"})
     assert list(await office.in_base()) == [said.channel_user_id]
 
 
@@ -472,6 +475,16 @@ async def test_an_undone_import_keeps_who_wrote_meanwhile(identity, office):
     assert again.channel_user_id == said.channel_user_id
 
 
+async def test_an_undone_import_takes_its_tags_away_and_no_others(identity, office):
+    [said] = await identity.hear(wrote(WA1, "phone:+84901000001"))
+    await identity.tag(said.contact_id, "vip")
+    done = await office.take("phone,tags\n+84901000001,vip;late\n")
+    assert (await identity.contact(said.contact_id)).tags == ["late", "vip"]
+    await office.undo(done.import_id)
+    contact = await identity.contact(said.contact_id)
+    assert [(each.tag, each.source_id) for each in contact.tag_origins] == [("vip", "key-1")]
+
+
 async def test_an_undone_import_parts_whom_it_joined(identity, office):
     persons = await two_known(identity)
     done = await office.take("phone\n+84901000001;+84901000002\n", link_conflicts=True)
@@ -512,7 +525,8 @@ async def people(identity: Identity) -> list[Any]:
     found = await identity.pool.fetch(
         """
         SELECT
-            i.kind, i.match_key, i.value, c.display_name, c.country, c.tags,
+            i.kind, i.match_key, i.value, c.display_name, c.country,
+            ARRAY(SELECT t.tag FROM contact_tag AS t WHERE t.contact_id = c.contact_id ORDER BY t.tag) AS tags,
             dense_rank() OVER (ORDER BY first) AS person
         FROM identifier AS i
         JOIN channel_user AS u USING (channel_user_id)

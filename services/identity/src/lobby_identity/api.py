@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lobby.connectors.v1.account_pb2 import Platform
+from lobby.connectors.v1.events_pb2 import Referral
 from lobby.identity.v1 import contact_service_pb2 as pb
-from lobby.identity.v1.contact_pb2 import Contact, ContactIdentifier, Merge
+from lobby.identity.v1.contact_pb2 import Contact, ContactIdentifier, ContactTag, FirstTouch, Merge, TagOrigin
 from lobby.identity.v1.contact_service_pb2_grpc import ContactServiceServicer
 from lobby.identity.v1.events_pb2 import ContactErased
 from lobby_common import caller, pages, tracing
@@ -22,10 +23,13 @@ from lobby_identity.app.erasing import Forgotten
 from lobby_identity.app.merging import Merged
 from lobby_identity.app.people import Person, Place, Row
 from lobby_identity.clients import Visibility
+from lobby_identity.domain import tags
 from lobby_identity.domain.identifiers import WorkspaceId
+from lobby_identity.domain.tags import Tag
+from lobby_identity.domain.touches import Touch
 from lobby_identity.store import IdentifierRow, StoredLink
 
-_AGENT = "agent"
+AGENT_ROLE = "agent"
 _ROUNDS = 20
 """Pages that are looked through for contacts that an agent may see, before he gets what was found so far."""
 
@@ -40,7 +44,7 @@ class ContactApi(ContactServiceServicer):
     async def GetContact(self, request: pb.GetContactRequest, context: object) -> pb.GetContactResponse:
         """Returns a person; a merged-away id answers with the canonical contact."""
         who = caller.current()
-        person = await self._visible_person(who, request.contact_id)
+        person = await visible_person(self._log, self._visibility, who, request.contact_id)
         return pb.GetContactResponse(contact=contact_proto(person))
 
     async def ListContacts(self, request: pb.ListContactsRequest, context: object) -> pb.ListContactsResponse:
@@ -60,7 +64,7 @@ class ContactApi(ContactServiceServicer):
         """Links two contacts; the URL's id survives."""
         who = caller.current()
         for each in (request.contact_id, request.other_contact_id):
-            await self._visible_person(who, each)
+            await visible_person(self._log, self._visibility, who, each)
 
         async with self._log.transaction() as tx:
 
@@ -76,7 +80,7 @@ class ContactApi(ContactServiceServicer):
         async with self._log.pool.acquire() as conn:
             link = await merging.find_link(conn, workspace_id, request.merge_id)
         for each in (link.contact_id, link.other_contact_id):
-            await self._visible_person(who, each)
+            await visible_person(self._log, self._visibility, who, each)
 
         async with self._log.transaction() as tx:
 
@@ -95,21 +99,11 @@ class ContactApi(ContactServiceServicer):
                 _tell_erased(tx, who, forgotten, now)
             return pb.EraseContactResponse(contact=contact_proto(forgotten.person))
 
-    async def _visible_person(self, who: Caller, contact_id: str) -> Person:
-        """Returns the person behind an id. Raises NotFound also for one that the caller may not see."""
-        workspace_id = WorkspaceId(who.workspace_id)
-        async with self._log.pool.acquire() as conn:
-            person = await people.get(conn, workspace_id, contact_id)
-        # Routing may still know the person by an id that was merged away a moment ago.
-        if who.role == _AGENT and not await self._visibility.of(person.record_ids):
-            raise NotFound("CONTACT_NOT_FOUND", "there is no such contact in this workspace")
-        return person
-
     async def _page(self, who: Caller, query: str, after: Place | None, size: int) -> tuple[list[Row], Place | None]:
         """Returns the contacts of a page that the caller may see, and where the next begins; None at the end."""
         page: list[Row] = []
         for _ in range(_ROUNDS):
-            wanted = size if who.role != _AGENT else pages.LARGEST
+            wanted = size if who.role != AGENT_ROLE else pages.LARGEST
             async with self._log.pool.acquire() as conn:
                 rows = await people.search(conn, WorkspaceId(who.workspace_id), query, after, wanted + 1)
             more = len(rows) > wanted
@@ -123,10 +117,20 @@ class ContactApi(ContactServiceServicer):
         return page, after
 
     async def _visible(self, who: Caller, rows: Sequence[Row]) -> list[Row]:
-        if who.role != _AGENT or not rows:
+        if who.role != AGENT_ROLE or not rows:
             return list(rows)
         visible = await self._visibility.of([row.contact_id for row in rows])
         return [row for row in rows if row.contact_id in visible]
+
+
+async def visible_person(log: EventLog, visibility: Visibility, who: Caller, contact_id: str) -> Person:
+    """Returns the person behind an id. Raises NotFound also for one that the caller may not see."""
+    async with log.pool.acquire() as conn:
+        person = await people.get(conn, WorkspaceId(who.workspace_id), contact_id)
+    # Routing may still know the person by an id that was merged away a moment ago.
+    if who.role == AGENT_ROLE and not await visibility.of(person.record_ids):
+        raise NotFound("CONTACT_NOT_FOUND", "there is no such contact in this workspace")
+    return person
 
 
 async def _merge(tx: Tx, who: Caller, request: pb.MergeContactsRequest) -> pb.MergeContactsResponse:
@@ -218,10 +222,31 @@ def contact_proto(person: Person) -> Contact:
         contact_id=person.contact_id,
         display_name=known.display_name,
         identifiers=[_identifier(row) for row in person.identifiers],
-        tags=known.tags,
+        tags=tags.names(person.tags),
         language=known.language,
         country=known.country,
         first_entry_time=to_proto(known.first_entry_time) if known.first_entry_time else None,
+        tag_origins=[_tag(each) for each in person.tags],
+        first_touch=_touch(person.first_touch) if person.first_touch else None,
+    )
+
+
+def _tag(each: Tag) -> ContactTag:
+    return ContactTag(
+        tag=each.tag,
+        origin=TagOrigin.Value(f"TAG_ORIGIN_{each.origin.upper()}"),
+        source_id=each.source_id,
+        set_time=to_proto(each.set_time) if each.set_time else None,
+    )
+
+
+def _touch(touch: Touch) -> FirstTouch:
+    return FirstTouch(
+        time=to_proto(touch.at),
+        account_id=touch.account_id,
+        platform=Platform.ValueType(touch.platform),
+        campaign_id=touch.source.source_id,
+        referral=Referral(**touch.source._asdict()) if touch.source.source_type else None,
     )
 
 

@@ -27,6 +27,7 @@ from lobby_identity.domain.identifiers import PHONE, Address, ContactId, Workspa
 from lobby_identity.domain.mentions import find_mentions
 from lobby_identity.domain.profile import Hints
 from lobby_identity.domain.resolution import Sighting
+from lobby_identity.domain.touches import Source
 from lobby_identity.mending import restore, without_forgotten
 
 _LOG = structlog.get_logger("identity")
@@ -149,13 +150,7 @@ def _heard(
         raise NoIdentifier("the event names no identifier")
     source = None
     if referral is not None:
-        source = (
-            _storable(referral.source_type),
-            _storable(referral.source_id),
-            _storable(referral.click_id),
-            _storable(referral.source_url),
-            _storable(referral.headline),
-        )
+        source = Source(*(_storable(getattr(referral, field)) for field in Source._fields))
     return Heard(sighting, hints, account_id, source)
 
 

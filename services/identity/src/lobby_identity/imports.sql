@@ -396,19 +396,22 @@ WITH born AS (
 ), users AS (
     INSERT INTO channel_user (channel_user_id, workspace_id, contact_id, root_id, platform, first_seen_time)
     SELECT channel_user_id, $1, contact_id, contact_id, 0, $2 FROM born
+), tagged AS (
+    INSERT INTO contact_tag (workspace_id, contact_id, tag, origin, source_id, set_time)
+    SELECT $1, b.contact_id, t.tag, 'import', $9, $2 FROM born AS b CROSS JOIN LATERAL unnest(b.tags) AS t (tag)
 )
-INSERT INTO contact (workspace_id, contact_id, display_name, name_key, country, tags)
-SELECT $1, contact_id, display_name, name_key, country, tags FROM born;
+INSERT INTO contact (workspace_id, contact_id, display_name, name_key, country)
+SELECT $1, contact_id, display_name, name_key, country FROM born;
 
 -- name: fill_profiles
--- Contacts know what they lacked, and have the tags besides their own; rows are locked in order.
+-- Contacts know what they lacked, and have the tags of the import besides their own; rows are locked in order.
 WITH taught AS (
     SELECT
         c.contact_id,
         CASE WHEN c.display_name = '' THEN l.display_name ELSE c.display_name END AS display_name,
         CASE WHEN c.display_name = '' THEN l.name_key ELSE c.name_key END AS name_key,
         CASE WHEN c.country = '' THEN l.country ELSE c.country END AS country,
-        ARRAY(SELECT DISTINCT t FROM unnest(c.tags || l.tags::text[]) AS t ORDER BY t) AS tags,
+        l.tags::text[] AS tags,
         c.display_name = '' AND l.display_name <> '' AS named,
         c.country = '' AND l.country <> '' AS placed
     FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[])
@@ -417,12 +420,22 @@ WITH taught AS (
     WHERE c.erase_time IS NULL
     ORDER BY c.contact_id
     FOR NO KEY UPDATE OF c
+), filled AS (
+    UPDATE contact AS c
+    SET display_name = t.display_name, name_key = t.name_key, country = t.country
+    FROM taught AS t
+    WHERE c.workspace_id = $1 AND c.contact_id = t.contact_id AND (t.named OR t.placed)
+), tagged AS (
+    INSERT INTO contact_tag (workspace_id, contact_id, tag, origin, source_id, set_time)
+    SELECT $1, t.contact_id, g.tag, 'import', $7, $8 FROM taught AS t CROSS JOIN LATERAL unnest(t.tags) AS g (tag)
+    ORDER BY t.contact_id, g.tag
+    ON CONFLICT DO NOTHING
+    RETURNING contact_id
 )
-UPDATE contact AS c
-SET display_name = t.display_name, name_key = t.name_key, country = t.country, tags = t.tags
+SELECT t.contact_id::text AS contact_id, t.named, t.placed, g.contact_id IS NOT NULL AS tagged
 FROM taught AS t
-WHERE c.workspace_id = $1 AND c.contact_id = t.contact_id AND (t.named OR t.placed OR t.tags <> c.tags)
-RETURNING c.contact_id::text AS contact_id, t.named, t.placed;
+LEFT JOIN (SELECT DISTINCT contact_id FROM tagged) AS g USING (contact_id)
+WHERE t.named OR t.placed OR g.contact_id IS NOT NULL;
 
 -- name: insert_members
 -- Who is known by the import.
@@ -488,6 +501,8 @@ WITH unmet AS (
     WHERE c.workspace_id = $3 AND c.contact_id = u.contact_id
         AND c.first_entry_time IS NULL AND c.profile_time IS NULL
     RETURNING c.contact_id
+), tags AS (
+    DELETE FROM contact_tag AS t USING contacts AS c WHERE t.workspace_id = $3 AND t.contact_id = c.contact_id
 ), users AS (
     DELETE FROM channel_user AS u USING contacts AS c WHERE u.contact_id = c.contact_id RETURNING u.channel_user_id
 )
@@ -497,6 +512,13 @@ DELETE FROM identifier AS i USING users AS u WHERE i.channel_user_id = u.channel
 -- E-mails and ids that the import gave to others are not theirs any more; a phone stays with who wrote from it.
 DELETE FROM identifier
 WHERE channel_user_id = ANY ($2::uuid[]) AND import_id = $1 AND kind <> 'phone';
+
+-- name: drop_taught_tags
+-- Tags that the import gave to others are not theirs any more.
+DELETE FROM contact_tag AS t
+USING channel_user AS u
+WHERE u.channel_user_id = ANY ($2::uuid[]) AND t.workspace_id = u.workspace_id AND t.contact_id = u.contact_id
+    AND t.origin = 'import' AND t.source_id = $1;
 
 -- name: delete_members
 -- Nobody is known by these rows of the import.

@@ -4,6 +4,7 @@ from lobby.identity.v1.contact_service_pb2_grpc import add_ContactServiceService
 from lobby.identity.v1.directory_service_pb2_grpc import add_DirectoryServiceServicer_to_server
 from lobby.identity.v1.import_service_pb2_grpc import add_ImportServiceServicer_to_server
 from lobby.identity.v1.suggestion_service_pb2_grpc import add_SuggestionServiceServicer_to_server
+from lobby.identity.v1.tag_service_pb2_grpc import add_TagServiceServicer_to_server
 from lobby_common.service import Runtime, Service, run
 from lobby_identity.api import ContactApi
 from lobby_identity.app.importing import Importer
@@ -15,6 +16,7 @@ from lobby_identity.events import PeopleHandler
 from lobby_identity.import_api import ImportApi
 from lobby_identity.journey import Journey
 from lobby_identity.suggestion_api import SuggestionApi
+from lobby_identity.tag_api import TagApi
 
 
 async def build(runtime: Runtime) -> None:
@@ -23,6 +25,7 @@ async def build(runtime: Runtime) -> None:
     visibility = RoutingVisibility(runtime.channel("routing"))
     runtime.serve(add_ContactServiceServicer_to_server, ContactApi(runtime.log, visibility))
     runtime.serve(add_DirectoryServiceServicer_to_server, DirectoryApi(runtime.log))
+    runtime.serve(add_TagServiceServicer_to_server, TagApi(runtime.log, visibility))
     runtime.serve(add_SuggestionServiceServicer_to_server, SuggestionApi(runtime.log))
     runtime.serve(add_ImportServiceServicer_to_server, ImportApi(runtime.log))
     runtime.alone("importer", Importer(runtime.log).run)

@@ -216,24 +216,49 @@ SET claim_time = excluded.claim_time, event_id = excluded.event_id
 WHERE p.claim_time < excluded.claim_time;
 
 -- name: insert_touches
--- The first touch of each channel user: the earliest that is known.
-INSERT INTO first_touch AS f
-    (channel_user_id, workspace_id, account_id, touch_time, source_type, source_id, click_id, source_url, headline)
+-- The first touch of each channel user: the earliest that is known; in the same second one with a source.
+INSERT INTO first_touch AS f (
+    channel_user_id, workspace_id, account_id, platform, touch_time, source_type, source_id, click_id, source_url,
+    headline
+)
 SELECT
-    channel_user_id, workspace_id, account_id, touch_time, source_type, source_id, click_id, source_url, headline
+    channel_user_id, workspace_id, account_id, platform, touch_time, source_type, source_id, click_id, source_url,
+    headline
 FROM unnest(
-    $1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[]
-) AS t (channel_user_id, workspace_id, account_id, touch_time, source_type, source_id, click_id, source_url, headline)
+    $1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+    $9::text[], $10::text[]
+) AS t (
+    channel_user_id, workspace_id, account_id, platform, touch_time, source_type, source_id, click_id, source_url,
+    headline
+)
 ORDER BY channel_user_id
 ON CONFLICT (channel_user_id) DO UPDATE
 SET account_id = excluded.account_id,
+    platform = excluded.platform,
     touch_time = excluded.touch_time,
     source_type = excluded.source_type,
     source_id = excluded.source_id,
     click_id = excluded.click_id,
     source_url = excluded.source_url,
     headline = excluded.headline
-WHERE excluded.touch_time < f.touch_time;
+WHERE excluded.touch_time < f.touch_time
+    OR (excluded.touch_time = f.touch_time AND f.source_type = '' AND excluded.source_type <> '');
+
+-- name: read_touches
+-- Where these channel users came from first; touches of before are of the platform of the user himself.
+SELECT
+    f.channel_user_id::text AS channel_user_id,
+    f.account_id,
+    CASE f.platform WHEN 0 THEN u.platform ELSE f.platform END AS platform,
+    f.touch_time,
+    f.source_type,
+    f.source_id,
+    f.click_id,
+    f.source_url,
+    f.headline
+FROM first_touch AS f
+JOIN channel_user AS u USING (channel_user_id)
+WHERE f.channel_user_id = ANY ($1::uuid[]);
 
 -- name: update_profiles
 -- What records know after the hints of a batch; rows are locked in order.
@@ -353,7 +378,6 @@ SELECT
     c.display_name,
     c.language,
     c.country,
-    c.tags,
     c.first_entry_time
 FROM (
     SELECT DISTINCT a.root_id FROM channel_user AS a
@@ -650,6 +674,10 @@ VALUES ($1, $2, $3)
 ON CONFLICT (workspace_id) DO UPDATE
 SET least_probability = excluded.least_probability, least_bulk_probability = excluded.least_bulk_probability;
 
+-- name: lock_people
+-- Nobody else writes anything of these records before the transaction ends.
+SELECT FROM contact WHERE workspace_id = $1 AND contact_id = ANY ($2::uuid[]) ORDER BY contact_id FOR NO KEY UPDATE;
+
 -- name: erase_people
 -- Nothing personal is left of these records: ids, times and links stay. Theirs are the roots that are locked.
 WITH people AS (
@@ -659,9 +687,14 @@ WITH people AS (
 ), claims AS (
     DELETE FROM phone_claim AS c USING people AS p WHERE c.channel_user_id = p.channel_user_id
 ), touches AS (
-    UPDATE first_touch AS f SET click_id = '', source_url = ''
+    UPDATE first_touch AS f
+    SET click_id = '', source_url = '', headline = '', source_id = CASE f.source_type WHEN 'link' THEN '' ELSE f.source_id END
     FROM people AS p
     WHERE f.channel_user_id = p.channel_user_id
+), tags AS (
+    DELETE FROM contact_tag AS t USING people AS p WHERE t.workspace_id = $1 AND t.contact_id = p.contact_id
+), hidden AS (
+    DELETE FROM hidden_tag AS h USING people AS p WHERE h.contact_id = p.contact_id
 ), mentions AS (
     DELETE FROM mention AS m USING people AS p WHERE m.contact_id = p.contact_id
 ), keys AS (

@@ -8,7 +8,9 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from lobby.connectors.v1 import account_pb2 as _account_pb2
+from lobby.connectors.v1 import events_pb2 as _events_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +21,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _TagOrigin:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TagOriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TagOrigin.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TAG_ORIGIN_UNSPECIFIED: _TagOrigin.ValueType  # 0
+    """Never set."""
+    TAG_ORIGIN_AGENT: _TagOrigin.ValueType  # 1
+    """An agent."""
+    TAG_ORIGIN_API: _TagOrigin.ValueType  # 2
+    """A key of the workspace."""
+    TAG_ORIGIN_RULE: _TagOrigin.ValueType  # 3
+    """A rule of the workspace."""
+    TAG_ORIGIN_IMPORT: _TagOrigin.ValueType  # 4
+    """An import of known customers."""
+
+class TagOrigin(_TagOrigin, metaclass=_TagOriginEnumTypeWrapper):
+    """Who or what sets tags."""
+
+TAG_ORIGIN_UNSPECIFIED: TagOrigin.ValueType  # 0
+"""Never set."""
+TAG_ORIGIN_AGENT: TagOrigin.ValueType  # 1
+"""An agent."""
+TAG_ORIGIN_API: TagOrigin.ValueType  # 2
+"""A key of the workspace."""
+TAG_ORIGIN_RULE: TagOrigin.ValueType  # 3
+"""A rule of the workspace."""
+TAG_ORIGIN_IMPORT: TagOrigin.ValueType  # 4
+"""An import of known customers."""
+Global___TagOrigin: _TypeAlias = TagOrigin  # noqa: Y015
 
 @_typing.final
 class Contact(_message.Message):
@@ -33,6 +67,8 @@ class Contact(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     COUNTRY_FIELD_NUMBER: _builtins.int
     FIRST_ENTRY_TIME_FIELD_NUMBER: _builtins.int
+    TAG_ORIGINS_FIELD_NUMBER: _builtins.int
+    FIRST_TOUCH_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
     """Canonical id of the person."""
     display_name: _builtins.str
@@ -53,6 +89,14 @@ class Contact(_message.Message):
     def first_entry_time(self) -> _timestamp_pb2.Timestamp:
         """When the person first wrote."""
 
+    @_builtins.property
+    def tag_origins(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactTag]:
+        """The tags with who or what set them."""
+
+    @_builtins.property
+    def first_touch(self) -> Global___FirstTouch:
+        """Where the person came from first, whatever came later; absent where nobody noted it."""
+
     def __init__(
         self,
         *,
@@ -63,14 +107,94 @@ class Contact(_message.Message):
         language: _builtins.str = ...,
         country: _builtins.str = ...,
         first_entry_time: _timestamp_pb2.Timestamp | None = ...,
+        tag_origins: _abc.Iterable[Global___ContactTag] | None = ...,
+        first_touch: Global___FirstTouch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["first_entry_time", b"first_entry_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_entry_time", b"first_entry_time", "first_touch", b"first_touch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "country", b"country", "display_name", b"display_name", "first_entry_time", b"first_entry_time", "identifiers", b"identifiers", "language", b"language", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "country", b"country", "display_name", b"display_name", "first_entry_time", b"first_entry_time", "first_touch", b"first_touch", "identifiers", b"identifiers", "language", b"language", "tag_origins", b"tag_origins", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Contact: _TypeAlias = Contact  # noqa: Y015
+
+@_typing.final
+class ContactTag(_message.Message):
+    """A tag and who or what set it; one that several set is there once for each."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    SET_TIME_FIELD_NUMBER: _builtins.int
+    tag: _builtins.str
+    """The tag."""
+    origin: Global___TagOrigin.ValueType
+    """Who or what set it."""
+    source_id: _builtins.str
+    """Id of the agent, key, rule or import; empty where it is not known any more."""
+    @_builtins.property
+    def set_time(self) -> _timestamp_pb2.Timestamp:
+        """When; absent where it is not known any more."""
+
+    def __init__(
+        self,
+        *,
+        tag: _builtins.str = ...,
+        origin: Global___TagOrigin.ValueType = ...,
+        source_id: _builtins.str = ...,
+        set_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["set_time", b"set_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "set_time", b"set_time", "source_id", b"source_id", "tag", b"tag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactTag: _TypeAlias = ContactTag  # noqa: Y015
+
+@_typing.final
+class FirstTouch(_message.Message):
+    """The earliest that is known of a person: his first message, or the ad, post or link by which he came before it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    PLATFORM_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    REFERRAL_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Account to which he came."""
+    platform: _account_pb2.Platform.ValueType
+    """Platform of the account."""
+    campaign_id: _builtins.str
+    """The ad, post or link, as entries and counts name it; empty where he came by himself."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When, by the platform."""
+
+    @_builtins.property
+    def referral(self) -> _events_pb2.Referral:
+        """What the platform said of it; absent where he came by himself."""
+
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        account_id: _builtins.str = ...,
+        platform: _account_pb2.Platform.ValueType = ...,
+        campaign_id: _builtins.str = ...,
+        referral: _events_pb2.Referral | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["referral", b"referral", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "campaign_id", b"campaign_id", "platform", b"platform", "referral", b"referral", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FirstTouch: _TypeAlias = FirstTouch  # noqa: Y015
 
 @_typing.final
 class ContactIdentifier(_message.Message):

@@ -228,7 +228,7 @@ Global___ContactSplit: _TypeAlias = ContactSplit  # noqa: Y015
 
 @_typing.final
 class ContactChanged(_message.Message):
-    """A contact's name, language, country or addresses changed."""
+    """A contact's name, language, country, addresses or tags changed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -238,7 +238,7 @@ class ContactChanged(_message.Message):
     """The contact."""
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What changed: display_name, language, country, identifiers."""
+        """What changed: display_name, language, country, identifiers, tags."""
 
     def __init__(
         self,

@@ -14,13 +14,14 @@ from lobby_common.ids import derive_id
 from lobby_identity import store
 from lobby_identity.app import linking
 from lobby_identity.domain import profile as profiles
-from lobby_identity.domain import resolution
+from lobby_identity.domain import resolution, touches
 from lobby_identity.domain.graph import Joined, NotSame, TooLarge
 from lobby_identity.domain.identifiers import ChannelUserId, ContactId, Holding, Key, WorkspaceId
 from lobby_identity.domain.mentions import Mention
 from lobby_identity.domain.profile import Hints, Profile
 from lobby_identity.domain.resolution import PLATFORM_ALIAS, Binding, Bond, Plan, Sighting
-from lobby_identity.store import Found, Touch, Won, suggestions
+from lobby_identity.domain.touches import Source, Touch
+from lobby_identity.store import Found, Won, suggestions
 from lobby_identity.store.suggestions import Mentioned
 
 _ATTEMPTS = 20
@@ -34,7 +35,8 @@ class Heard:
     sighting: Sighting
     hints: Hints
     account_id: str = ""
-    source: tuple[str, str, str, str, str] | None = None
+    source: Source | None = None
+    """The ad, post or link that brought him."""
     mentions: tuple[Mention, ...] = ()
     """What he typed of himself or of somebody else."""
 
@@ -100,7 +102,7 @@ class Outcome:
 
 
 async def identify(conn: Connection, heard: Sequence[Heard], *, now: datetime) -> Outcome:
-    """Who is who in the batch is stored, in at most four statements where nobody has to be linked."""
+    """Who is who in the batch is stored, in at most five statements where nobody has to be linked."""
     sightings = [each.sighting for each in heard]
     found = Found()
     plan = await _resolve(conn, sightings, found)
@@ -108,8 +110,8 @@ async def identify(conn: Connection, heard: Sequence[Heard], *, now: datetime) -
     await _save_people(conn, plan, learnt)
     if plan.claims:
         await store.insert_claims(conn, plan.claims)
-    if touches := _first_touches(heard, plan.authors):
-        await store.insert_touches(conn, touches)
+    if first_touches := _first_touches(heard, plan, found):
+        await store.insert_touches(conn, first_touches)
     linked = await _link(conn, sightings, plan, found, now)
     await _save_profiles(conn, heard, plan, found, learnt)
     await _note_unweighed(conn, heard, plan, found, learnt)
@@ -246,15 +248,27 @@ async def _note_unweighed(conn: Connection, heard: Sequence[Heard], plan: Plan, 
         await suggestions.insert_unweighed(conn, news)
 
 
-def _first_touches(heard: Sequence[Heard], authors: Sequence[ChannelUserId]) -> list[Touch]:
-    first: dict[ChannelUserId, Touch] = {}
-    for author, each in zip(authors, heard, strict=True):
-        if each.source is None:
-            continue
-        sighting = each.sighting
-        if author not in first or sighting.at < first[author].at:
-            first[author] = Touch(author, sighting.workspace_id, each.account_id, sighting.at, each.source)
-    return list(first.values())
+def _first_touches(heard: Sequence[Heard], plan: Plan, found: Found) -> list[Touch]:
+    """Returns the earliest touch of each author, unless he is known to have written before."""
+    by_author: dict[ChannelUserId, list[Touch]] = {}
+    for author, each in zip(plan.authors, heard, strict=True):
+        if each.account_id and not _wrote_before(author, each.sighting.at, plan, found):
+            by_author.setdefault(author, []).append(_touch(author, each))
+    return [earliest for each in by_author.values() if (earliest := touches.first(each)) is not None]
+
+
+def _wrote_before(author: ChannelUserId, at: datetime, plan: Plan, found: Found) -> bool:
+    if author in plan.newcomers:
+        return False
+    first_entry_time = found.met[author].profile.first_entry_time
+    return first_entry_time is not None and first_entry_time < at
+
+
+def _touch(author: ChannelUserId, heard: Heard) -> Touch:
+    sighting = heard.sighting
+    return Touch(
+        author, sighting.workspace_id, heard.account_id, sighting.platform, sighting.at, heard.source or Source()
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -350,7 +350,7 @@ async def _store_people(tx: Tx, stored: StoredImport, made: Plan) -> None:
         await _link(tx, stored, requests)
     changed: dict[ContactId, tuple[str, ...]] = dict.fromkeys(made.changed, ("identifiers",))
     if made.lessons:
-        for contact_id, fields in (await store.fill_profiles(conn, stored.workspace_id, made.lessons)).items():
+        for contact_id, fields in (await store.fill_profiles(conn, stored, made.lessons)).items():
             changed[contact_id] = (*fields, *changed.get(contact_id, ()))
     for contact_id, fields in changed.items():
         if fields:

@@ -8,19 +8,26 @@ from lobby_common.events.log import Connection
 from lobby_common.ids import is_id
 from lobby_identity import store
 from lobby_identity.domain import profile as profiles
+from lobby_identity.domain import tags, touches
 from lobby_identity.domain.identifiers import ContactId, WorkspaceId, search_keys
 from lobby_identity.domain.profile import Profile, name_key
+from lobby_identity.domain.tags import Tag
+from lobby_identity.domain.touches import Touch
 from lobby_identity.store import IdentifierRow, ProfileRow
+from lobby_identity.store import tags as tag_store
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person: the canonical id, what is known, every address, every record."""
+    """A person: the canonical id, what is known, every address, every record, every tag, where he came from."""
 
     contact_id: ContactId
     profile: Profile
     identifiers: tuple[IdentifierRow, ...]
     record_ids: tuple[ContactId, ...]
+    tags: tuple[Tag, ...]
+    """Those that are shown, by name."""
+    first_touch: Touch | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +70,26 @@ async def read(conn: Connection, workspace_id: WorkspaceId, contacts: Sequence[C
     addresses: dict[ContactId, list[IdentifierRow]] = {root: [] for root in records}
     for each in await store.read_identifiers(conn, list(root_by_user)):
         addresses[root_by_user[each.channel_user_id]].append(each)
+    tagged: dict[ContactId, list[Tag]] = {root: [] for root in records}
+    for tag in await tag_store.read_tags(conn, workspace_id, list(roots)):
+        tagged[roots[tag.contact_id]].append(tag)
+    came: dict[ContactId, list[Touch]] = {root: [] for root in records}
+    for touch in await store.read_touches(conn, workspace_id, list(root_by_user)):
+        came[root_by_user[touch.channel_user_id]].append(touch)
     asked = dict.fromkeys(roots[each] for each in contacts if each in roots)
-    return [_person(root, records[root], addresses[root]) for root in asked]
+    return [_person(root, records[root], addresses[root], tagged[root], came[root]) for root in asked]
 
 
-def _person(root: ContactId, rows: Sequence[ProfileRow], addresses: Sequence[IdentifierRow]) -> Person:
+def _person(
+    root: ContactId,
+    rows: Sequence[ProfileRow],
+    addresses: Sequence[IdentifierRow],
+    tagged: Sequence[Tag],
+    came: Sequence[Touch],
+) -> Person:
     known = profiles.of_person(root, [(row.contact_id, row.profile) for row in rows])
-    return Person(root, known, _once(addresses), tuple(row.contact_id for row in rows))
+    record_ids = tuple(row.contact_id for row in rows)
+    return Person(root, known, _once(addresses), record_ids, tags.shown(record_ids, tagged), touches.first(came))
 
 
 def _once(rows: Sequence[IdentifierRow]) -> tuple[IdentifierRow, ...]:

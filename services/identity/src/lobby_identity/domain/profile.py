@@ -32,7 +32,6 @@ class Profile:
     language: str = ""
     country: str = ""
     first_entry_time: datetime | None = None
-    tags: tuple[str, ...] = ()
     profile_time: datetime | None = None
     """Time of the newest hint that changed it."""
 
@@ -83,7 +82,6 @@ def of_person(root: ContactId, records: Sequence[tuple[ContactId, Profile]]) -> 
         first("language"),
         first("country"),
         min(entries, default=None),
-        tuple(sorted({tag for _, profile in records for tag in profile.tags})),
     )
 
 

@@ -1,6 +1,6 @@
 """People who are forgotten."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,9 +20,10 @@ class Erased:
 
 
 async def erase_people(
-    conn: Connection, workspace_id: WorkspaceId, contacts: Iterable[ContactId], now: datetime
+    conn: Connection, workspace_id: WorkspaceId, contacts: Collection[ContactId], now: datetime
 ) -> list[Erased]:
     """Nothing personal is left of the records; their roots are locked."""
+    await conn.execute(QUERIES["lock_people"], workspace_id, list(contacts))
     return [
         Erased(ContactId(row["contact_id"]), ChannelUserId(row["channel_user_id"]), row["erased"])
         for row in await conn.fetch(QUERIES["erase_people"], workspace_id, list(contacts), now)

@@ -392,25 +392,28 @@ async def insert_people(conn: Connection, stored: StoredImport, births: Sequence
         [name_key(each.display_name) for each in births],
         [each.country for each in births],
         [_literal(each.tags) for each in births],
+        stored.import_id,
     )
 
 
 async def fill_profiles(
-    conn: Connection, workspace_id: WorkspaceId, lessons: Sequence[Lesson]
+    conn: Connection, stored: StoredImport, lessons: Sequence[Lesson]
 ) -> dict[ContactId, tuple[str, ...]]:
     """Contacts know what they lacked. Returns the fields that neighbours are told of, of each who changed."""
     rows = await conn.fetch(
         QUERIES["fill_profiles"],
-        workspace_id,
+        stored.workspace_id,
         [each.contact_id for each in lessons],
         [each.display_name for each in lessons],
         [name_key(each.display_name) for each in lessons],
         [each.country for each in lessons],
         [_literal(each.tags) for each in lessons],
+        stored.import_id,
+        stored.create_time,
     )
     changed = {}
     for row in rows:
-        fields = (("display_name", row["named"]), ("country", row["placed"]))
+        fields = (("display_name", row["named"]), ("country", row["placed"]), ("tags", row["tagged"]))
         changed[ContactId(row["contact_id"])] = tuple(name for name, is_new in fields if is_new)
     return changed
 
@@ -455,6 +458,7 @@ async def drop(conn: Connection, stored: StoredImport, members: Sequence[Member]
     await conn.execute(QUERIES["drop_unmet"], stored.import_id, born, stored.workspace_id)
     everybody = [each.channel_user_id for each in members]
     await conn.execute(QUERIES["drop_taught_identifiers"], stored.import_id, everybody)
+    await conn.execute(QUERIES["drop_taught_tags"], stored.import_id, everybody)
 
 
 async def delete_members(conn: Connection, import_id: str, after: int, last: int) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from lobby_common.events.log import Connection
 from lobby_identity.domain.identifiers import FOREVER, ChannelUserId, ContactId, WorkspaceId
 from lobby_identity.domain.profile import Profile
+from lobby_identity.domain.touches import Source, Touch
 from lobby_identity.store.statements import QUERIES, aware
 
 
@@ -45,7 +46,6 @@ async def read_profiles(conn: Connection, workspace_id: WorkspaceId, contacts: S
                 row["language"],
                 row["country"],
                 row["first_entry_time"],
-                tuple(row["tags"]),
             ),
         )
         for row in await conn.fetch(QUERIES["read_profiles"], workspace_id, list(contacts))
@@ -69,6 +69,21 @@ async def read_identifiers(conn: Connection, channel_users: Sequence[ChannelUser
             )
         )
     return rows
+
+
+async def read_touches(conn: Connection, workspace_id: WorkspaceId, users: Sequence[ChannelUserId]) -> list[Touch]:
+    """Returns the first touches of those of the channel users of whom one is known."""
+    return [
+        Touch(
+            row["channel_user_id"],
+            workspace_id,
+            row["account_id"],
+            row["platform"],
+            row["touch_time"],
+            Source(*(row[field] for field in Source._fields)),
+        )
+        for row in await conn.fetch(QUERIES["read_touches"], list(users))
+    ]
 
 
 async def list_roots(conn: Connection, workspace_id: WorkspaceId, before: str | None, limit: int) -> list[ContactId]:

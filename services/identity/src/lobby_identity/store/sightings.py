@@ -9,6 +9,7 @@ from lobby_common.events.log import Connection
 from lobby_identity.domain.identifiers import Address, ChannelUserId, ContactId, Holding, Key, WorkspaceId
 from lobby_identity.domain.profile import Profile, name_key
 from lobby_identity.domain.resolution import Binding, Claim, Known, Newcomer, Retirement
+from lobby_identity.domain.touches import Source, Touch
 from lobby_identity.store.statements import QUERIES, aware, bare
 
 
@@ -42,18 +43,6 @@ class Won:
     key: Key
     retired_time: datetime
     claimed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """Where a channel user came from."""
-
-    channel_user_id: ChannelUserId
-    workspace_id: WorkspaceId
-    account_id: str
-    at: datetime
-    source: tuple[str, str, str, str, str]
-    """Type and id of the source, click id, address, headline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +248,7 @@ async def insert_touches(conn: Connection, touches: Sequence[Touch]) -> None:
         [each.channel_user_id for each in touches],
         [each.workspace_id for each in touches],
         [each.account_id for each in touches],
+        [each.platform for each in touches],
         [each.at for each in touches],
-        *([each.source[column] for each in touches] for column in range(5)),
+        *([each.source[column] for each in touches] for column in range(len(Source._fields))),
     )
