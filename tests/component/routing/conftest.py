@@ -33,6 +33,7 @@ from lobby_common.rpc.server import create_server
 from lobby_common.times import to_proto, utc_now
 from lobby_routing.api.agents import AgentApi
 from lobby_routing.api.conversations import ConversationApi
+from lobby_routing.app.erasing import Forgetter
 from lobby_routing.app.sending import Sender
 from lobby_routing.clients import GrpcConnectors, GrpcTranslator
 from lobby_routing.events.evidence import OwnDecisions
@@ -63,6 +64,7 @@ class FakeConnectors(MessageServiceServicer):
         self.callers: list[Caller] = []
         self.away = False
         self.text = ""
+        self.erased: list[message_service_pb2.EraseConversationRequest] = []
         self._answers: dict[str, message_pb2.Message] = {}
 
     async def SendMessage(self, request: Any, context: object) -> Any:
@@ -80,6 +82,13 @@ class FakeConnectors(MessageServiceServicer):
                 delivery=message_pb2.DELIVERY_QUEUED,
             )
         return message_service_pb2.SendMessageResponse(message=self._answers[request.request_id])
+
+    async def EraseConversation(self, request: Any, context: object) -> Any:
+        if self.away:
+            raise Unavailable("AWAY", "connectors is away")
+        self.erased.append(request)
+        self.callers.append(caller.current())
+        return message_service_pb2.EraseConversationResponse()
 
     async def BatchGetMessages(self, request: Any, context: object) -> Any:
         told = [(each, self.text or f"text of {each}") for each in request.message_ids]
@@ -116,6 +125,7 @@ class Routing:
     translate: FakeTranslate
     workspace_id: str = field(default_factory=ids.new_id)
     hearing: Hearing = field(default_factory=Hearing)
+    forgetter: Forgetter | None = None
     clock: datetime | None = None
     """When events are told; None is now."""
 
@@ -303,6 +313,7 @@ _KINDS = {
         told_pb.ReplyWindowClosed,
         told_pb.ConversationAnswered,
         told_pb.ConversationClosed,
+        told_pb.ConversationErased,
         told_pb.AgentPresenceChanged,
     )
 }
@@ -335,6 +346,8 @@ async def routing(pool) -> AsyncIterator[Routing]:
     channel = create_channel(f"127.0.0.1:{port}", TOKEN)
     log = EventLog("routing", pool)
     sender = Sender(log, pool, GrpcConnectors(channel), GrpcTranslator(channel))
-    yield Routing(pool, log, ConversationApi(log, pool, sender), AgentApi(log, pool), connectors, translate)
+    made = Routing(pool, log, ConversationApi(log, pool, sender), AgentApi(log, pool), connectors, translate)
+    made.forgetter = Forgetter(log, GrpcConnectors(channel))
+    yield made
     await channel.close()
     await server.stop(None)

@@ -30,6 +30,7 @@ from lobby_common import nats, postgres, tracing
 from lobby_common.config import ConfigError, ServiceConfig
 from lobby_common.events.auditor import Auditor, Source
 from lobby_common.events.consumer import Consumer, Handler, Witness
+from lobby_common.events.erasing import Eraser
 from lobby_common.events.holes import Holes
 from lobby_common.events.log import EventLog
 from lobby_common.events.proof import ProofApi, Reconciler
@@ -152,6 +153,7 @@ class Runtime:
         Afterwards: not ready, no more events taken, calls drained, batches published, connections closed.
         """
         self._add_checks()
+        self.alone("log_eraser", Eraser(self.log).run)
         self.alone("left_batches", self.publisher.find_left)
         self.alone("holes", Holes(self.name, self.nats, self.pool, self.publisher).run)
         for consumer in self._consumers:

@@ -22,6 +22,7 @@ from lobby_common.ids import derive_id, is_id
 from lobby_common.requests import answer_once
 from lobby_common.times import from_proto, to_proto, utc_now
 from lobby_connectors.app.accounts import Accounts, Changes
+from lobby_connectors.app.erasing import Erasure, erase_conversation
 from lobby_connectors.app.ingest import Ingest, Outcome, Post
 from lobby_connectors.app.normalise import Normaliser, Quarantined
 from lobby_connectors.app.sends import Draft, Sends
@@ -230,6 +231,24 @@ class MessageApi(MessageServiceServicer):
                 each.text = each.text[:_SHORTENED]
                 del each.attachments[_FEW_FILES:]
         return message_pb.BatchGetMessagesResponse(messages=messages)
+
+    async def EraseConversation(
+        self, request: message_pb.EraseConversationRequest, context: object
+    ) -> message_pb.EraseConversationResponse:
+        """Nothing personal is left of the messages of somebody who was forgotten."""
+        who = caller.current()
+        if who.role != "service":
+            raise Refused("SERVICES_ONLY", "identity says who is forgotten, and routing what he wrote")
+        if is_id(request.account_id):
+            erasure = Erasure(
+                who.workspace_id,
+                request.account_id,
+                request.conversation_id,
+                list(filter(is_id, request.message_ids)),
+                from_proto(request.erase_time),
+            )
+            await erase_conversation(self._log, erasure)
+        return message_pb.EraseConversationResponse()
 
     async def RetryMessage(
         self, request: message_pb.RetryMessageRequest, context: object

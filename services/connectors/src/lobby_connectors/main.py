@@ -12,6 +12,7 @@ from lobby_connectors.api import AcceptanceApi, AccountApi, IngestApi, MessageAp
 from lobby_connectors.app.accounts import Accounts
 from lobby_connectors.app.afterwards import Afterwards
 from lobby_connectors.app.calls import open_session
+from lobby_connectors.app.erasing import RawEraser
 from lobby_connectors.app.evidence import OwnMessages
 from lobby_connectors.app.ingest import Ingest
 from lobby_connectors.app.normalise import Normaliser
@@ -73,6 +74,7 @@ async def build(runtime: Runtime) -> None:
     runtime.background("spool", spool.watch)
     runtime.alone("drain", lambda: spool.drain(ingest.absorb))
     runtime.alone("normaliser", normaliser.run)
+    runtime.alone("raw_eraser", RawEraser(log, directory).run)
     runtime.background("sender", sender.run)
     runtime.background("webhook_setup", setup.run)
     runtime.background("callbacks", afterwards.answer_callbacks)

@@ -104,14 +104,14 @@ FOR NO KEY UPDATE OF m;
 -- name: update_messages
 -- What facts made of messages.
 UPDATE message AS m
-SET text = t.text,
+SET text = CASE WHEN m.erase_time IS NULL THEN t.text ELSE '' END,
     attachments = CASE WHEN t.delete_time IS NULL THEN m.attachments END,
     source_text = CASE WHEN t.delete_time IS NULL THEN m.source_text END,
     edit_time = t.edit_time,
     delete_time = t.delete_time,
     reactions = t.reactions,
     reaction_time = t.reaction_time,
-    platform_message_id = t.platform_message_id,
+    platform_message_id = CASE WHEN m.erase_time IS NULL THEN t.platform_message_id ELSE m.platform_message_id END,
     delivery = t.delivery,
     error = t.error,
     accept_time = t.accept_time,
@@ -247,7 +247,7 @@ WHERE NOT EXISTS (SELECT FROM message WHERE message.message_id = asked.message_i
 -- Webhooks that were parsed wait to be parsed again.
 UPDATE raw_webhook
 SET state = 'pending', retry_time = now()
-WHERE webhook_id = ANY ($1::uuid[]) AND state = 'parsed';
+WHERE webhook_id = ANY ($1::uuid[]) AND state = 'parsed' AND body_digest IS NULL;
 
 -- name: write_verdict
 -- What parsing made of a raw webhook.

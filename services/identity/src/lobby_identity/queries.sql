@@ -681,7 +681,9 @@ SELECT FROM contact WHERE workspace_id = $1 AND contact_id = ANY ($2::uuid[]) OR
 -- name: erase_people
 -- Nothing personal is left of these records: ids, times and links stay. Theirs are the roots that are locked.
 WITH people AS (
-    SELECT contact_id, channel_user_id FROM channel_user WHERE workspace_id = $1 AND contact_id = ANY ($2::uuid[])
+    SELECT contact_id, channel_user_id, first_seen_time
+    FROM channel_user
+    WHERE workspace_id = $1 AND contact_id = ANY ($2::uuid[])
 ), identifiers AS (
     DELETE FROM identifier AS i USING people AS p WHERE i.channel_user_id = p.channel_user_id
 ), claims AS (
@@ -718,7 +720,8 @@ SET display_name = '', name_key = '', language = '', country = '', tags = '{}',
     erase_time = coalesce(c.erase_time, $3)
 FROM people AS p
 WHERE c.workspace_id = $1 AND c.contact_id = p.contact_id
-RETURNING p.contact_id::text AS contact_id, p.channel_user_id::text AS channel_user_id, c.erase_time = $3 AS erased;
+RETURNING p.contact_id::text AS contact_id, p.channel_user_id::text AS channel_user_id, p.first_seen_time,
+    c.erase_time = $3 AS erased;
 
 -- name: find_erased
 -- Which of these channel users are people who were forgotten.

@@ -14,13 +14,16 @@ from lobby.translate.v1.translation_pb2 import Translation
 
 
 class Connectors(Protocol):
-    """Messages in and out. Both calls raise LobbyError."""
+    """Messages in and out. All calls raise LobbyError."""
 
     async def send(self, request: connectors_pb2.SendMessageRequest) -> Message:
         """The message is committed; repeated with the same request_id it is the same message."""
 
     async def get_messages(self, message_ids: Sequence[str]) -> Sequence[Message]:
         """Returns the messages, leaving out unknown ones."""
+
+    async def erase_conversation(self, request: connectors_pb2.EraseConversationRequest) -> None:
+        """Nothing personal is left of the messages; repeating it changes nothing."""
 
 
 class Translator(Protocol):
@@ -46,6 +49,10 @@ class GrpcConnectors:
         request = connectors_pb2.BatchGetMessagesRequest(message_ids=message_ids)
         answer: connectors_pb2.BatchGetMessagesResponse = await self._stub.BatchGetMessages(request)
         return answer.messages
+
+    async def erase_conversation(self, request: connectors_pb2.EraseConversationRequest) -> None:
+        """Nothing personal is left of the messages."""
+        await self._stub.EraseConversation(request)
 
 
 class GrpcTranslator:

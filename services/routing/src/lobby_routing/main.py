@@ -8,6 +8,7 @@ from lobby_common.service import Runtime, Service, run
 from lobby_routing.api.agents import AgentApi
 from lobby_routing.api.conversations import ConversationApi
 from lobby_routing.app.attention import Idlers
+from lobby_routing.app.erasing import Forgetter
 from lobby_routing.app.sending import Sender
 from lobby_routing.app.windows import Windows
 from lobby_routing.clients import GrpcConnectors, GrpcTranslator
@@ -38,6 +39,7 @@ async def build(runtime: Runtime) -> None:
     runtime.alone("forget", forget)
     runtime.alone("idlers", Idlers(runtime.log).run)
     runtime.alone("reply_windows", Windows(runtime.log).run)
+    runtime.alone("forgetter", Forgetter(runtime.log, connectors).run)
     runtime.journey(describe)
 
 

@@ -704,3 +704,57 @@ FROM focus
 WHERE beat_time < $1
 ORDER BY agent_id
 LIMIT 200;
+-- name: insert_forgetting
+-- Channel users were forgotten: their conversations are to be emptied.
+INSERT INTO forgetting (channel_user_id, workspace_id, erase_time)
+SELECT channel_user_id, workspace_id, erase_time
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS t (channel_user_id, workspace_id, erase_time)
+ON CONFLICT DO NOTHING;
+
+-- name: find_forgetting
+-- The channel user who is due next.
+SELECT channel_user_id::text, workspace_id::text, erase_time, passes
+FROM forgetting
+WHERE due_time <= now()
+ORDER BY due_time
+LIMIT 1;
+
+-- name: postpone_forgetting
+-- He is looked at again after some seconds.
+UPDATE forgetting
+SET passes = $2, due_time = now() + make_interval(secs => $3)
+WHERE channel_user_id = $1;
+
+-- name: end_forgetting
+-- Nothing of his comes any more.
+DELETE FROM forgetting WHERE channel_user_id = $1;
+
+-- name: list_conversations_to_empty
+-- Conversations of a channel user in which something of his is left.
+SELECT conversation_id::text, account_id::text
+FROM conversation
+WHERE channel_user_id = $1 AND (NOT starts_with(chat, $2) OR last_message_text <> '')
+ORDER BY conversation_id;
+
+-- name: list_messages_of
+-- Messages of a conversation, and since when there are any.
+SELECT message_id::text, min(apply_time) OVER () AS since
+FROM conversation_message
+WHERE conversation_id = $1
+ORDER BY message_id;
+
+-- name: empty_conversation
+-- Nothing personal is left of a conversation; its messages are found under another address, which is nobody's.
+WITH emptied AS (
+    UPDATE conversation
+    SET chat = $2, display_name = '', last_message_text = ''
+    WHERE conversation_id = $1
+    RETURNING account_id
+), old AS (
+    DELETE FROM chat WHERE conversation_id = $1 AND chat <> $2 RETURNING account_id, chat
+), awaiting AS (
+    DELETE FROM waiting_event AS w USING old WHERE w.account_id = old.account_id AND w.chat = old.chat
+)
+INSERT INTO chat (account_id, chat, conversation_id)
+SELECT account_id, $2, $1 FROM emptied
+ON CONFLICT (account_id, chat) DO NOTHING;

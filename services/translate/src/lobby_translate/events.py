@@ -11,10 +11,10 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from lobby.connectors.v1.events_pb2 import MessageDeleted, MessageEdited, MessageReceived
-from lobby.routing.v1.events_pb2 import ConversationAssigned
+from lobby.routing.v1.events_pb2 import ConversationAssigned, ConversationErased
 from lobby_common.events import Incoming, Tx
 from lobby_common.events.log import Connection
-from lobby_translate import store
+from lobby_translate import erasing, store
 from lobby_translate.arrivals import (
     Arrival,
     Draft,
@@ -46,7 +46,13 @@ class TranslateEvents:
     lock keeps them from missing each other.
     """
 
-    handles: tuple[type[Message], ...] = (MessageReceived, MessageEdited, MessageDeleted, ConversationAssigned)
+    handles: tuple[type[Message], ...] = (
+        MessageReceived,
+        MessageEdited,
+        MessageDeleted,
+        ConversationAssigned,
+        ConversationErased,
+    )
     evident: tuple[type[Message], ...] = (MessageReceived,)
 
     def __init__(self, chain: Chain, ring: Callable[[], None]) -> None:
@@ -56,16 +62,19 @@ class TranslateEvents:
 
     async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
         """Languages, renderings and jobs of the batch are kept and told: new messages take two or three statements."""
+        erased = [one for one in events if isinstance(one.payload, ConversationErased)]
+        events = [one for one in events if not isinstance(one.payload, ConversationErased)]
         assigned = [one for one in events if isinstance(one.payload, ConversationAssigned)]
         edits = {one.message_id: one for one in edited(events)}
-        if assigned or edits:
+        if assigned or edits or erased:
             # All at once, so that nobody waits for a chat while he holds one; new messages alone lock theirs later.
-            await store.lock_chats(tx.conn, set(map(_chat_of, events)))
+            await store.lock_chats(tx.conn, {*map(_chat_of, events), *await erasing.find_chats(tx.conn, erased)})
         # Readers first: a message of the same batch is then rendered for its reader at once. What undoes comes last.
         await self._assign(tx, assigned)
         await self._receive(tx, received(events))
         await self._reword(tx, edits)
         await self._forget(tx, [one for one in events if isinstance(one.payload, MessageDeleted)])
+        await erasing.erase(tx, erased)
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
         """Messages with text whose language is not known."""

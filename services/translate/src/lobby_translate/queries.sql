@@ -287,11 +287,20 @@ UNION ALL
 SELECT message_id::text, target FROM later;
 
 -- name: remember
--- Translations under their keys; a newer one replaces an older one.
+-- Translations under their keys, and for whom they were made; a newer one replaces an older one.
+WITH given AS (
+    SELECT *
+    FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::double precision[], $7::text[])
+         AS given (key, workspace_id, core, provider, message_id, keep, maker)
+),
+made AS (
+    INSERT INTO memory_maker (maker, key)
+    SELECT maker, key FROM given WHERE maker <> ''
+    ON CONFLICT DO NOTHING
+)
 INSERT INTO memory (key, workspace_id, core, provider, message_id, expire_time)
 SELECT key, workspace_id, core, provider, message_id, now() + make_interval(secs => keep)
-FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::double precision[])
-     AS given (key, workspace_id, core, provider, message_id, keep)
+FROM given
 ON CONFLICT (key) DO UPDATE
 SET core = excluded.core, provider = excluded.provider, message_id = excluded.message_id,
     make_time = now(), expire_time = excluded.expire_time;
@@ -323,6 +332,9 @@ WHERE message_id = $1;
 -- Memories past their time, and texts that nobody will wish translated any more.
 WITH old_memory AS (
     DELETE FROM memory WHERE expire_time <= now()
+),
+old_maker AS (
+    DELETE FROM memory_maker WHERE make_time < now() - interval '91 days'
 )
 DELETE FROM message_text
 WHERE occurred_time < now() - $1::interval

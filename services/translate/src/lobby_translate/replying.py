@@ -40,7 +40,8 @@ async def translate(pool: asyncpg.Pool, translator: Translator, reply: Reply, se
         return Rendering(Status.SAME_LANGUAGE, "", found.language, reason="undetermined")
     rendering = render(reply.text.replace("\x00", ""), found, (target,), reply.workspace_id)
     if isinstance(rendering, Wish):
-        (rendering,) = await translator.grant([rendering], reply.workspace_id, seconds)
+        maker = store.mark_of((reply.account_id, reply.chat))
+        (rendering,) = await translator.grant([rendering], reply.workspace_id, seconds, maker=maker)
     return rendering
 
 

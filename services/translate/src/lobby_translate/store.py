@@ -120,6 +120,8 @@ class Memory:
     provider: str
     message_id: str | None
     keep: timedelta
+    maker: str = ""
+    """The message, or the mark of the chat of an answer, for which it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,11 @@ async def lock_chats(conn: Connection, keys: Collection[ChatKey]) -> None:
 def _lock_of(key: ChatKey) -> int:
     digest = blake2b("/".join(key).encode("utf-8", "surrogatepass"), digest_size=8, person=b"chat").digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def mark_of(key: ChatKey) -> str:
+    """Returns what a chat is known by where its address may not be."""
+    return blake2b("/".join(key).encode("utf-8", "surrogatepass"), digest_size=16, person=b"mark").hexdigest()
 
 
 async def load_chats(conn: Connection, keys: Collection[ChatKey]) -> dict[ChatKey, Chat]:
@@ -452,6 +459,7 @@ async def remember(conn: Connection, memories: Collection[Memory]) -> None:
         [one.provider for one in ordered],
         [one.message_id for one in ordered],
         [one.keep.total_seconds() for one in ordered],
+        [one.maker for one in ordered],
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -18,6 +19,14 @@ REMEMBERED_BRIEFLY: Final = timedelta(hours=24)
 """What an engine made that is not the first choice for its pair."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where wishes come from, by key: their messages, and for whom they are remembered."""
+
+    messages: Mapping[bytes, str]
+    makers: Mapping[bytes, str]
+
+
 class Translator:
     """The memory and the engines behind it."""
 
@@ -27,22 +36,30 @@ class Translator:
         self._flights: dict[bytes, asyncio.Future[Outcome]] = {}
 
     async def grant(
-        self, wishes: Sequence[Wish], workspace_id: str, seconds: float, message_ids: Sequence[str] = ()
+        self,
+        wishes: Sequence[Wish],
+        workspace_id: str,
+        seconds: float,
+        message_ids: Sequence[str] = (),
+        *,
+        maker: str = "",
     ) -> list[Rendering]:
         """A rendering for each wish, in their order, within about the seconds.
 
         `message_ids` names the messages that the wishes belong to: the memory of a long text goes with its message.
+        `maker` is the mark of the chat of an answer, which is no message yet.
         """
         if not wishes:
             return []
         end = time.monotonic() + seconds
         belongs = dict(zip((wish.key for wish in wishes), message_ids, strict=False))
+        makers = {wish.key: belongs.get(wish.key, maker) for wish in wishes}
         own = {wish.key: wish for wish in wishes if wish.key not in self._flights}
         flights = {wish.key: self._flights[wish.key] for wish in wishes if wish.key in self._flights}
         own_flights = {key: asyncio.get_running_loop().create_future() for key in own}
         self._flights.update(own_flights)
         try:
-            outcomes = await self._fulfil(own, workspace_id, belongs, end)
+            outcomes = await self._fulfil(own, workspace_id, _Origin(belongs, makers), end)
         except BaseException:
             outcomes = {}
             raise
@@ -54,7 +71,7 @@ class Translator:
         return [_rendering(wish, outcomes[wish.key]) for wish in wishes]
 
     async def _fulfil(
-        self, wishes: Mapping[bytes, Wish], workspace_id: str, belongs: Mapping[bytes, str], end: float
+        self, wishes: Mapping[bytes, Wish], workspace_id: str, origin: _Origin, end: float
     ) -> dict[bytes, Outcome]:
         async with self._pool.acquire() as conn:
             known = await store.find_remembered(conn, wishes)
@@ -74,7 +91,7 @@ class Translator:
             for keys, results in zip(groups.values(), made, strict=True)
             for key, outcome in zip(keys, results, strict=True)
         }
-        await self._remember(wishes, fresh, workspace_id, belongs)
+        await self._remember(wishes, fresh, workspace_id, origin)
         return outcomes | fresh
 
     async def _remember(
@@ -82,7 +99,7 @@ class Translator:
         wishes: Mapping[bytes, Wish],
         outcomes: Mapping[bytes, Outcome],
         workspace_id: str,
-        belongs: Mapping[bytes, str],
+        origin: _Origin,
     ) -> None:
         memories = [
             store.Memory(
@@ -90,8 +107,9 @@ class Translator:
                 workspace_id,
                 outcome.core,
                 outcome.provider,
-                belongs.get(key) if wishes[key].is_long else None,
+                origin.messages.get(key) if wishes[key].is_long else None,
                 self._keep(wishes[key], outcome.provider),
+                origin.makers.get(key, ""),
             )
             for key, outcome in outcomes.items()
             if outcome.core is not None

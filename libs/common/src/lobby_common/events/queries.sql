@@ -250,3 +250,63 @@ WHERE producer = $1 AND workspace_id = $2 AND bucket_start = ANY ($3::timestampt
 -- name: forget_reconciled
 -- What was found is kept for a year: longer than what it was found in.
 DELETE FROM reconciled WHERE bucket_start < now() - interval '400 days';
+
+-- name: order_erasure
+-- Something is to be taken out of the log; older than the log keeps anything is nothing.
+INSERT INTO log_erasure (erasure_id, workspace_id, needle, message_ids, key_digests, marks, told_time, until_time)
+VALUES ($1, $2, $3, $4, $5, $6, greatest($7, now() - interval '32 days'), coalesce($8, now()));
+
+-- name: find_due_erasure
+-- The order that has waited longest, ours until the transaction ends.
+SELECT
+    erasure_id::text, workspace_id, needle, message_ids, key_digests, marks, until_time, told_time, batch_id, passes,
+    now() AS now
+FROM log_erasure
+WHERE due_time <= now()
+ORDER BY due_time
+LIMIT 1
+FOR UPDATE SKIP LOCKED;
+
+-- name: find_batches_with
+-- The next batches of a part of the log that hold a text.
+SELECT create_time, batch_id, data
+FROM event_batch
+WHERE create_time >= $1 AND create_time <= $2 AND (create_time > $1 OR batch_id > $3) AND position($4::bytea IN data) > 0
+ORDER BY create_time, batch_id
+LIMIT $5;
+
+-- name: rewrite_batch
+-- A batch holds other bytes under the same id and places.
+UPDATE event_batch SET data = $3 WHERE create_time = $1 AND batch_id = $2;
+
+-- name: move_erasure
+-- A pass is done up to a batch.
+UPDATE log_erasure SET told_time = $2, batch_id = $3 WHERE erasure_id = $1;
+
+-- name: repeat_erasure
+-- The log is looked through once more later, from a time on.
+UPDATE log_erasure SET told_time = $2, batch_id = 0, passes = passes + 1, due_time = $3 WHERE erasure_id = $1;
+
+-- name: end_erasure
+-- Nothing of what was ordered is left to do.
+DELETE FROM log_erasure WHERE erasure_id = $1;
+
+-- name: empty_answers
+-- Answers to commands of a workspace that hold one of some ids say nothing any more.
+UPDATE request_answer
+SET answer = ''
+WHERE workspace_id = $1
+    AND answer <> ''
+    AND EXISTS (
+        SELECT FROM unnest($2::text[]) AS m (mark) WHERE position(convert_to(m.mark, 'UTF8') IN answer) > 0
+    );
+
+-- name: find_quarantined_with
+-- Events of a workspace in quarantine that hold a text.
+SELECT event_id, event
+FROM event_quarantine
+WHERE workspace_id = $1 AND position($2::bytea IN event) > 0;
+
+-- name: rewrite_quarantined
+-- An event in quarantine holds other bytes.
+UPDATE event_quarantine SET event = $2 WHERE event_id = $1;

@@ -25,37 +25,78 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from lobby.connectors.v1 import account_pb2 as lobby_dot_connectors_dot_v1_dot_account__pb2
 from lobby.connectors.v1 import message_pb2 as lobby_dot_connectors_dot_v1_dot_message__pb2
+from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n lobby/connectors/v1/events.proto\x12\x13lobby.connectors.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/account.proto\x1a!lobby/connectors/v1/message.proto\"8\n\nIdentifier\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\"j\n\x08Referral\x12\x13\n\x0bsource_type\x18\x01 \x01(\t\x12\x11\n\tsource_id\x18\x02 \x01(\t\x12\x10\n\x08\x63lick_id\x18\x03 \x01(\t\x12\x12\n\nsource_url\x18\x04 \x01(\t\x12\x10\n\x08headline\x18\x05 \x01(\t\"?\n\x0b\x43ontactCard\x12\r\n\x05phone\x18\x01 \x01(\t\x12\x0b\n\x03own\x18\x02 \x01(\x08\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\"\x97\x05\n\x0fMessageReceived\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x08platform\x18\x03 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x0c\n\x04\x63hat\x18\x04 \x01(\t\x12\x34\n\x0bidentifiers\x18\x05 \x03(\x0b\x32\x1f.lobby.connectors.v1.Identifier\x12.\n\x04kind\x18\x06 \x01(\x0e\x32 .lobby.connectors.v1.MessageKind\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\x10\n\x08text_cut\x18\x08 \x01(\x08\x12\x18\n\x10\x61ttachment_count\x18\t \x01(\x05\x12\x31\n\roccurred_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10time_is_received\x18\x0b \x01(\x08\x12\x31\n\rreceived_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x64isplay_name\x18\r \x01(\t\x12\x0e\n\x06locale\x18\x0e \x01(\t\x12\x0f\n\x07\x63ountry\x18\x0f \x01(\t\x12/\n\x08referral\x18\x10 \x01(\x0b\x32\x1d.lobby.connectors.v1.Referral\x12/\n\x05\x63\x61rds\x18\x11 \x03(\x0b\x32 .lobby.connectors.v1.ContactCard\x12\x35\n\x11window_close_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08greeting\x18\x13 \x01(\x08\x12\x1b\n\x13platform_message_id\x18\x14 \x01(\t\"\x82\x01\n\rMessageEdited\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x0c\n\x04\x63hat\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12-\n\tedit_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"w\n\x0eMessageDeleted\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x0c\n\x04\x63hat\x18\x03 \x01(\t\x12/\n\x0b\x64\x65lete_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Z\n\x0fReactionChanged\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x0c\n\x04\x63hat\x18\x03 \x01(\t\x12\x11\n\treactions\x18\x04 \x03(\t\"\xbb\x02\n\x0bMessageSent\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x08platform\x18\x03 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x0c\n\x04\x63hat\x18\x04 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x05 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x06 \x01(\t\x12\x0c\n\x04\x65\x63ho\x18\x07 \x01(\x08\x12\x0b\n\x03\x62ot\x18\x08 \x01(\x08\x12.\n\x04kind\x18\t \x01(\x0e\x32 .lobby.connectors.v1.MessageKind\x12\x0c\n\x04text\x18\n \x01(\t\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08seen_seq\x18\x0c \x01(\x03\"\xf1\x01\n\x0f\x44\x65liveryChanged\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x0c\n\x04\x63hat\x18\x03 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x04 \x01(\t\x12/\n\x08\x64\x65livery\x18\x05 \x01(\x0e\x32\x1d.lobby.connectors.v1.Delivery\x12-\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x1e.lobby.connectors.v1.SendError\x12/\n\x0b\x63hange_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xfb\x01\n\x0cReferralSeen\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12/\n\x08platform\x18\x02 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x0c\n\x04\x63hat\x18\x03 \x01(\t\x12\x34\n\x0bidentifiers\x18\x04 \x03(\x0b\x32\x1f.lobby.connectors.v1.Identifier\x12/\n\x08referral\x18\x05 \x01(\x0b\x32\x1d.lobby.connectors.v1.Referral\x12\x31\n\roccurred_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa1\x02\n\x11IdentifierChanged\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12/\n\x08platform\x18\x02 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x0c\n\x04\x63hat\x18\x03 \x01(\t\x12\x30\n\x07retired\x18\x04 \x03(\x0b\x32\x1f.lobby.connectors.v1.Identifier\x12\x30\n\x07\x63urrent\x18\x05 \x03(\x0b\x32\x1f.lobby.connectors.v1.Identifier\x12\x14\n\x0c\x64isplay_name\x18\x06 \x01(\t\x12\x0e\n\x06locale\x18\x07 \x01(\t\x12/\n\x0b\x63hange_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd3\x01\n\x13\x41\x63\x63ountStateChanged\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12/\n\x08platform\x18\x02 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\".lobby.connectors.v1.Account.State\x12\x14\n\x0cstate_reason\x18\x04 \x01(\t\x12.\n\nstate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n lobby/connectors/v1/events.proto\x12\x13lobby.connectors.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/account.proto\x1a!lobby/connectors/v1/message.proto\x1a\x1elobby/options/v1/options.proto\">\n\nIdentifier\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\x13\n\x05value\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x03\"|\n\x08Referral\x12\x13\n\x0bsource_type\x18\x01 \x01(\t\x12\x11\n\tsource_id\x18\x02 \x01(\t\x12\x16\n\x08\x63lick_id\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x18\n\nsource_url\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x16\n\x08headline\x18\x05 \x01(\tB\x04\xd0\xf3\x18\x02\"K\n\x0b\x43ontactCard\x12\x13\n\x05phone\x18\x01 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x0b\n\x03own\x18\x02 \x01(\x08\x12\x1a\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x01\"\xaf\x05\n\x0fMessageReceived\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x08platform\x18\x03 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x12\n\x04\x63hat\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x34\n\x0bidentifiers\x18\x05 \x03(\x0b\x32\x1f.lobby.connectors.v1.Identifier\x12.\n\x04kind\x18\x06 \x01(\x0e\x32 .lobby.connectors.v1.MessageKind\x12\x12\n\x04text\x18\x07 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x10\n\x08text_cut\x18\x08 \x01(\x08\x12\x18\n\x10\x61ttachment_count\x18\t \x01(\x05\x12\x31\n\roccurred_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10time_is_received\x18\x0b \x01(\x08\x12\x31\n\rreceived_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x0c\x64isplay_name\x18\r \x01(\tB\x04\xd0\xf3\x18\x01\x12\x0e\n\x06locale\x18\x0e \x01(\t\x12\x0f\n\x07\x63ountry\x18\x0f \x01(\t\x12/\n\x08referral\x18\x10 \x01(\x0b\x32\x1d.lobby.connectors.v1.Referral\x12/\n\x05\x63\x61rds\x18\x11 \x03(\x0b\x32 .lobby.connectors.v1.ContactCard\x12\x35\n\x11window_close_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08greeting\x18\x13 \x01(\x08\x12!\n\x13platform_message_id\x18\x14 \x01(\tB\x04\xd0\xf3\x18\x04\"\x8e\x01\n\rMessageEdited\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x12\n\x04\x63hat\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x12\n\x04text\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x02\x12-\n\tedit_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"}\n\x0eMessageDeleted\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x12\n\x04\x63hat\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x02\x12/\n\x0b\x64\x65lete_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x0fReactionChanged\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x12\n\x04\x63hat\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x11\n\treactions\x18\x04 \x03(\t\"\xc7\x02\n\x0bMessageSent\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x08platform\x18\x03 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x12\n\x04\x63hat\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x17\n\x0f\x63onversation_id\x18\x05 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x06 \x01(\t\x12\x0c\n\x04\x65\x63ho\x18\x07 \x01(\x08\x12\x0b\n\x03\x62ot\x18\x08 \x01(\x08\x12.\n\x04kind\x18\t \x01(\x0e\x32 .lobby.connectors.v1.MessageKind\x12\x12\n\x04text\x18\n \x01(\tB\x04\xd0\xf3\x18\x02\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08seen_seq\x18\x0c \x01(\x03\"\xf7\x01\n\x0f\x44\x65liveryChanged\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x12\n\x04\x63hat\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x17\n\x0f\x63onversation_id\x18\x04 \x01(\t\x12/\n\x08\x64\x65livery\x18\x05 \x01(\x0e\x32\x1d.lobby.connectors.v1.Delivery\x12-\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x1e.lobby.connectors.v1.SendError\x12/\n\x0b\x63hange_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x81\x02\n\x0cReferralSeen\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12/\n\x08platform\x18\x02 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x12\n\x04\x63hat\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x34\n\x0bidentifiers\x18\x04 \x03(\x0b\x32\x1f.lobby.connectors.v1.Identifier\x12/\n\x08referral\x18\x05 \x01(\x0b\x32\x1d.lobby.connectors.v1.Referral\x12\x31\n\roccurred_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xad\x02\n\x11IdentifierChanged\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12/\n\x08platform\x18\x02 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x12\n\x04\x63hat\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x30\n\x07retired\x18\x04 \x03(\x0b\x32\x1f.lobby.connectors.v1.Identifier\x12\x30\n\x07\x63urrent\x18\x05 \x03(\x0b\x32\x1f.lobby.connectors.v1.Identifier\x12\x1a\n\x0c\x64isplay_name\x18\x06 \x01(\tB\x04\xd0\xf3\x18\x01\x12\x0e\n\x06locale\x18\x07 \x01(\t\x12/\n\x0b\x63hange_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd3\x01\n\x13\x41\x63\x63ountStateChanged\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12/\n\x08platform\x18\x02 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\".lobby.connectors.v1.Account.State\x12\x14\n\x0cstate_reason\x18\x04 \x01(\t\x12.\n\nstate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lobby.connectors.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_IDENTIFIER']._serialized_start=160
-  _globals['_IDENTIFIER']._serialized_end=216
-  _globals['_REFERRAL']._serialized_start=218
-  _globals['_REFERRAL']._serialized_end=324
-  _globals['_CONTACTCARD']._serialized_start=326
-  _globals['_CONTACTCARD']._serialized_end=389
-  _globals['_MESSAGERECEIVED']._serialized_start=392
-  _globals['_MESSAGERECEIVED']._serialized_end=1055
-  _globals['_MESSAGEEDITED']._serialized_start=1058
-  _globals['_MESSAGEEDITED']._serialized_end=1188
-  _globals['_MESSAGEDELETED']._serialized_start=1190
-  _globals['_MESSAGEDELETED']._serialized_end=1309
-  _globals['_REACTIONCHANGED']._serialized_start=1311
-  _globals['_REACTIONCHANGED']._serialized_end=1401
-  _globals['_MESSAGESENT']._serialized_start=1404
-  _globals['_MESSAGESENT']._serialized_end=1719
-  _globals['_DELIVERYCHANGED']._serialized_start=1722
-  _globals['_DELIVERYCHANGED']._serialized_end=1963
-  _globals['_REFERRALSEEN']._serialized_start=1966
-  _globals['_REFERRALSEEN']._serialized_end=2217
-  _globals['_IDENTIFIERCHANGED']._serialized_start=2220
-  _globals['_IDENTIFIERCHANGED']._serialized_end=2509
-  _globals['_ACCOUNTSTATECHANGED']._serialized_start=2512
-  _globals['_ACCOUNTSTATECHANGED']._serialized_end=2723
+  _globals['_IDENTIFIER'].fields_by_name['value']._loaded_options = None
+  _globals['_IDENTIFIER'].fields_by_name['value']._serialized_options = b'\320\363\030\003'
+  _globals['_REFERRAL'].fields_by_name['click_id']._loaded_options = None
+  _globals['_REFERRAL'].fields_by_name['click_id']._serialized_options = b'\320\363\030\002'
+  _globals['_REFERRAL'].fields_by_name['source_url']._loaded_options = None
+  _globals['_REFERRAL'].fields_by_name['source_url']._serialized_options = b'\320\363\030\002'
+  _globals['_REFERRAL'].fields_by_name['headline']._loaded_options = None
+  _globals['_REFERRAL'].fields_by_name['headline']._serialized_options = b'\320\363\030\002'
+  _globals['_CONTACTCARD'].fields_by_name['phone']._loaded_options = None
+  _globals['_CONTACTCARD'].fields_by_name['phone']._serialized_options = b'\320\363\030\002'
+  _globals['_CONTACTCARD'].fields_by_name['display_name']._loaded_options = None
+  _globals['_CONTACTCARD'].fields_by_name['display_name']._serialized_options = b'\320\363\030\001'
+  _globals['_MESSAGERECEIVED'].fields_by_name['chat']._loaded_options = None
+  _globals['_MESSAGERECEIVED'].fields_by_name['chat']._serialized_options = b'\320\363\030\002'
+  _globals['_MESSAGERECEIVED'].fields_by_name['text']._loaded_options = None
+  _globals['_MESSAGERECEIVED'].fields_by_name['text']._serialized_options = b'\320\363\030\002'
+  _globals['_MESSAGERECEIVED'].fields_by_name['display_name']._loaded_options = None
+  _globals['_MESSAGERECEIVED'].fields_by_name['display_name']._serialized_options = b'\320\363\030\001'
+  _globals['_MESSAGERECEIVED'].fields_by_name['platform_message_id']._loaded_options = None
+  _globals['_MESSAGERECEIVED'].fields_by_name['platform_message_id']._serialized_options = b'\320\363\030\004'
+  _globals['_MESSAGEEDITED'].fields_by_name['chat']._loaded_options = None
+  _globals['_MESSAGEEDITED'].fields_by_name['chat']._serialized_options = b'\320\363\030\002'
+  _globals['_MESSAGEEDITED'].fields_by_name['text']._loaded_options = None
+  _globals['_MESSAGEEDITED'].fields_by_name['text']._serialized_options = b'\320\363\030\002'
+  _globals['_MESSAGEDELETED'].fields_by_name['chat']._loaded_options = None
+  _globals['_MESSAGEDELETED'].fields_by_name['chat']._serialized_options = b'\320\363\030\002'
+  _globals['_REACTIONCHANGED'].fields_by_name['chat']._loaded_options = None
+  _globals['_REACTIONCHANGED'].fields_by_name['chat']._serialized_options = b'\320\363\030\002'
+  _globals['_MESSAGESENT'].fields_by_name['chat']._loaded_options = None
+  _globals['_MESSAGESENT'].fields_by_name['chat']._serialized_options = b'\320\363\030\002'
+  _globals['_MESSAGESENT'].fields_by_name['text']._loaded_options = None
+  _globals['_MESSAGESENT'].fields_by_name['text']._serialized_options = b'\320\363\030\002'
+  _globals['_DELIVERYCHANGED'].fields_by_name['chat']._loaded_options = None
+  _globals['_DELIVERYCHANGED'].fields_by_name['chat']._serialized_options = b'\320\363\030\002'
+  _globals['_REFERRALSEEN'].fields_by_name['chat']._loaded_options = None
+  _globals['_REFERRALSEEN'].fields_by_name['chat']._serialized_options = b'\320\363\030\002'
+  _globals['_IDENTIFIERCHANGED'].fields_by_name['chat']._loaded_options = None
+  _globals['_IDENTIFIERCHANGED'].fields_by_name['chat']._serialized_options = b'\320\363\030\002'
+  _globals['_IDENTIFIERCHANGED'].fields_by_name['display_name']._loaded_options = None
+  _globals['_IDENTIFIERCHANGED'].fields_by_name['display_name']._serialized_options = b'\320\363\030\001'
+  _globals['_IDENTIFIER']._serialized_start=192
+  _globals['_IDENTIFIER']._serialized_end=254
+  _globals['_REFERRAL']._serialized_start=256
+  _globals['_REFERRAL']._serialized_end=380
+  _globals['_CONTACTCARD']._serialized_start=382
+  _globals['_CONTACTCARD']._serialized_end=457
+  _globals['_MESSAGERECEIVED']._serialized_start=460
+  _globals['_MESSAGERECEIVED']._serialized_end=1147
+  _globals['_MESSAGEEDITED']._serialized_start=1150
+  _globals['_MESSAGEEDITED']._serialized_end=1292
+  _globals['_MESSAGEDELETED']._serialized_start=1294
+  _globals['_MESSAGEDELETED']._serialized_end=1419
+  _globals['_REACTIONCHANGED']._serialized_start=1421
+  _globals['_REACTIONCHANGED']._serialized_end=1517
+  _globals['_MESSAGESENT']._serialized_start=1520
+  _globals['_MESSAGESENT']._serialized_end=1847
+  _globals['_DELIVERYCHANGED']._serialized_start=1850
+  _globals['_DELIVERYCHANGED']._serialized_end=2097
+  _globals['_REFERRALSEEN']._serialized_start=2100
+  _globals['_REFERRALSEEN']._serialized_end=2357
+  _globals['_IDENTIFIERCHANGED']._serialized_start=2360
+  _globals['_IDENTIFIERCHANGED']._serialized_end=2661
+  _globals['_ACCOUNTSTATECHANGED']._serialized_start=2664
+  _globals['_ACCOUNTSTATECHANGED']._serialized_end=2875
 # @@protoc_insertion_point(module_scope)

@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from lobby.connectors.v1 import message_pb2 as lobby_dot_connectors_dot_v1_dot_message__pb2
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)lobby/connectors/v1/message_service.proto\x12\x13lobby.connectors.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a!lobby/connectors/v1/message.proto\x1a\x1elobby/options/v1/options.proto\"\x97\x02\n\x12SendMessageRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63hat\x18\x02 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x03 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x13\n\x0bsource_text\x18\x06 \x01(\t\x12\x10\n\x08language\x18\x07 \x01(\t\x12\x38\n\x0b\x61ttachments\x18\x08 \x03(\x0b\x32#.lobby.connectors.v1.SendAttachment\x12\x10\n\x08seen_seq\x18\t \x01(\x03\x12\x1e\n\nrequest_id\x18\n \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x13\n\x0btraceparent\x18\x0b \x01(\t\"z\n\x0eSendAttachment\x12\x32\n\x04kind\x18\x01 \x01(\tB$\xbaH!r\x1fR\x05imageR\x05videoR\x05\x61udioR\x08\x64ocument\x12\x17\n\x03url\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\x12\x1b\n\tfile_name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf0\x01\"D\n\x13SendMessageResponse\x12-\n\x07message\x18\x01 \x01(\x0b\x32\x1c.lobby.connectors.v1.Message\"\x7f\n\x13ListMessagesRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x17\n\x05\x63hats\x18\x02 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"_\n\x14ListMessagesResponse\x12.\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.lobby.connectors.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x17\x42\x61tchGetMessagesRequest\x12\x1e\n\x0bmessage_ids\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"J\n\x18\x42\x61tchGetMessagesResponse\x12.\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.lobby.connectors.v1.Message\"G\n\x13RetryMessageRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"E\n\x14RetryMessageResponse\x12-\n\x07message\x18\x01 \x01(\x0b\x32\x1c.lobby.connectors.v1.Message\"\xe6\x01\n\x15ResolveMessageRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12O\n\x07outcome\x18\x02 \x01(\x0e\x32\x32.lobby.connectors.v1.ResolveMessageRequest.OutcomeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"J\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x10\n\x0cOUTCOME_SENT\x10\x01\x12\x14\n\x10OUTCOME_NOT_SENT\x10\x02\"G\n\x16ResolveMessageResponse\x12-\n\x07message\x18\x01 \x01(\x0b\x32\x1c.lobby.connectors.v1.Message2\xfc\x04\n\x0eMessageService\x12`\n\x0bSendMessage\x12\'.lobby.connectors.v1.SendMessageRequest\x1a(.lobby.connectors.v1.SendMessageResponse\x12\x63\n\x0cListMessages\x12(.lobby.connectors.v1.ListMessagesRequest\x1a).lobby.connectors.v1.ListMessagesResponse\x12o\n\x10\x42\x61tchGetMessages\x12,.lobby.connectors.v1.BatchGetMessagesRequest\x1a-.lobby.connectors.v1.BatchGetMessagesResponse\x12\x93\x01\n\x0cRetryMessage\x12(.lobby.connectors.v1.RetryMessageRequest\x1a).lobby.connectors.v1.RetryMessageResponse\".\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02$\"\x1f/v1/messages/{message_id}:retry:\x01*\x12\x9b\x01\n\x0eResolveMessage\x12*.lobby.connectors.v1.ResolveMessageRequest\x1a+.lobby.connectors.v1.ResolveMessageResponse\"0\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02&\"!/v1/messages/{message_id}:resolve:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)lobby/connectors/v1/message_service.proto\x12\x13lobby.connectors.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/message.proto\x1a\x1elobby/options/v1/options.proto\"\x97\x02\n\x12SendMessageRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63hat\x18\x02 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x03 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x13\n\x0bsource_text\x18\x06 \x01(\t\x12\x10\n\x08language\x18\x07 \x01(\t\x12\x38\n\x0b\x61ttachments\x18\x08 \x03(\x0b\x32#.lobby.connectors.v1.SendAttachment\x12\x10\n\x08seen_seq\x18\t \x01(\x03\x12\x1e\n\nrequest_id\x18\n \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x13\n\x0btraceparent\x18\x0b \x01(\t\"z\n\x0eSendAttachment\x12\x32\n\x04kind\x18\x01 \x01(\tB$\xbaH!r\x1fR\x05imageR\x05videoR\x05\x61udioR\x08\x64ocument\x12\x17\n\x03url\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\x12\x1b\n\tfile_name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf0\x01\"D\n\x13SendMessageResponse\x12-\n\x07message\x18\x01 \x01(\x0b\x32\x1c.lobby.connectors.v1.Message\"\x7f\n\x13ListMessagesRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x17\n\x05\x63hats\x18\x02 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"_\n\x14ListMessagesResponse\x12.\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.lobby.connectors.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x17\x42\x61tchGetMessagesRequest\x12\x1e\n\x0bmessage_ids\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"J\n\x18\x42\x61tchGetMessagesResponse\x12.\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.lobby.connectors.v1.Message\"\x9f\x01\n\x18\x45raseConversationRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x1e\n\x0bmessage_ids\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x88\'\x12\x36\n\nerase_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\x1b\n\x19\x45raseConversationResponse\"G\n\x13RetryMessageRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"E\n\x14RetryMessageResponse\x12-\n\x07message\x18\x01 \x01(\x0b\x32\x1c.lobby.connectors.v1.Message\"\xe6\x01\n\x15ResolveMessageRequest\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12O\n\x07outcome\x18\x02 \x01(\x0e\x32\x32.lobby.connectors.v1.ResolveMessageRequest.OutcomeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"J\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x10\n\x0cOUTCOME_SENT\x10\x01\x12\x14\n\x10OUTCOME_NOT_SENT\x10\x02\"G\n\x16ResolveMessageResponse\x12-\n\x07message\x18\x01 \x01(\x0b\x32\x1c.lobby.connectors.v1.Message2\xf0\x05\n\x0eMessageService\x12`\n\x0bSendMessage\x12\'.lobby.connectors.v1.SendMessageRequest\x1a(.lobby.connectors.v1.SendMessageResponse\x12\x63\n\x0cListMessages\x12(.lobby.connectors.v1.ListMessagesRequest\x1a).lobby.connectors.v1.ListMessagesResponse\x12o\n\x10\x42\x61tchGetMessages\x12,.lobby.connectors.v1.BatchGetMessagesRequest\x1a-.lobby.connectors.v1.BatchGetMessagesResponse\x12r\n\x11\x45raseConversation\x12-.lobby.connectors.v1.EraseConversationRequest\x1a..lobby.connectors.v1.EraseConversationResponse\x12\x93\x01\n\x0cRetryMessage\x12(.lobby.connectors.v1.RetryMessageRequest\x1a).lobby.connectors.v1.RetryMessageResponse\".\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02$\"\x1f/v1/messages/{message_id}:retry:\x01*\x12\x9b\x01\n\x0eResolveMessage\x12*.lobby.connectors.v1.ResolveMessageRequest\x1a+.lobby.connectors.v1.ResolveMessageResponse\"0\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02&\"!/v1/messages/{message_id}:resolve:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,6 +52,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTMESSAGESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
   _globals['_BATCHGETMESSAGESREQUEST'].fields_by_name['message_ids']._loaded_options = None
   _globals['_BATCHGETMESSAGESREQUEST'].fields_by_name['message_ids']._serialized_options = b'\272H\006\222\001\003\020\310\001'
+  _globals['_ERASECONVERSATIONREQUEST'].fields_by_name['message_ids']._loaded_options = None
+  _globals['_ERASECONVERSATIONREQUEST'].fields_by_name['message_ids']._serialized_options = b'\272H\006\222\001\003\020\210\''
+  _globals['_ERASECONVERSATIONREQUEST'].fields_by_name['erase_time']._loaded_options = None
+  _globals['_ERASECONVERSATIONREQUEST'].fields_by_name['erase_time']._serialized_options = b'\272H\003\310\001\001'
   _globals['_RETRYMESSAGEREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_RETRYMESSAGEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_RESOLVEMESSAGEREQUEST'].fields_by_name['outcome']._loaded_options = None
@@ -61,30 +66,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGESERVICE'].methods_by_name['RetryMessage']._serialized_options = b'\310\363\030\003\202\323\344\223\002$\"\037/v1/messages/{message_id}:retry:\001*'
   _globals['_MESSAGESERVICE'].methods_by_name['ResolveMessage']._loaded_options = None
   _globals['_MESSAGESERVICE'].methods_by_name['ResolveMessage']._serialized_options = b'\310\363\030\003\202\323\344\223\002&\"!/v1/messages/{message_id}:resolve:\001*'
-  _globals['_SENDMESSAGEREQUEST']._serialized_start=193
-  _globals['_SENDMESSAGEREQUEST']._serialized_end=472
-  _globals['_SENDATTACHMENT']._serialized_start=474
-  _globals['_SENDATTACHMENT']._serialized_end=596
-  _globals['_SENDMESSAGERESPONSE']._serialized_start=598
-  _globals['_SENDMESSAGERESPONSE']._serialized_end=666
-  _globals['_LISTMESSAGESREQUEST']._serialized_start=668
-  _globals['_LISTMESSAGESREQUEST']._serialized_end=795
-  _globals['_LISTMESSAGESRESPONSE']._serialized_start=797
-  _globals['_LISTMESSAGESRESPONSE']._serialized_end=892
-  _globals['_BATCHGETMESSAGESREQUEST']._serialized_start=894
-  _globals['_BATCHGETMESSAGESREQUEST']._serialized_end=951
-  _globals['_BATCHGETMESSAGESRESPONSE']._serialized_start=953
-  _globals['_BATCHGETMESSAGESRESPONSE']._serialized_end=1027
-  _globals['_RETRYMESSAGEREQUEST']._serialized_start=1029
-  _globals['_RETRYMESSAGEREQUEST']._serialized_end=1100
-  _globals['_RETRYMESSAGERESPONSE']._serialized_start=1102
-  _globals['_RETRYMESSAGERESPONSE']._serialized_end=1171
-  _globals['_RESOLVEMESSAGEREQUEST']._serialized_start=1174
-  _globals['_RESOLVEMESSAGEREQUEST']._serialized_end=1404
-  _globals['_RESOLVEMESSAGEREQUEST_OUTCOME']._serialized_start=1330
-  _globals['_RESOLVEMESSAGEREQUEST_OUTCOME']._serialized_end=1404
-  _globals['_RESOLVEMESSAGERESPONSE']._serialized_start=1406
-  _globals['_RESOLVEMESSAGERESPONSE']._serialized_end=1477
-  _globals['_MESSAGESERVICE']._serialized_start=1480
-  _globals['_MESSAGESERVICE']._serialized_end=2116
+  _globals['_SENDMESSAGEREQUEST']._serialized_start=226
+  _globals['_SENDMESSAGEREQUEST']._serialized_end=505
+  _globals['_SENDATTACHMENT']._serialized_start=507
+  _globals['_SENDATTACHMENT']._serialized_end=629
+  _globals['_SENDMESSAGERESPONSE']._serialized_start=631
+  _globals['_SENDMESSAGERESPONSE']._serialized_end=699
+  _globals['_LISTMESSAGESREQUEST']._serialized_start=701
+  _globals['_LISTMESSAGESREQUEST']._serialized_end=828
+  _globals['_LISTMESSAGESRESPONSE']._serialized_start=830
+  _globals['_LISTMESSAGESRESPONSE']._serialized_end=925
+  _globals['_BATCHGETMESSAGESREQUEST']._serialized_start=927
+  _globals['_BATCHGETMESSAGESREQUEST']._serialized_end=984
+  _globals['_BATCHGETMESSAGESRESPONSE']._serialized_start=986
+  _globals['_BATCHGETMESSAGESRESPONSE']._serialized_end=1060
+  _globals['_ERASECONVERSATIONREQUEST']._serialized_start=1063
+  _globals['_ERASECONVERSATIONREQUEST']._serialized_end=1222
+  _globals['_ERASECONVERSATIONRESPONSE']._serialized_start=1224
+  _globals['_ERASECONVERSATIONRESPONSE']._serialized_end=1251
+  _globals['_RETRYMESSAGEREQUEST']._serialized_start=1253
+  _globals['_RETRYMESSAGEREQUEST']._serialized_end=1324
+  _globals['_RETRYMESSAGERESPONSE']._serialized_start=1326
+  _globals['_RETRYMESSAGERESPONSE']._serialized_end=1395
+  _globals['_RESOLVEMESSAGEREQUEST']._serialized_start=1398
+  _globals['_RESOLVEMESSAGEREQUEST']._serialized_end=1628
+  _globals['_RESOLVEMESSAGEREQUEST_OUTCOME']._serialized_start=1554
+  _globals['_RESOLVEMESSAGEREQUEST_OUTCOME']._serialized_end=1628
+  _globals['_RESOLVEMESSAGERESPONSE']._serialized_start=1630
+  _globals['_RESOLVEMESSAGERESPONSE']._serialized_end=1701
+  _globals['_MESSAGESERVICE']._serialized_start=1704
+  _globals['_MESSAGESERVICE']._serialized_end=2456
 # @@protoc_insertion_point(module_scope)

@@ -50,6 +50,11 @@ class MessageServiceStub:
                 request_serializer=lobby_dot_connectors_dot_v1_dot_message__service__pb2.BatchGetMessagesRequest.SerializeToString,
                 response_deserializer=lobby_dot_connectors_dot_v1_dot_message__service__pb2.BatchGetMessagesResponse.FromString,
                 _registered_method=True)
+        self.EraseConversation = channel.unary_unary(
+                '/lobby.connectors.v1.MessageService/EraseConversation',
+                request_serializer=lobby_dot_connectors_dot_v1_dot_message__service__pb2.EraseConversationRequest.SerializeToString,
+                response_deserializer=lobby_dot_connectors_dot_v1_dot_message__service__pb2.EraseConversationResponse.FromString,
+                _registered_method=True)
         self.RetryMessage = channel.unary_unary(
                 '/lobby.connectors.v1.MessageService/RetryMessage',
                 request_serializer=lobby_dot_connectors_dot_v1_dot_message__service__pb2.RetryMessageRequest.SerializeToString,
@@ -88,8 +93,16 @@ class MessageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseConversation(self, request, context):
+        """Texts, addresses and raw bodies of a conversation whose customer was forgotten are gone; ids, times and counts stay. May
+        be repeated. SEND_UNDER_WAY.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RetryMessage(self, request, context):
-        """Tries a failed send again. MESSAGE_NOT_FOUND, NOT_FAILED.
+        """Tries a failed send again. MESSAGE_NOT_FOUND, NOT_FAILED, CONTACT_ERASED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,6 +132,11 @@ def add_MessageServiceServicer_to_server(servicer, server):
                     servicer.BatchGetMessages,
                     request_deserializer=lobby_dot_connectors_dot_v1_dot_message__service__pb2.BatchGetMessagesRequest.FromString,
                     response_serializer=lobby_dot_connectors_dot_v1_dot_message__service__pb2.BatchGetMessagesResponse.SerializeToString,
+            ),
+            'EraseConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseConversation,
+                    request_deserializer=lobby_dot_connectors_dot_v1_dot_message__service__pb2.EraseConversationRequest.FromString,
+                    response_serializer=lobby_dot_connectors_dot_v1_dot_message__service__pb2.EraseConversationResponse.SerializeToString,
             ),
             'RetryMessage': grpc.unary_unary_rpc_method_handler(
                     servicer.RetryMessage,
@@ -213,6 +231,33 @@ class MessageService:
             '/lobby.connectors.v1.MessageService/BatchGetMessages',
             lobby_dot_connectors_dot_v1_dot_message__service__pb2.BatchGetMessagesRequest.SerializeToString,
             lobby_dot_connectors_dot_v1_dot_message__service__pb2.BatchGetMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.connectors.v1.MessageService/EraseConversation',
+            lobby_dot_connectors_dot_v1_dot_message__service__pb2.EraseConversationRequest.SerializeToString,
+            lobby_dot_connectors_dot_v1_dot_message__service__pb2.EraseConversationResponse.FromString,
             options,
             channel_credentials,
             insecure,

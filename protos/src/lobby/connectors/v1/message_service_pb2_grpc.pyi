@@ -41,8 +41,12 @@ class MessageServiceStub:
     """Lists the messages of given chats, oldest first. May be repeated."""
     BatchGetMessages: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.BatchGetMessagesRequest, _message_service_pb2.BatchGetMessagesResponse]
     """Returns messages by id, in the order asked, leaving out unknown ones. May be repeated."""
+    EraseConversation: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.EraseConversationRequest, _message_service_pb2.EraseConversationResponse]
+    """Texts, addresses and raw bodies of a conversation whose customer was forgotten are gone; ids, times and counts stay. May
+    be repeated. SEND_UNDER_WAY.
+    """
     RetryMessage: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.RetryMessageRequest, _message_service_pb2.RetryMessageResponse]
-    """Tries a failed send again. MESSAGE_NOT_FOUND, NOT_FAILED."""
+    """Tries a failed send again. MESSAGE_NOT_FOUND, NOT_FAILED, CONTACT_ERASED."""
     ResolveMessage: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.ResolveMessageRequest, _message_service_pb2.ResolveMessageResponse]
     """Says what became of a send whose outcome is unknown. MESSAGE_NOT_FOUND, NOT_UNKNOWN."""
 
@@ -59,8 +63,12 @@ class MessageServiceAsyncStub(MessageServiceStub):
     """Lists the messages of given chats, oldest first. May be repeated."""
     BatchGetMessages: _aio.UnaryUnaryMultiCallable[_message_service_pb2.BatchGetMessagesRequest, _message_service_pb2.BatchGetMessagesResponse]  # type: ignore[assignment]
     """Returns messages by id, in the order asked, leaving out unknown ones. May be repeated."""
+    EraseConversation: _aio.UnaryUnaryMultiCallable[_message_service_pb2.EraseConversationRequest, _message_service_pb2.EraseConversationResponse]  # type: ignore[assignment]
+    """Texts, addresses and raw bodies of a conversation whose customer was forgotten are gone; ids, times and counts stay. May
+    be repeated. SEND_UNDER_WAY.
+    """
     RetryMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.RetryMessageRequest, _message_service_pb2.RetryMessageResponse]  # type: ignore[assignment]
-    """Tries a failed send again. MESSAGE_NOT_FOUND, NOT_FAILED."""
+    """Tries a failed send again. MESSAGE_NOT_FOUND, NOT_FAILED, CONTACT_ERASED."""
     ResolveMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ResolveMessageRequest, _message_service_pb2.ResolveMessageResponse]  # type: ignore[assignment]
     """Says what became of a send whose outcome is unknown. MESSAGE_NOT_FOUND, NOT_UNKNOWN."""
 
@@ -94,12 +102,22 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns messages by id, in the order asked, leaving out unknown ones. May be repeated."""
 
     @_abc_1.abstractmethod
+    def EraseConversation(
+        self,
+        request: _message_service_pb2.EraseConversationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_message_service_pb2.EraseConversationResponse, _abc.Awaitable[_message_service_pb2.EraseConversationResponse]]:
+        """Texts, addresses and raw bodies of a conversation whose customer was forgotten are gone; ids, times and counts stay. May
+        be repeated. SEND_UNDER_WAY.
+        """
+
+    @_abc_1.abstractmethod
     def RetryMessage(
         self,
         request: _message_service_pb2.RetryMessageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_message_service_pb2.RetryMessageResponse, _abc.Awaitable[_message_service_pb2.RetryMessageResponse]]:
-        """Tries a failed send again. MESSAGE_NOT_FOUND, NOT_FAILED."""
+        """Tries a failed send again. MESSAGE_NOT_FOUND, NOT_FAILED, CONTACT_ERASED."""
 
     @_abc_1.abstractmethod
     def ResolveMessage(

@@ -26,31 +26,38 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from lobby.connectors.v1 import account_pb2 as lobby_dot_connectors_dot_v1_dot_account__pb2
 from lobby.connectors.v1 import events_pb2 as lobby_dot_connectors_dot_v1_dot_events__pb2
 from lobby.connectors.v1 import message_pb2 as lobby_dot_connectors_dot_v1_dot_message__pb2
+from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1elobby/identity/v1/events.proto\x12\x11lobby.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/account.proto\x1a lobby/connectors/v1/events.proto\x1a!lobby/connectors/v1/message.proto\"\x99\x04\n\x11MessageIdentified\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x08platform\x18\x03 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x0c\n\x04\x63hat\x18\x04 \x01(\t\x12\x17\n\x0f\x63hannel_user_id\x18\x05 \x01(\t\x12\x12\n\ncontact_id\x18\x06 \x01(\t\x12.\n\x04kind\x18\x07 \x01(\x0e\x32 .lobby.connectors.v1.MessageKind\x12\x12\n\ntext_start\x18\x08 \x01(\t\x12\x31\n\roccurred_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rreceived_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x64isplay_name\x18\x0b \x01(\t\x12\x0e\n\x06locale\x18\x0c \x01(\t\x12\x0f\n\x07\x63ountry\x18\r \x01(\t\x12/\n\x08referral\x18\x0e \x01(\x0b\x32\x1d.lobby.connectors.v1.Referral\x12\x35\n\x11window_close_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08greeting\x18\x10 \x01(\x08\x12\x15\n\rfirst_message\x18\x11 \x01(\x08\"<\n\x0c\x43ontactGroup\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x18\n\x10\x63hannel_user_ids\x18\x02 \x03(\t\"\x9e\x01\n\rContactMerged\x12\x10\n\x08merge_id\x18\x01 \x01(\t\x12.\n\x05group\x18\x02 \x01(\x0b\x32\x1f.lobby.identity.v1.ContactGroup\x12\x19\n\x11merged_contact_id\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x10\n\x08\x65vidence\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\"q\n\x0c\x43ontactSplit\x12\x10\n\x08merge_id\x18\x01 \x01(\t\x12/\n\x06groups\x18\x02 \x03(\x0b\x32\x1f.lobby.identity.v1.ContactGroup\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"4\n\x0e\x43ontactChanged\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\"Z\n\x07\x42\x61seRow\x12\x0e\n\x06row_id\x18\x01 \x01(\t\x12\x12\n\nrow_number\x18\x02 \x01(\x05\x12\x17\n\x0f\x63hannel_user_id\x18\x03 \x01(\t\x12\x12\n\ncontact_id\x18\x04 \x01(\t\"\x7f\n\x0c\x42\x61seImported\x12\x11\n\timport_id\x18\x01 \x01(\t\x12(\n\x04rows\x18\x02 \x03(\x0b\x32\x1a.lobby.identity.v1.BaseRow\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\nBaseUndone\x12\x11\n\timport_id\x18\x01 \x01(\t\x12(\n\x04rows\x18\x02 \x03(\x0b\x32\x1a.lobby.identity.v1.BaseRow\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"a\n\rContactErased\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ontact_ids\x18\x02 \x03(\t\x12\x18\n\x10\x63hannel_user_ids\x18\x03 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1elobby/identity/v1/events.proto\x12\x11lobby.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/account.proto\x1a lobby/connectors/v1/events.proto\x1a!lobby/connectors/v1/message.proto\x1a\x1elobby/options/v1/options.proto\"\xab\x04\n\x11MessageIdentified\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x08platform\x18\x03 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x12\n\x04\x63hat\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x17\n\x0f\x63hannel_user_id\x18\x05 \x01(\t\x12\x12\n\ncontact_id\x18\x06 \x01(\t\x12.\n\x04kind\x18\x07 \x01(\x0e\x32 .lobby.connectors.v1.MessageKind\x12\x18\n\ntext_start\x18\x08 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x31\n\roccurred_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rreceived_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x0c\x64isplay_name\x18\x0b \x01(\tB\x04\xd0\xf3\x18\x01\x12\x0e\n\x06locale\x18\x0c \x01(\t\x12\x0f\n\x07\x63ountry\x18\r \x01(\t\x12/\n\x08referral\x18\x0e \x01(\x0b\x32\x1d.lobby.connectors.v1.Referral\x12\x35\n\x11window_close_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08greeting\x18\x10 \x01(\x08\x12\x15\n\rfirst_message\x18\x11 \x01(\x08\"<\n\x0c\x43ontactGroup\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x18\n\x10\x63hannel_user_ids\x18\x02 \x03(\t\"\x9e\x01\n\rContactMerged\x12\x10\n\x08merge_id\x18\x01 \x01(\t\x12.\n\x05group\x18\x02 \x01(\x0b\x32\x1f.lobby.identity.v1.ContactGroup\x12\x19\n\x11merged_contact_id\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x10\n\x08\x65vidence\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\"q\n\x0c\x43ontactSplit\x12\x10\n\x08merge_id\x18\x01 \x01(\t\x12/\n\x06groups\x18\x02 \x03(\x0b\x32\x1f.lobby.identity.v1.ContactGroup\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"4\n\x0e\x43ontactChanged\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\"Z\n\x07\x42\x61seRow\x12\x0e\n\x06row_id\x18\x01 \x01(\t\x12\x12\n\nrow_number\x18\x02 \x01(\x05\x12\x17\n\x0f\x63hannel_user_id\x18\x03 \x01(\t\x12\x12\n\ncontact_id\x18\x04 \x01(\t\"\x7f\n\x0c\x42\x61seImported\x12\x11\n\timport_id\x18\x01 \x01(\t\x12(\n\x04rows\x18\x02 \x03(\x0b\x32\x1a.lobby.identity.v1.BaseRow\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\nBaseUndone\x12\x11\n\timport_id\x18\x01 \x01(\t\x12(\n\x04rows\x18\x02 \x03(\x0b\x32\x1a.lobby.identity.v1.BaseRow\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"a\n\rContactErased\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ontact_ids\x18\x02 \x03(\t\x12\x18\n\x10\x63hannel_user_ids\x18\x03 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lobby.identity.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MESSAGEIDENTIFIED']._serialized_start=191
-  _globals['_MESSAGEIDENTIFIED']._serialized_end=728
-  _globals['_CONTACTGROUP']._serialized_start=730
-  _globals['_CONTACTGROUP']._serialized_end=790
-  _globals['_CONTACTMERGED']._serialized_start=793
-  _globals['_CONTACTMERGED']._serialized_end=951
-  _globals['_CONTACTSPLIT']._serialized_start=953
-  _globals['_CONTACTSPLIT']._serialized_end=1066
-  _globals['_CONTACTCHANGED']._serialized_start=1068
-  _globals['_CONTACTCHANGED']._serialized_end=1120
-  _globals['_BASEROW']._serialized_start=1122
-  _globals['_BASEROW']._serialized_end=1212
-  _globals['_BASEIMPORTED']._serialized_start=1214
-  _globals['_BASEIMPORTED']._serialized_end=1341
-  _globals['_BASEUNDONE']._serialized_start=1343
-  _globals['_BASEUNDONE']._serialized_end=1431
-  _globals['_CONTACTERASED']._serialized_start=1433
-  _globals['_CONTACTERASED']._serialized_end=1530
+  _globals['_MESSAGEIDENTIFIED'].fields_by_name['chat']._loaded_options = None
+  _globals['_MESSAGEIDENTIFIED'].fields_by_name['chat']._serialized_options = b'\320\363\030\002'
+  _globals['_MESSAGEIDENTIFIED'].fields_by_name['text_start']._loaded_options = None
+  _globals['_MESSAGEIDENTIFIED'].fields_by_name['text_start']._serialized_options = b'\320\363\030\002'
+  _globals['_MESSAGEIDENTIFIED'].fields_by_name['display_name']._loaded_options = None
+  _globals['_MESSAGEIDENTIFIED'].fields_by_name['display_name']._serialized_options = b'\320\363\030\001'
+  _globals['_MESSAGEIDENTIFIED']._serialized_start=223
+  _globals['_MESSAGEIDENTIFIED']._serialized_end=778
+  _globals['_CONTACTGROUP']._serialized_start=780
+  _globals['_CONTACTGROUP']._serialized_end=840
+  _globals['_CONTACTMERGED']._serialized_start=843
+  _globals['_CONTACTMERGED']._serialized_end=1001
+  _globals['_CONTACTSPLIT']._serialized_start=1003
+  _globals['_CONTACTSPLIT']._serialized_end=1116
+  _globals['_CONTACTCHANGED']._serialized_start=1118
+  _globals['_CONTACTCHANGED']._serialized_end=1170
+  _globals['_BASEROW']._serialized_start=1172
+  _globals['_BASEROW']._serialized_end=1262
+  _globals['_BASEIMPORTED']._serialized_start=1264
+  _globals['_BASEIMPORTED']._serialized_end=1391
+  _globals['_BASEUNDONE']._serialized_start=1393
+  _globals['_BASEUNDONE']._serialized_end=1481
+  _globals['_CONTACTERASED']._serialized_start=1483
+  _globals['_CONTACTERASED']._serialized_end=1580
 # @@protoc_insertion_point(module_scope)

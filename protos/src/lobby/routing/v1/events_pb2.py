@@ -24,35 +24,40 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from lobby.connectors.v1 import account_pb2 as lobby_dot_connectors_dot_v1_dot_account__pb2
+from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dlobby/routing/v1/events.proto\x12\x10lobby.routing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/account.proto\"\xaa\x01\n\x0f\x43onversationRef\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x08platform\x18\x03 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x17\n\x0f\x63hannel_user_id\x18\x04 \x01(\t\x12\x12\n\ncontact_id\x18\x05 \x01(\t\x12\x0c\n\x04\x63hat\x18\x06 \x01(\t\"\x8d\x01\n\x12\x43onversationOpened\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x0f\n\x07\x65pisode\x18\x02 \x01(\x05\x12-\n\topen_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8a\x02\n\x14\x43onversationAssigned\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x17\n\x0f\x61gent_languages\x18\x03 \x03(\t\x12\x10\n\x08strategy\x18\x04 \x01(\t\x12\r\n\x05\x66irst\x18\x05 \x01(\x08\x12/\n\x0b\x61ssign_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmessage_id\x18\x07 \x01(\t\x12\x13\n\x0bpool_reason\x18\x08 \x01(\t\x12\x13\n\x0b\x62y_agent_id\x18\t \x01(\t\"\xd5\x01\n\x10\x43onversationOwed\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x31\n\rreceived_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpool_reason\x18\x05 \x01(\t\"\xb3\x01\n\x11ReplyWindowClosed\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11window_close_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8c\x01\n\x10\x43onversationSeen\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12-\n\tseen_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa7\x01\n\x0b\x42otAnswered\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswer_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd6\x01\n\x14\x43onversationAnswered\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswer_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61gent_id\x18\x04 \x01(\t\x12\x12\n\nmessage_id\x18\x05 \x01(\t\"\xcf\x01\n\x12\x43onversationClosed\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12.\n\nclose_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nowed_since\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x14\x41gentPresenceChanged\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x10\n\x08presence\x18\x02 \x01(\t\x12\x31\n\rpresence_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbe\x01\n\x13\x43onversationHandled\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dlobby/routing/v1/events.proto\x12\x10lobby.routing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/account.proto\x1a\x1elobby/options/v1/options.proto\"\xb0\x01\n\x0f\x43onversationRef\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x08platform\x18\x03 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x17\n\x0f\x63hannel_user_id\x18\x04 \x01(\t\x12\x12\n\ncontact_id\x18\x05 \x01(\t\x12\x12\n\x04\x63hat\x18\x06 \x01(\tB\x04\xd0\xf3\x18\x02\"\x8d\x01\n\x12\x43onversationOpened\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x0f\n\x07\x65pisode\x18\x02 \x01(\x05\x12-\n\topen_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8a\x02\n\x14\x43onversationAssigned\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x17\n\x0f\x61gent_languages\x18\x03 \x03(\t\x12\x10\n\x08strategy\x18\x04 \x01(\t\x12\r\n\x05\x66irst\x18\x05 \x01(\x08\x12/\n\x0b\x61ssign_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmessage_id\x18\x07 \x01(\t\x12\x13\n\x0bpool_reason\x18\x08 \x01(\t\x12\x13\n\x0b\x62y_agent_id\x18\t \x01(\t\"\xd5\x01\n\x10\x43onversationOwed\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12\x31\n\rreceived_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpool_reason\x18\x05 \x01(\t\"\xb3\x01\n\x11ReplyWindowClosed\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11window_close_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8c\x01\n\x10\x43onversationSeen\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12-\n\tseen_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa7\x01\n\x0b\x42otAnswered\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswer_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd6\x01\n\x14\x43onversationAnswered\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12.\n\nowed_since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswer_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61gent_id\x18\x04 \x01(\t\x12\x12\n\nmessage_id\x18\x05 \x01(\t\"\xcf\x01\n\x12\x43onversationClosed\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x03 \x01(\t\x12.\n\nclose_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nowed_since\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"V\n\x12\x43onversationErased\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x13\n\x0bmessage_ids\x18\x03 \x03(\t\"m\n\x14\x41gentPresenceChanged\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x10\n\x08presence\x18\x02 \x01(\t\x12\x31\n\rpresence_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbe\x01\n\x13\x43onversationHandled\x12\x37\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32!.lobby.routing.v1.ConversationRef\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lobby.routing.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONVERSATIONREF']._serialized_start=120
-  _globals['_CONVERSATIONREF']._serialized_end=290
-  _globals['_CONVERSATIONOPENED']._serialized_start=293
-  _globals['_CONVERSATIONOPENED']._serialized_end=434
-  _globals['_CONVERSATIONASSIGNED']._serialized_start=437
-  _globals['_CONVERSATIONASSIGNED']._serialized_end=703
-  _globals['_CONVERSATIONOWED']._serialized_start=706
-  _globals['_CONVERSATIONOWED']._serialized_end=919
-  _globals['_REPLYWINDOWCLOSED']._serialized_start=922
-  _globals['_REPLYWINDOWCLOSED']._serialized_end=1101
-  _globals['_CONVERSATIONSEEN']._serialized_start=1104
-  _globals['_CONVERSATIONSEEN']._serialized_end=1244
-  _globals['_BOTANSWERED']._serialized_start=1247
-  _globals['_BOTANSWERED']._serialized_end=1414
-  _globals['_CONVERSATIONANSWERED']._serialized_start=1417
-  _globals['_CONVERSATIONANSWERED']._serialized_end=1631
-  _globals['_CONVERSATIONCLOSED']._serialized_start=1634
-  _globals['_CONVERSATIONCLOSED']._serialized_end=1841
-  _globals['_AGENTPRESENCECHANGED']._serialized_start=1843
-  _globals['_AGENTPRESENCECHANGED']._serialized_end=1952
-  _globals['_CONVERSATIONHANDLED']._serialized_start=1955
-  _globals['_CONVERSATIONHANDLED']._serialized_end=2145
+  _globals['_CONVERSATIONREF'].fields_by_name['chat']._loaded_options = None
+  _globals['_CONVERSATIONREF'].fields_by_name['chat']._serialized_options = b'\320\363\030\002'
+  _globals['_CONVERSATIONREF']._serialized_start=152
+  _globals['_CONVERSATIONREF']._serialized_end=328
+  _globals['_CONVERSATIONOPENED']._serialized_start=331
+  _globals['_CONVERSATIONOPENED']._serialized_end=472
+  _globals['_CONVERSATIONASSIGNED']._serialized_start=475
+  _globals['_CONVERSATIONASSIGNED']._serialized_end=741
+  _globals['_CONVERSATIONOWED']._serialized_start=744
+  _globals['_CONVERSATIONOWED']._serialized_end=957
+  _globals['_REPLYWINDOWCLOSED']._serialized_start=960
+  _globals['_REPLYWINDOWCLOSED']._serialized_end=1139
+  _globals['_CONVERSATIONSEEN']._serialized_start=1142
+  _globals['_CONVERSATIONSEEN']._serialized_end=1282
+  _globals['_BOTANSWERED']._serialized_start=1285
+  _globals['_BOTANSWERED']._serialized_end=1452
+  _globals['_CONVERSATIONANSWERED']._serialized_start=1455
+  _globals['_CONVERSATIONANSWERED']._serialized_end=1669
+  _globals['_CONVERSATIONCLOSED']._serialized_start=1672
+  _globals['_CONVERSATIONCLOSED']._serialized_end=1879
+  _globals['_CONVERSATIONERASED']._serialized_start=1881
+  _globals['_CONVERSATIONERASED']._serialized_end=1967
+  _globals['_AGENTPRESENCECHANGED']._serialized_start=1969
+  _globals['_AGENTPRESENCECHANGED']._serialized_end=2078
+  _globals['_CONVERSATIONHANDLED']._serialized_start=2081
+  _globals['_CONVERSATIONHANDLED']._serialized_end=2271
 # @@protoc_insertion_point(module_scope)

@@ -395,6 +395,40 @@ class ConversationClosed(_message.Message):
 Global___ConversationClosed: _TypeAlias = ConversationClosed  # noqa: Y015
 
 @_typing.final
+class ConversationErased(_message.Message):
+    """The customer of a conversation was forgotten: texts of its messages are to go. Told again for messages that were on their
+    way; in events of at most 500 messages.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    MESSAGE_IDS_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.str
+    """Id of the conversation."""
+    account_id: _builtins.str
+    """Its account."""
+    @_builtins.property
+    def message_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Messages of the conversation."""
+
+    def __init__(
+        self,
+        *,
+        conversation_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        message_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "conversation_id", b"conversation_id", "message_ids", b"message_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConversationErased: _TypeAlias = ConversationErased  # noqa: Y015
+
+@_typing.final
 class AgentPresenceChanged(_message.Message):
     """An agent came, went or stepped away."""
 

@@ -22,16 +22,19 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 from lobby.translate.v1 import translation_pb2 as lobby_dot_translate_dot_v1_dot_translation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flobby/translate/v1/events.proto\x12\x12lobby.translate.v1\x1a$lobby/translate/v1/translation.proto\"\xe0\x01\n\x11MessageTranslated\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x0c\n\x04\x63hat\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x12\n\nconfidence\x18\x05 \x01(\x01\x12\r\n\x05\x62\x61sis\x18\x06 \x01(\t\x12\x34\n\x0btranslation\x18\x07 \x01(\x0b\x32\x1f.lobby.translate.v1.Translation\x12\x0f\n\x07version\x18\x08 \x01(\x05\x12\x19\n\x11\x63ustomer_language\x18\t \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flobby/translate/v1/events.proto\x12\x12lobby.translate.v1\x1a\x1elobby/options/v1/options.proto\x1a$lobby/translate/v1/translation.proto\"\xe6\x01\n\x11MessageTranslated\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x12\n\x04\x63hat\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x12\n\nconfidence\x18\x05 \x01(\x01\x12\r\n\x05\x62\x61sis\x18\x06 \x01(\t\x12\x34\n\x0btranslation\x18\x07 \x01(\x0b\x32\x1f.lobby.translate.v1.Translation\x12\x0f\n\x07version\x18\x08 \x01(\x05\x12\x19\n\x11\x63ustomer_language\x18\t \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lobby.translate.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MESSAGETRANSLATED']._serialized_start=94
-  _globals['_MESSAGETRANSLATED']._serialized_end=318
+  _globals['_MESSAGETRANSLATED'].fields_by_name['chat']._loaded_options = None
+  _globals['_MESSAGETRANSLATED'].fields_by_name['chat']._serialized_options = b'\320\363\030\002'
+  _globals['_MESSAGETRANSLATED']._serialized_start=126
+  _globals['_MESSAGETRANSLATED']._serialized_end=356
 # @@protoc_insertion_point(module_scope)

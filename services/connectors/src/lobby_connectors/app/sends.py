@@ -17,6 +17,7 @@ from lobby_connectors.app.calls import account_of
 from lobby_connectors.directory import Directory
 from lobby_connectors.domain import sending
 from lobby_connectors.domain.accounts import Account
+from lobby_connectors.domain.erasing import ERASED
 from lobby_connectors.domain.items import Attachment
 from lobby_connectors.domain.kinds import Delivery, Kind, State
 from lobby_connectors.platforms.interface import Limits, Outgoing
@@ -81,10 +82,12 @@ class Sends:
         return row
 
     async def retry(self, tx: Tx, message_id: str) -> None:
-        """A failed message is queued again. Raises NotFound MESSAGE_NOT_FOUND, Conflict NOT_FAILED."""
+        """A failed message is queued again. Raises NotFound MESSAGE_NOT_FOUND, Conflict NOT_FAILED, CONTACT_ERASED."""
         target = await self._lock(tx, message_id)
         if target.standing is None or target.standing.delivery is not Delivery.FAILED:
             raise Conflict("NOT_FAILED", "only a failed message can be tried again")
+        if target.chat.startswith(ERASED):
+            raise Conflict("CONTACT_ERASED", "this customer was forgotten")
         await self._move(tx, target, sending.retried(target.standing, _at(target)))
         account = self._directory.find(target.account_id)
         await queue.extend(tx.conn, message_id, PLATFORMS[account.platform].limits.window_hours if account else None)

@@ -15,6 +15,7 @@ class Erased:
 
     contact_id: ContactId
     channel_user_id: ChannelUserId
+    first_seen_time: datetime
     is_news: bool
     """It was erased just now."""
 
@@ -25,7 +26,9 @@ async def erase_people(
     """Nothing personal is left of the records; their roots are locked."""
     await conn.execute(QUERIES["lock_people"], workspace_id, list(contacts))
     return [
-        Erased(ContactId(row["contact_id"]), ChannelUserId(row["channel_user_id"]), row["erased"])
+        Erased(
+            ContactId(row["contact_id"]), ChannelUserId(row["channel_user_id"]), row["first_seen_time"], row["erased"]
+        )
         for row in await conn.fetch(QUERIES["erase_people"], workspace_id, list(contacts), now)
     ]
 

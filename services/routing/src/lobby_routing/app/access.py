@@ -8,7 +8,7 @@ from lobby_common.events import Tx
 from lobby_common.ids import is_id
 from lobby_common.times import utc_now
 from lobby_routing.domain.agents import Agent
-from lobby_routing.domain.conversation import Conversation
+from lobby_routing.domain.conversation import ERASED, Conversation
 from lobby_routing.domain.floor import Floor
 from lobby_routing.events.telling import tell
 from lobby_routing.store import floors, views
@@ -52,6 +52,12 @@ def must_be_open(conversation: Conversation) -> None:
     """Raises CONVERSATION_CLOSED."""
     if conversation.closed:
         raise Conflict("CONVERSATION_CLOSED", "the conversation is closed; reopen it first")
+
+
+def must_be_reachable(conversation: Conversation) -> None:
+    """Raises CONTACT_ERASED where the customer was forgotten: nobody knows his address any more."""
+    if conversation.chat.startswith(ERASED):
+        raise Conflict("CONTACT_ERASED", "this customer was forgotten")
 
 
 def must_exist(floor: Floor, caller: Caller, agent_id: str) -> Agent:

@@ -97,6 +97,7 @@ async def reopen(tx: Tx, caller: Caller, conversation_id: str, agent_id: str, ca
     floor = await access.enter(tx, caller, conversation_id)
     access.must_see(caller, floor.conversations[conversation_id])
     access.must_exist(floor, caller, agent_id)
+    access.must_be_reachable(floor.conversations[conversation_id])
     floor.reopen(conversation_id, cause)
     await access.leave(tx, floor)
     return await access.view(tx, caller, conversation_id, agent_id)

@@ -14,6 +14,14 @@ from typing import Any, NamedTuple
 LEASE = timedelta(seconds=120)
 """How long an agent who claims or answers keeps others from answering."""
 
+ERASED = "erased/"
+"""How the address begins that stands for that of a customer who was forgotten; no platform has such ones."""
+
+
+def erased_chat(conversation_id: str) -> str:
+    """Returns the address that a conversation has when its customer was forgotten."""
+    return f"{ERASED}{conversation_id}"
+
 
 class Conversation(NamedTuple):
     """The state of a conversation; ids are "" where there is none.

@@ -9,7 +9,13 @@ from collections.abc import Collection, Iterable, Sequence
 from google.protobuf.message import Message
 
 from lobby.connectors.v1.events_pb2 import MessageSent
-from lobby.identity.v1.events_pb2 import ContactGroup, ContactMerged, ContactSplit, MessageIdentified
+from lobby.identity.v1.events_pb2 import (
+    ContactErased,
+    ContactGroup,
+    ContactMerged,
+    ContactSplit,
+    MessageIdentified,
+)
 from lobby.translate.v1.events_pb2 import MessageTranslated
 from lobby_common.events.consumer import Incoming
 from lobby_common.events.log import Connection, Tx
@@ -23,7 +29,13 @@ from lobby_routing.store.statements import QUERIES
 class Hearing:
     """The consumer of routing: all effects of a batch in its transaction."""
 
-    handles: tuple[type[Message], ...] = (*ABOUT, ContactMerged, ContactSplit, MessageTranslated)
+    handles: tuple[type[Message], ...] = (
+        *ABOUT,
+        ContactMerged,
+        ContactSplit,
+        ContactErased,
+        MessageTranslated,
+    )
     evident: tuple[type[Message], ...] = (MessageIdentified, MessageSent)
 
     async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
@@ -39,6 +51,7 @@ class Hearing:
         if heard:
             await Messages(tx.conn, utc_now()).apply(tx, heard)
         await _save_languages(tx.conn, events)
+        await _forget(tx.conn, events)
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
         """Returns those about messages that stand in no conversation and wait for none, or lack the pool's decision."""
@@ -93,6 +106,18 @@ async def _move_contacts(conn: Connection, groups: Sequence[Incoming]) -> None:
         [contact_id for contact_id, _ in newest.values()],
         [version for _, version in newest.values()],
     )
+
+
+async def _forget(conn: Connection, events: Sequence[Incoming]) -> None:
+    """Conversations of people who were forgotten will be emptied."""
+    erased = [
+        (channel_user_id, event.event.workspace_id, from_proto(event.event.time))
+        for event in events
+        if isinstance(event.payload, ContactErased)
+        for channel_user_id in event.payload.channel_user_ids
+    ]
+    if erased:
+        await conn.execute(QUERIES["insert_forgetting"], *map(list, zip(*erased, strict=True)))
 
 
 async def _save_languages(conn: Connection, events: Sequence[Incoming]) -> None:
