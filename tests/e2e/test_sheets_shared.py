@@ -7,6 +7,7 @@ import json
 import aiohttp
 import pytest
 
+from lobby_cli.sheets import verify
 from tests.lobby import Lobby, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -115,7 +116,9 @@ async def test_exports_hold_what_the_lists_hold(lobby: Lobby):
     assert b"1198888" not in masked
     assert (await exported(partner, f"sheets/{sheet_id}/rows?format=xlsx")).startswith(b"PK")
     lines = (await lobby.get(f"/v1/sheets/{sheet_id}/export"))["lines"]
-    assert (await exported(partner, f"sheets/{sheet_id}")).decode() == "".join(f"{line}\n" for line in lines)
+    file = (await exported(partner, f"sheets/{sheet_id}")).decode()
+    assert file == "".join(f"{line}\n" for line in lines)
+    assert verify(io.StringIO(file)).sheet_id == sheet_id
 
 
 async def test_a_partner_has_no_live_screen(lobby: Lobby):

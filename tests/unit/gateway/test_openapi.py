@@ -108,3 +108,8 @@ def test_an_export_takes_what_its_list_takes_but_for_pages(api):
     }
     sheet = api["paths"]["/v1/exports/sheets/{sheet_id}"]["get"]
     assert (sheet["x-permission"], [each["name"] for each in sheet["parameters"]]) == ("share", ["sheet_id", "format"])
+
+
+def test_a_text_of_a_pattern_that_nothing_does_not_fit_is_needed(api):
+    interval = api["components"]["schemas"]["WorkIntervalInput"]
+    assert interval["required"] == ["weekday", "start", "end"]

@@ -1,5 +1,6 @@
 """Rules beside the fields (protovalidate) as JSON Schema, as far as it can say them."""
 
+import re
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -26,6 +27,8 @@ def is_needed(field: FieldDescriptor) -> bool:
     text = rules.string
     allowed = list(_in(text))
     if rules.int32.gte > 0 or rules.int64.gte > 0 or rules.bytes.min_len:
+        return True
+    if text.pattern and not re.search(text.pattern, ""):
         return True
     return bool(0 in rules.enum.not_in or text.min_len or text.len or (allowed and "" not in allowed))
 
