@@ -5,9 +5,9 @@
 WITH figure AS (
     SELECT
         width_bucket(CASE WHEN $9::boolean THEN w.end_time ELSE w.owed_since END, $2::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id::text END AS account_id,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id END AS account_id,
         CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
-        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN w.agent_id END AS agent_id,
         CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
         CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
         CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
@@ -44,7 +44,7 @@ WITH figure AS (
 ), length AS (
     SELECT
         bucket, account_id, platform, agent_id, campaign_id, language, country, outcome,
-        greatest(ceil(extract(epoch FROM duration)), 0)::integer AS seconds,
+        greatest(ceil(date_part('epoch', duration)), 0)::integer AS seconds,
         count(*) AS waits,
         count(*) FILTER (WHERE late) AS late,
         count(*) FILTER (WHERE lost_window) AS lost_window,
@@ -56,7 +56,9 @@ WITH figure AS (
     GROUP BY bucket, account_id, platform, agent_id, campaign_id, language, country, outcome, seconds
 )
 SELECT
-    bucket, account_id, platform, agent_id, campaign_id, language, country, outcome,
+    bucket, account_id::text, platform,
+    CASE WHEN 'agent' = ANY ($3) THEN coalesce(agent_id::text, '') END AS agent_id,
+    campaign_id, language, country, outcome,
     array_agg(seconds) AS seconds,
     array_agg(waits) AS waits,
     sum(late)::bigint AS late,
@@ -66,7 +68,7 @@ SELECT
     extract(epoch FROM coalesce(sum(queue_time), '0'))::double precision AS queue_seconds,
     extract(epoch FROM coalesce(sum(agent_time), '0'))::double precision AS agent_seconds
 FROM length
-GROUP BY bucket, account_id, platform, agent_id, campaign_id, language, country, outcome
+GROUP BY bucket, account_id, platform, length.agent_id, campaign_id, language, country, outcome
 
 -- name: read_open
 -- Open waits as of $12, whoever has them; $6 is not looked at.
