@@ -36,6 +36,15 @@ BODIES: dict[str, Any] = {
     "POST /v1/messages/{message_id}:resolve": {"outcome": "sent"},
     "POST /v1/contacts/{contact_id}:tag": {"tag": "vip"},
     "POST /v1/contacts/{contact_id}:untag": {"tag": "vip"},
+    "POST /v1/contacts/{contact_id}:setStage": {"stage": "engaged"},
+    "PATCH /v1/life-cycle": {"stages": ["new", "engaged", "customer"]},
+    "POST /v1/tag-rules": {"tag": "quiet", "kind": "silent_for", "days": 30},
+    "POST /v1/attributes": {"attribute_name": "tier", "kind": "text"},
+    "POST /v1/contacts/{contact_id}:setAttributes": {
+        "attributes": [{"attribute_name": "tier", "value": {"text": "a secret text"}}]
+    },
+    "POST /v1/contacts/{contact_id}/purchases": {"amount": "12.50", "currency": "USD", "external_id": "order-1"},
+    "POST /v1/purchases/{purchase_id}:refund": {"amount_minor": 1},
     "PATCH /v1/imports/{import_id}": {"settings": {"default_country": "VN"}},
     "POST /v1/imports/{import_id}:check": {"part_count": 1},
     "POST /v1/imports/{import_id}:start": {"part_count": 1},
@@ -121,6 +130,12 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
     dispute = await lobby.post(f"/v1/sheets/{sheet['sheet_id']}/disputes", objection)
     schedule = await lobby.post("/v1/schedules", BODIES["POST /v1/schedules"])
     link = await lobby.post(f"/v1/sheets/{sheet['sheet_id']}/links", {"password": "a long password"})
+    await lobby.post("/v1/attributes", {"attribute_name": "tier", "kind": "text"})
+    rule = await lobby.post("/v1/tag-rules", {"tag": "quiet", "kind": "silent_for", "days": 30})
+    bought = await lobby.post(
+        f"/v1/contacts/{first['contact_id']}/purchases",
+        {"amount": "12.50", "currency": "USD", "external_id": "order-1"},
+    )
     quarantined = await lobby.ask("POST", f"/webhooks/telegram/{account_id}", b"no json")
     assert quarantined.status in (200, 401)
     ids = {
@@ -143,6 +158,8 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
         "quarantine_id": message["message_id"],
         "suggestion_id": await until(suggested),
         "import_id": made["base_import"]["import_id"],
+        "tag_rule_id": rule["tag_rule"]["tag_rule_id"],
+        "purchase_id": bought["purchase"]["purchase_id"],
     }
     document = (await lobby.ask("GET", "/openapi.json")).body
     return Scene(lobby, await new_workspace(stack, session), ids, list(calls(document)))

@@ -20,7 +20,10 @@ from lobby_common.caller import Caller
 from lobby_common.events import EventLog, Incoming
 from lobby_common.times import to_proto
 from lobby_identity.api import ContactApi
+from lobby_identity.attribute_api import AttributeApi
 from lobby_identity.events import PeopleHandler
+from lobby_identity.life_cycle_api import LifeCycleApi
+from lobby_identity.purchase_api import PurchaseApi
 from lobby_identity.tag_api import TagApi
 
 TEN = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -102,6 +105,9 @@ class Identity:
         self.log = EventLog("identity", self.pool)
         self.api = ContactApi(self.log, self.visibility)
         self.tags = TagApi(self.log, self.visibility)
+        self.purchases = PurchaseApi(self.log, self.visibility)
+        self.attributes = AttributeApi(self.log, self.visibility)
+        self.life_cycle = LifeCycleApi(self.log, self.visibility)
         self.handler = PeopleHandler(self.log)
 
     def incoming(self, payload: Message) -> Incoming:
@@ -176,6 +182,7 @@ _KINDS = (
     told_pb.BaseImported,
     told_pb.BaseUndone,
     told_pb.ContactErased,
+    told_pb.ContactStageChanged,
 )
 
 

@@ -6,9 +6,19 @@ from datetime import datetime
 from lobby.connectors.v1.account_pb2 import Platform
 from lobby.connectors.v1.events_pb2 import Referral
 from lobby.identity.v1 import contact_service_pb2 as pb
-from lobby.identity.v1.contact_pb2 import Contact, ContactIdentifier, ContactTag, FirstTouch, Merge, TagOrigin
+from lobby.identity.v1.attribute_pb2 import AttributeValue
+from lobby.identity.v1.contact_pb2 import (
+    Contact,
+    ContactAttribute,
+    ContactIdentifier,
+    ContactTag,
+    FirstTouch,
+    Merge,
+    TagOrigin,
+)
 from lobby.identity.v1.contact_service_pb2_grpc import ContactServiceServicer
 from lobby.identity.v1.events_pb2 import ContactErased
+from lobby.identity.v1.purchase_pb2 import Spend
 from lobby_common import caller, pages, tracing
 from lobby_common.caller import Caller
 from lobby_common.errors import Invalid, NotFound
@@ -23,7 +33,8 @@ from lobby_identity.app.erasing import Forgotten
 from lobby_identity.app.merging import Merged
 from lobby_identity.app.people import Person, Place, Row
 from lobby_identity.clients import Visibility
-from lobby_identity.domain import tags
+from lobby_identity.domain import purchases, tags
+from lobby_identity.domain.attributes import Held
 from lobby_identity.domain.identifiers import WorkspaceId
 from lobby_identity.domain.tags import Tag
 from lobby_identity.domain.touches import Touch
@@ -228,6 +239,36 @@ def contact_proto(person: Person) -> Contact:
         first_entry_time=to_proto(known.first_entry_time) if known.first_entry_time else None,
         tag_origins=[_tag(each) for each in person.tags],
         first_touch=_touch(person.first_touch) if person.first_touch else None,
+        spends=[_spend(each) for each in person.spends],
+        attributes=[_held(each) for each in person.attributes],
+        stage=person.stage,
+        stage_time=to_proto(person.stage_time) if person.stage_time else None,
+    )
+
+
+def _held(each: Held) -> ContactAttribute:
+    value = each.value
+    return ContactAttribute(
+        attribute_name=each.name,
+        value=AttributeValue(
+            text=value.text,
+            number=value.number,
+            boolean=value.boolean,
+            time=to_proto(value.time) if value.time else None,
+        ),
+        origin=TagOrigin.Value(f"TAG_ORIGIN_{each.origin.upper()}"),
+        source_id=each.source_id,
+        set_time=to_proto(each.set_time),
+    )
+
+
+def _spend(each: purchases.Spend) -> Spend:
+    return Spend(
+        currency=each.currency,
+        amount_minor=each.amount_minor,
+        amount=purchases.to_decimal(each.amount_minor, each.currency),
+        purchase_count=each.purchase_count,
+        last_purchase_time=to_proto(each.last_purchase_time),
     )
 
 

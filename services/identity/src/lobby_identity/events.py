@@ -19,9 +19,10 @@ from lobby_common.events.log import Connection
 from lobby_common.ids import derive_id
 from lobby_common.times import from_proto, utc_now
 from lobby_identity import metrics, store
-from lobby_identity.app import identify
-from lobby_identity.app.identify import Change, Heard, Hold, Identity, Merge, Refusal
+from lobby_identity.app import identify, ruling
+from lobby_identity.app.identify import Change, Heard, Hold, Identity, Merge, Outcome, Refusal
 from lobby_identity.app.linking import Undone
+from lobby_identity.app.ruling import RuleBook, Wrote
 from lobby_identity.domain.graph import Record
 from lobby_identity.domain.identifiers import PHONE, Address, ContactId, WorkspaceId, address
 from lobby_identity.domain.mentions import find_mentions
@@ -48,8 +49,9 @@ class PeopleHandler:
     )
     evident: tuple[type[Message], ...] = (connectors.MessageReceived,)
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, book: RuleBook | None = None) -> None:
         self._log = log
+        self._book = book or RuleBook()
 
     async def apply(self, tx: Tx, events: Sequence[Incoming]) -> None:
         """Every message is identified; people are what all events so far say."""
@@ -67,6 +69,23 @@ class PeopleHandler:
             _log_hold(events[hold.place], hold)
         for change in outcome.changes:
             _tell_changed(tx, events[change.place], change, heard[change.place].sighting.at, now)
+        if wrote := self._under_rules(events, outcome):
+            for place in await ruling.hear(tx.conn, self._book, wrote):
+                _tell_tagged(tx, events[place], outcome.identities[place], now)
+
+    def _under_rules(self, events: Sequence[Incoming], outcome: Outcome) -> list[Wrote]:
+        """Returns the messages that came to workspaces which have rules."""
+        return [
+            Wrote(
+                place,
+                WorkspaceId(each.event.workspace_id),
+                identity.record_id,
+                from_proto(each.payload.occurred_time),
+                each.payload.text,
+            )
+            for place, (each, identity) in enumerate(zip(events, outcome.identities, strict=True))
+            if isinstance(each.payload, connectors.MessageReceived) and self._book.of(each.event.workspace_id)
+        ]
 
     async def find_effectless(self, conn: Connection, events: Sequence[Incoming]) -> Collection[str]:
         """Returns the messages whose writer is not known by each of the identifiers that they name."""
@@ -225,6 +244,18 @@ def _tell_changed(tx: Tx, incoming: Incoming, change: Change, at: datetime, now:
         workspace_id=incoming.event.workspace_id,
         key=change.contact_id,
         event_id=derive_id(at, "contact_changed", incoming.event.id),
+        time=now,
+        traceparent=incoming.traceparent,
+        cause_id=incoming.event.id,
+    )
+
+
+def _tell_tagged(tx: Tx, incoming: Incoming, identity: Identity, now: datetime) -> None:
+    tx.tell(
+        pb.ContactChanged(contact_id=identity.contact_id, fields=["tags"]),
+        workspace_id=incoming.event.workspace_id,
+        key=identity.contact_id,
+        event_id=derive_id(None, "contact_tagged", incoming.event.id),
         time=now,
         traceparent=incoming.traceparent,
         cause_id=incoming.event.id,

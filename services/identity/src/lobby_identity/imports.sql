@@ -475,8 +475,8 @@ ORDER BY link_id
 LIMIT $2;
 
 -- name: drop_unmet
--- Of those whom the import made, who never wrote, claimed nothing, is in no other import and one person with nobody is
--- gone, with contact and identifiers. Their roots are locked. A message that comes at the same time wins or meets a stranger.
+-- Of those whom the import made, who never wrote, claimed nothing, is in no other import, one person with nobody, and of whom
+-- nobody said anything else is gone, with contact and identifiers. Their roots are locked. A message that comes at the same time wins or meets a stranger.
 WITH unmet AS (
     SELECT u.channel_user_id, u.contact_id
     FROM channel_user AS u
@@ -487,6 +487,17 @@ WITH unmet AS (
         AND NOT EXISTS (SELECT FROM channel_user AS o WHERE o.root_id = u.contact_id AND o.root_id <> o.contact_id)
         AND NOT EXISTS (SELECT FROM phone_claim AS p WHERE p.channel_user_id = u.channel_user_id)
         AND NOT EXISTS (SELECT FROM first_touch AS f WHERE f.channel_user_id = u.channel_user_id)
+        AND NOT EXISTS (SELECT FROM purchase AS b WHERE b.contact_id = u.contact_id)
+        AND NOT EXISTS (SELECT FROM stage_change AS s WHERE s.contact_id = u.contact_id)
+        AND NOT EXISTS (
+            SELECT FROM contact_attribute AS a WHERE a.workspace_id = u.workspace_id AND a.contact_id = u.contact_id
+        )
+        AND NOT EXISTS (
+            SELECT
+            FROM contact_tag AS t
+            WHERE t.workspace_id = u.workspace_id AND t.contact_id = u.contact_id
+                AND (t.origin, t.source_id) <> ('import', $1::uuid::text)
+        )
         AND NOT EXISTS (
             SELECT FROM base_member AS m WHERE m.channel_user_id = u.channel_user_id AND m.import_id <> $1
         )

@@ -697,6 +697,17 @@ WITH people AS (
     DELETE FROM contact_tag AS t USING people AS p WHERE t.workspace_id = $1 AND t.contact_id = p.contact_id
 ), hidden AS (
     DELETE FROM hidden_tag AS h USING people AS p WHERE h.contact_id = p.contact_id
+), activity AS (
+    DELETE FROM contact_activity AS a USING people AS p WHERE a.contact_id = p.contact_id
+), attributes AS (
+    DELETE FROM contact_attribute AS a USING people AS p WHERE a.workspace_id = $1 AND a.contact_id = p.contact_id
+), bought AS (
+    UPDATE purchase AS b SET external_id = NULL, items = '[]'
+    FROM people AS p
+    WHERE b.contact_id = p.contact_id
+    RETURNING b.purchase_id
+), refunds AS (
+    UPDATE refund AS r SET external_id = NULL FROM bought AS b WHERE r.purchase_id = b.purchase_id
 ), mentions AS (
     DELETE FROM mention AS m USING people AS p WHERE m.contact_id = p.contact_id
 ), keys AS (

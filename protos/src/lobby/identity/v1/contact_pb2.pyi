@@ -11,6 +11,8 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from lobby.connectors.v1 import account_pb2 as _account_pb2
 from lobby.connectors.v1 import events_pb2 as _events_pb2
+from lobby.identity.v1 import attribute_pb2 as _attribute_pb2
+from lobby.identity.v1 import purchase_pb2 as _purchase_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -69,6 +71,10 @@ class Contact(_message.Message):
     FIRST_ENTRY_TIME_FIELD_NUMBER: _builtins.int
     TAG_ORIGINS_FIELD_NUMBER: _builtins.int
     FIRST_TOUCH_FIELD_NUMBER: _builtins.int
+    SPENDS_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    STAGE_TIME_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
     """Canonical id of the person."""
     display_name: _builtins.str
@@ -77,6 +83,8 @@ class Contact(_message.Message):
     """Language (BCP 47), where known."""
     country: _builtins.str
     """ISO 3166-1 alpha-2, where known."""
+    stage: _builtins.str
+    """The stage of the person's life cycle."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactIdentifier]:
         """All addresses of all channel users of the person."""
@@ -97,6 +105,18 @@ class Contact(_message.Message):
     def first_touch(self) -> Global___FirstTouch:
         """Where the person came from first, whatever came later; absent where nobody noted it."""
 
+    @_builtins.property
+    def spends(self) -> _containers.RepeatedCompositeFieldContainer[_purchase_pb2.Spend]:
+        """What the person spent, by currency."""
+
+    @_builtins.property
+    def attributes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactAttribute]:
+        """Values of the workspace's own attributes, by name."""
+
+    @_builtins.property
+    def stage_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when; absent where it was never changed."""
+
     def __init__(
         self,
         *,
@@ -109,10 +129,14 @@ class Contact(_message.Message):
         first_entry_time: _timestamp_pb2.Timestamp | None = ...,
         tag_origins: _abc.Iterable[Global___ContactTag] | None = ...,
         first_touch: Global___FirstTouch | None = ...,
+        spends: _abc.Iterable[_purchase_pb2.Spend] | None = ...,
+        attributes: _abc.Iterable[Global___ContactAttribute] | None = ...,
+        stage: _builtins.str = ...,
+        stage_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["first_entry_time", b"first_entry_time", "first_touch", b"first_touch"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_entry_time", b"first_entry_time", "first_touch", b"first_touch", "stage_time", b"stage_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "country", b"country", "display_name", b"display_name", "first_entry_time", b"first_entry_time", "first_touch", b"first_touch", "identifiers", b"identifiers", "language", b"language", "tag_origins", b"tag_origins", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "contact_id", b"contact_id", "country", b"country", "display_name", b"display_name", "first_entry_time", b"first_entry_time", "first_touch", b"first_touch", "identifiers", b"identifiers", "language", b"language", "spends", b"spends", "stage", b"stage", "stage_time", b"stage_time", "tag_origins", b"tag_origins", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -153,6 +177,92 @@ class ContactTag(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContactTag: _TypeAlias = ContactTag  # noqa: Y015
+
+@_typing.final
+class ContactAttribute(_message.Message):
+    """What a person has of an attribute: of all values that his contacts were given the one that was set last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTRIBUTE_NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    SET_TIME_FIELD_NUMBER: _builtins.int
+    attribute_name: _builtins.str
+    """Name of the attribute."""
+    origin: Global___TagOrigin.ValueType
+    """Who or what set it."""
+    source_id: _builtins.str
+    """Id of the agent or key."""
+    @_builtins.property
+    def value(self) -> _attribute_pb2.AttributeValue:
+        """The value."""
+
+    @_builtins.property
+    def set_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        attribute_name: _builtins.str = ...,
+        value: _attribute_pb2.AttributeValue | None = ...,
+        origin: Global___TagOrigin.ValueType = ...,
+        source_id: _builtins.str = ...,
+        set_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["set_time", b"set_time", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute_name", b"attribute_name", "origin", b"origin", "set_time", b"set_time", "source_id", b"source_id", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactAttribute: _TypeAlias = ContactAttribute  # noqa: Y015
+
+@_typing.final
+class StageChange(_message.Message):
+    """A contact moved to another stage of its life cycle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: _builtins.int
+    FORMER_STAGE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    stage: _builtins.str
+    """The stage."""
+    former_stage: _builtins.str
+    """The stage before."""
+    origin: Global___TagOrigin.ValueType
+    """Who or what moved it; rule: a purchase."""
+    source_id: _builtins.str
+    """Id of the agent, key or purchase."""
+    contact_id: _builtins.str
+    """The contact that was moved."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        stage: _builtins.str = ...,
+        former_stage: _builtins.str = ...,
+        origin: Global___TagOrigin.ValueType = ...,
+        source_id: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        contact_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "former_stage", b"former_stage", "origin", b"origin", "source_id", b"source_id", "stage", b"stage", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StageChange: _TypeAlias = StageChange  # noqa: Y015
 
 @_typing.final
 class FirstTouch(_message.Message):

@@ -227,8 +227,52 @@ class ContactSplit(_message.Message):
 Global___ContactSplit: _TypeAlias = ContactSplit  # noqa: Y015
 
 @_typing.final
+class ContactStageChanged(_message.Message):
+    """A person moved to another stage of his life cycle. A merge or its undo may move him too; that is told by its own event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    FORMER_STAGE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    CHANGE_TIME_FIELD_NUMBER: _builtins.int
+    contact_id: _builtins.str
+    """The canonical contact."""
+    stage: _builtins.str
+    """The stage now."""
+    former_stage: _builtins.str
+    """The stage before."""
+    origin: _builtins.str
+    """agent, api or rule."""
+    source_id: _builtins.str
+    """Id of the agent, key or purchase."""
+    @_builtins.property
+    def change_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        contact_id: _builtins.str = ...,
+        stage: _builtins.str = ...,
+        former_stage: _builtins.str = ...,
+        origin: _builtins.str = ...,
+        source_id: _builtins.str = ...,
+        change_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "contact_id", b"contact_id", "former_stage", b"former_stage", "origin", b"origin", "source_id", b"source_id", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContactStageChanged: _TypeAlias = ContactStageChanged  # noqa: Y015
+
+@_typing.final
 class ContactChanged(_message.Message):
-    """A contact's name, language, country, addresses or tags changed."""
+    """A contact's name, language, country, addresses, tags, purchases or attributes changed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -238,7 +282,7 @@ class ContactChanged(_message.Message):
     """The contact."""
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What changed: display_name, language, country, identifiers, tags."""
+        """What changed: display_name, language, country, identifiers, tags, purchases, attributes."""
 
     def __init__(
         self,

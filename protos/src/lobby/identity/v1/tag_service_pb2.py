@@ -24,17 +24,36 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from lobby.identity.v1 import contact_pb2 as lobby_dot_identity_dot_v1_dot_contact__pb2
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#lobby/identity/v1/tag_service.proto\x12\x11lobby.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1flobby/identity/v1/contact.proto\x1a\x1elobby/options/v1/options.proto\"Y\n\rSetTagRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x16\n\x03tag\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"=\n\x0eSetTagResponse\x12+\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact\"\\\n\x10RemoveTagRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x16\n\x03tag\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"@\n\x11RemoveTagResponse\x12+\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact2\x92\x02\n\nTagService\x12{\n\x06SetTag\x12 .lobby.identity.v1.SetTagRequest\x1a!.lobby.identity.v1.SetTagResponse\",\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\"\"\x1d/v1/contacts/{contact_id}:tag:\x01*\x12\x86\x01\n\tRemoveTag\x12#.lobby.identity.v1.RemoveTagRequest\x1a$.lobby.identity.v1.RemoveTagResponse\".\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02$\"\x1f/v1/contacts/{contact_id}:untag:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#lobby/identity/v1/tag_service.proto\x12\x11lobby.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1flobby/identity/v1/contact.proto\x1a\x1elobby/options/v1/options.proto\"\xb0\x02\n\x07TagRule\x12\x13\n\x0btag_rule_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0b\n\x03tag\x18\x03 \x01(\t\x12,\n\x04kind\x18\x04 \x01(\x0e\x32\x1e.lobby.identity.v1.TagRuleKind\x12\x0c\n\x04\x64\x61ys\x18\x05 \x01(\x05\x12\x0e\n\x06months\x18\x06 \x01(\x05\x12(\n\x04time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63urrency\x18\x08 \x01(\t\x12\x14\n\x0c\x61mount_minor\x18\t \x01(\x03\x12\r\n\x05words\x18\n \x03(\t\x12\x0f\n\x07lasting\x18\x0b \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe6\x02\n\x14\x43reateTagRuleRequest\x12\x1d\n\x0c\x64isplay_name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x16\n\x03tag\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\x12\x38\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.lobby.identity.v1.TagRuleKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x18\n\x04\x64\x61ys\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc2\x1c(\x00\x12\x19\n\x06months\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18x(\x00\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x08\x63urrency\x18\x07 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^([A-Z]{3})?$\x12\x17\n\x06\x61mount\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x1e\x12\x1f\n\x05words\x18\t \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x14\"\x06r\x04\x10\x01\x18\x64\x12\x1c\n\nrequest_id\x18\n \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"E\n\x15\x43reateTagRuleResponse\x12,\n\x08tag_rule\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.TagRule\"\x15\n\x13ListTagRulesRequest\"E\n\x14ListTagRulesResponse\x12-\n\ttag_rules\x18\x01 \x03(\x0b\x32\x1a.lobby.identity.v1.TagRule\"+\n\x14\x44\x65leteTagRuleRequest\x12\x13\n\x0btag_rule_id\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteTagRuleResponse\"Y\n\rSetTagRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x16\n\x03tag\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"=\n\x0eSetTagResponse\x12+\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact\"\\\n\x10RemoveTagRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x16\n\x03tag\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"@\n\x11RemoveTagResponse\x12+\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact*\xc0\x02\n\x0bTagRuleKind\x12\x1d\n\x19TAG_RULE_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18TAG_RULE_KIND_SILENT_FOR\x10\x01\x12\x1d\n\x19TAG_RULE_KIND_SEEN_WITHIN\x10\x02\x12#\n\x1fTAG_RULE_KIND_FIRST_SEEN_BEFORE\x10\x03\x12\"\n\x1eTAG_RULE_KIND_FIRST_SEEN_AFTER\x10\x04\x12#\n\x1fTAG_RULE_KIND_FIRST_SEEN_WITHIN\x10\x05\x12 \n\x1cTAG_RULE_KIND_SPENT_AT_LEAST\x10\x06\x12!\n\x1dTAG_RULE_KIND_SPENT_LESS_THAN\x10\x07\x12\"\n\x1eTAG_RULE_KIND_MESSAGE_CONTAINS\x10\x08\x32\x9f\x05\n\nTagService\x12{\n\x06SetTag\x12 .lobby.identity.v1.SetTagRequest\x1a!.lobby.identity.v1.SetTagResponse\",\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\"\"\x1d/v1/contacts/{contact_id}:tag:\x01*\x12\x86\x01\n\tRemoveTag\x12#.lobby.identity.v1.RemoveTagRequest\x1a$.lobby.identity.v1.RemoveTagResponse\".\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02$\"\x1f/v1/contacts/{contact_id}:untag:\x01*\x12\x80\x01\n\rCreateTagRule\x12\'.lobby.identity.v1.CreateTagRuleRequest\x1a(.lobby.identity.v1.CreateTagRuleResponse\"\x1c\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x12\"\r/v1/tag-rules:\x01*\x12z\n\x0cListTagRules\x12&.lobby.identity.v1.ListTagRulesRequest\x1a\'.lobby.identity.v1.ListTagRulesResponse\"\x19\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/tag-rules\x12\x8b\x01\n\rDeleteTagRule\x12\'.lobby.identity.v1.DeleteTagRuleRequest\x1a(.lobby.identity.v1.DeleteTagRuleResponse\"\'\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1d*\x1b/v1/tag-rules/{tag_rule_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lobby.identity.v1.tag_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['display_name']._loaded_options = None
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['tag']._loaded_options = None
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['tag']._serialized_options = b'\272H\006r\004\020\001\0302'
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['kind']._loaded_options = None
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['kind']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['days']._loaded_options = None
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['days']._serialized_options = b'\272H\007\032\005\030\302\034(\000'
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['months']._loaded_options = None
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['months']._serialized_options = b'\272H\006\032\004\030x(\000'
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['currency']._loaded_options = None
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['currency']._serialized_options = b'\272H\021r\0172\r^([A-Z]{3})?$'
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['amount']._loaded_options = None
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['amount']._serialized_options = b'\272H\004r\002\030\036'
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['words']._loaded_options = None
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['words']._serialized_options = b'\272H\r\222\001\n\020\024\"\006r\004\020\001\030d'
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATETAGRULEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_SETTAGREQUEST'].fields_by_name['tag']._loaded_options = None
   _globals['_SETTAGREQUEST'].fields_by_name['tag']._serialized_options = b'\272H\006r\004\020\001\0302'
   _globals['_SETTAGREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -47,14 +66,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAGSERVICE'].methods_by_name['SetTag']._serialized_options = b'\310\363\030\003\202\323\344\223\002\"\"\035/v1/contacts/{contact_id}:tag:\001*'
   _globals['_TAGSERVICE'].methods_by_name['RemoveTag']._loaded_options = None
   _globals['_TAGSERVICE'].methods_by_name['RemoveTag']._serialized_options = b'\310\363\030\003\202\323\344\223\002$\"\037/v1/contacts/{contact_id}:untag:\001*'
-  _globals['_SETTAGREQUEST']._serialized_start=182
-  _globals['_SETTAGREQUEST']._serialized_end=271
-  _globals['_SETTAGRESPONSE']._serialized_start=273
-  _globals['_SETTAGRESPONSE']._serialized_end=334
-  _globals['_REMOVETAGREQUEST']._serialized_start=336
-  _globals['_REMOVETAGREQUEST']._serialized_end=428
-  _globals['_REMOVETAGRESPONSE']._serialized_start=430
-  _globals['_REMOVETAGRESPONSE']._serialized_end=494
-  _globals['_TAGSERVICE']._serialized_start=497
-  _globals['_TAGSERVICE']._serialized_end=771
+  _globals['_TAGSERVICE'].methods_by_name['CreateTagRule']._loaded_options = None
+  _globals['_TAGSERVICE'].methods_by_name['CreateTagRule']._serialized_options = b'\310\363\030\002\202\323\344\223\002\022\"\r/v1/tag-rules:\001*'
+  _globals['_TAGSERVICE'].methods_by_name['ListTagRules']._loaded_options = None
+  _globals['_TAGSERVICE'].methods_by_name['ListTagRules']._serialized_options = b'\310\363\030\002\202\323\344\223\002\017\022\r/v1/tag-rules'
+  _globals['_TAGSERVICE'].methods_by_name['DeleteTagRule']._loaded_options = None
+  _globals['_TAGSERVICE'].methods_by_name['DeleteTagRule']._serialized_options = b'\310\363\030\002\202\323\344\223\002\035*\033/v1/tag-rules/{tag_rule_id}'
+  _globals['_TAGRULEKIND']._serialized_start=1433
+  _globals['_TAGRULEKIND']._serialized_end=1753
+  _globals['_TAGRULE']._serialized_start=216
+  _globals['_TAGRULE']._serialized_end=520
+  _globals['_CREATETAGRULEREQUEST']._serialized_start=523
+  _globals['_CREATETAGRULEREQUEST']._serialized_end=881
+  _globals['_CREATETAGRULERESPONSE']._serialized_start=883
+  _globals['_CREATETAGRULERESPONSE']._serialized_end=952
+  _globals['_LISTTAGRULESREQUEST']._serialized_start=954
+  _globals['_LISTTAGRULESREQUEST']._serialized_end=975
+  _globals['_LISTTAGRULESRESPONSE']._serialized_start=977
+  _globals['_LISTTAGRULESRESPONSE']._serialized_end=1046
+  _globals['_DELETETAGRULEREQUEST']._serialized_start=1048
+  _globals['_DELETETAGRULEREQUEST']._serialized_end=1091
+  _globals['_DELETETAGRULERESPONSE']._serialized_start=1093
+  _globals['_DELETETAGRULERESPONSE']._serialized_end=1116
+  _globals['_SETTAGREQUEST']._serialized_start=1118
+  _globals['_SETTAGREQUEST']._serialized_end=1207
+  _globals['_SETTAGRESPONSE']._serialized_start=1209
+  _globals['_SETTAGRESPONSE']._serialized_end=1270
+  _globals['_REMOVETAGREQUEST']._serialized_start=1272
+  _globals['_REMOVETAGREQUEST']._serialized_end=1364
+  _globals['_REMOVETAGRESPONSE']._serialized_start=1366
+  _globals['_REMOVETAGRESPONSE']._serialized_end=1430
+  _globals['_TAGSERVICE']._serialized_start=1756
+  _globals['_TAGSERVICE']._serialized_end=2427
 # @@protoc_insertion_point(module_scope)

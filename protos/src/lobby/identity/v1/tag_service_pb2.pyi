@@ -3,8 +3,12 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from lobby.identity.v1 import contact_pb2 as _contact_pb2
 import builtins as _builtins
 import sys
@@ -16,6 +20,296 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _TagRuleKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TagRuleKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TagRuleKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TAG_RULE_KIND_UNSPECIFIED: _TagRuleKind.ValueType  # 0
+    """Never set."""
+    TAG_RULE_KIND_SILENT_FOR: _TagRuleKind.ValueType  # 1
+    """The person has not written for `days` or `months`. Lobby notes who writes since the first rule of this kind or of
+    seen_within was made: who was there before is silent since then at the earliest.
+    """
+    TAG_RULE_KIND_SEEN_WITHIN: _TagRuleKind.ValueType  # 2
+    """The person wrote within `days` or `months`."""
+    TAG_RULE_KIND_FIRST_SEEN_BEFORE: _TagRuleKind.ValueType  # 3
+    """The person wrote first before `time`."""
+    TAG_RULE_KIND_FIRST_SEEN_AFTER: _TagRuleKind.ValueType  # 4
+    """The person wrote first at `time` or later."""
+    TAG_RULE_KIND_FIRST_SEEN_WITHIN: _TagRuleKind.ValueType  # 5
+    """The person wrote first within `days` or `months`."""
+    TAG_RULE_KIND_SPENT_AT_LEAST: _TagRuleKind.ValueType  # 6
+    """The person spent `amount` or more in `currency`."""
+    TAG_RULE_KIND_SPENT_LESS_THAN: _TagRuleKind.ValueType  # 7
+    """The person spent something in `currency`, and less than `amount`."""
+    TAG_RULE_KIND_MESSAGE_CONTAINS: _TagRuleKind.ValueType  # 8
+    """A message of the person contains one of `words`. It lasts: the tag stays whatever he writes later."""
+
+class TagRuleKind(_TagRuleKind, metaclass=_TagRuleKindEnumTypeWrapper):
+    """When a rule sets its tag."""
+
+TAG_RULE_KIND_UNSPECIFIED: TagRuleKind.ValueType  # 0
+"""Never set."""
+TAG_RULE_KIND_SILENT_FOR: TagRuleKind.ValueType  # 1
+"""The person has not written for `days` or `months`. Lobby notes who writes since the first rule of this kind or of
+seen_within was made: who was there before is silent since then at the earliest.
+"""
+TAG_RULE_KIND_SEEN_WITHIN: TagRuleKind.ValueType  # 2
+"""The person wrote within `days` or `months`."""
+TAG_RULE_KIND_FIRST_SEEN_BEFORE: TagRuleKind.ValueType  # 3
+"""The person wrote first before `time`."""
+TAG_RULE_KIND_FIRST_SEEN_AFTER: TagRuleKind.ValueType  # 4
+"""The person wrote first at `time` or later."""
+TAG_RULE_KIND_FIRST_SEEN_WITHIN: TagRuleKind.ValueType  # 5
+"""The person wrote first within `days` or `months`."""
+TAG_RULE_KIND_SPENT_AT_LEAST: TagRuleKind.ValueType  # 6
+"""The person spent `amount` or more in `currency`."""
+TAG_RULE_KIND_SPENT_LESS_THAN: TagRuleKind.ValueType  # 7
+"""The person spent something in `currency`, and less than `amount`."""
+TAG_RULE_KIND_MESSAGE_CONTAINS: TagRuleKind.ValueType  # 8
+"""A message of the person contains one of `words`. It lasts: the tag stays whatever he writes later."""
+Global___TagRuleKind: _TypeAlias = TagRuleKind  # noqa: Y015
+
+@_typing.final
+class TagRule(_message.Message):
+    """A rule that sets a tag."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_RULE_ID_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    TAG_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    MONTHS_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    LASTING_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    tag_rule_id: _builtins.str
+    """Id of the rule."""
+    display_name: _builtins.str
+    """What people call it."""
+    tag: _builtins.str
+    """The tag."""
+    kind: Global___TagRuleKind.ValueType
+    """When it sets it."""
+    days: _builtins.int
+    """Days, of kinds that ask for them."""
+    months: _builtins.int
+    """Months of the calendar, of kinds that ask for them; this or days."""
+    currency: _builtins.str
+    """ISO 4217, of kinds that ask for it."""
+    amount_minor: _builtins.int
+    """In the smallest unit of the currency, of kinds that ask for it."""
+    lasting: _builtins.bool
+    """The tag stays once it was set; otherwise it is there as long as the rule holds."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """The time, of kinds that ask for one."""
+
+    @_builtins.property
+    def words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words or phrases, of kinds that ask for them; capitals do not matter."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When the rule was made."""
+
+    def __init__(
+        self,
+        *,
+        tag_rule_id: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        tag: _builtins.str = ...,
+        kind: Global___TagRuleKind.ValueType = ...,
+        days: _builtins.int = ...,
+        months: _builtins.int = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        currency: _builtins.str = ...,
+        amount_minor: _builtins.int = ...,
+        words: _abc.Iterable[_builtins.str] | None = ...,
+        lasting: _builtins.bool = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "create_time", b"create_time", "currency", b"currency", "days", b"days", "display_name", b"display_name", "kind", b"kind", "lasting", b"lasting", "months", b"months", "tag", b"tag", "tag_rule_id", b"tag_rule_id", "time", b"time", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TagRule: _TypeAlias = TagRule  # noqa: Y015
+
+@_typing.final
+class CreateTagRuleRequest(_message.Message):
+    """A rule to make; what its kind does not ask for is left out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    TAG_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    MONTHS_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    display_name: _builtins.str
+    """What people call it; empty: the tag."""
+    tag: _builtins.str
+    """The tag."""
+    kind: Global___TagRuleKind.ValueType
+    """When it sets it."""
+    days: _builtins.int
+    """Days."""
+    months: _builtins.int
+    """Months of the calendar."""
+    currency: _builtins.str
+    """ISO 4217."""
+    amount: _builtins.str
+    """A decimal number in the currency."""
+    request_id: _builtins.str
+    """Makes repeating harmless."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """The time."""
+
+    @_builtins.property
+    def words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words or phrases."""
+
+    def __init__(
+        self,
+        *,
+        display_name: _builtins.str = ...,
+        tag: _builtins.str = ...,
+        kind: Global___TagRuleKind.ValueType = ...,
+        days: _builtins.int = ...,
+        months: _builtins.int = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        currency: _builtins.str = ...,
+        amount: _builtins.str = ...,
+        words: _abc.Iterable[_builtins.str] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "currency", b"currency", "days", b"days", "display_name", b"display_name", "kind", b"kind", "months", b"months", "request_id", b"request_id", "tag", b"tag", "time", b"time", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateTagRuleRequest: _TypeAlias = CreateTagRuleRequest  # noqa: Y015
+
+@_typing.final
+class CreateTagRuleResponse(_message.Message):
+    """The rule."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_RULE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tag_rule(self) -> Global___TagRule:
+        """The rule."""
+
+    def __init__(
+        self,
+        *,
+        tag_rule: Global___TagRule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tag_rule", b"tag_rule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tag_rule", b"tag_rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateTagRuleResponse: _TypeAlias = CreateTagRuleResponse  # noqa: Y015
+
+@_typing.final
+class ListTagRulesRequest(_message.Message):
+    """Nothing to say: a workspace has 50 rules at most."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTagRulesRequest: _TypeAlias = ListTagRulesRequest  # noqa: Y015
+
+@_typing.final
+class ListTagRulesResponse(_message.Message):
+    """The rules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_RULES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tag_rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___TagRule]:
+        """The rules."""
+
+    def __init__(
+        self,
+        *,
+        tag_rules: _abc.Iterable[Global___TagRule] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tag_rules", b"tag_rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTagRulesResponse: _TypeAlias = ListTagRulesResponse  # noqa: Y015
+
+@_typing.final
+class DeleteTagRuleRequest(_message.Message):
+    """Names a rule."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_RULE_ID_FIELD_NUMBER: _builtins.int
+    tag_rule_id: _builtins.str
+    """Id of the rule."""
+    def __init__(
+        self,
+        *,
+        tag_rule_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tag_rule_id", b"tag_rule_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteTagRuleRequest: _TypeAlias = DeleteTagRuleRequest  # noqa: Y015
+
+@_typing.final
+class DeleteTagRuleResponse(_message.Message):
+    """Nothing more to say."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteTagRuleResponse: _TypeAlias = DeleteTagRuleResponse  # noqa: Y015
 
 @_typing.final
 class SetTagRequest(_message.Message):

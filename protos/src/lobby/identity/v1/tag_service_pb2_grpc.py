@@ -46,6 +46,21 @@ class TagServiceStub:
                 request_serializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.RemoveTagRequest.SerializeToString,
                 response_deserializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.RemoveTagResponse.FromString,
                 _registered_method=True)
+        self.CreateTagRule = channel.unary_unary(
+                '/lobby.identity.v1.TagService/CreateTagRule',
+                request_serializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.CreateTagRuleRequest.SerializeToString,
+                response_deserializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.CreateTagRuleResponse.FromString,
+                _registered_method=True)
+        self.ListTagRules = channel.unary_unary(
+                '/lobby.identity.v1.TagService/ListTagRules',
+                request_serializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.ListTagRulesRequest.SerializeToString,
+                response_deserializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.ListTagRulesResponse.FromString,
+                _registered_method=True)
+        self.DeleteTagRule = channel.unary_unary(
+                '/lobby.identity.v1.TagService/DeleteTagRule',
+                request_serializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.DeleteTagRuleRequest.SerializeToString,
+                response_deserializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.DeleteTagRuleResponse.FromString,
+                _registered_method=True)
 
 
 class TagServiceServicer:
@@ -68,6 +83,28 @@ class TagServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateTagRule(self, request, context):
+        """Makes a rule that sets a tag. Rules about messages hold for those that come about a second later or after that.
+        BAD_TAG, BAD_RULE, TOO_MANY_RULES.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTagRules(self, request, context):
+        """Lists the rules of the workspace, the oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteTagRule(self, request, context):
+        """Ends a rule. What a rule of state set is gone at once; what a lasting one set stays. TAG_RULE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TagServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -80,6 +117,21 @@ def add_TagServiceServicer_to_server(servicer, server):
                     servicer.RemoveTag,
                     request_deserializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.RemoveTagRequest.FromString,
                     response_serializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.RemoveTagResponse.SerializeToString,
+            ),
+            'CreateTagRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateTagRule,
+                    request_deserializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.CreateTagRuleRequest.FromString,
+                    response_serializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.CreateTagRuleResponse.SerializeToString,
+            ),
+            'ListTagRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTagRules,
+                    request_deserializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.ListTagRulesRequest.FromString,
+                    response_serializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.ListTagRulesResponse.SerializeToString,
+            ),
+            'DeleteTagRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteTagRule,
+                    request_deserializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.DeleteTagRuleRequest.FromString,
+                    response_serializer=lobby_dot_identity_dot_v1_dot_tag__service__pb2.DeleteTagRuleResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -138,6 +190,87 @@ class TagService:
             '/lobby.identity.v1.TagService/RemoveTag',
             lobby_dot_identity_dot_v1_dot_tag__service__pb2.RemoveTagRequest.SerializeToString,
             lobby_dot_identity_dot_v1_dot_tag__service__pb2.RemoveTagResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateTagRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.identity.v1.TagService/CreateTagRule',
+            lobby_dot_identity_dot_v1_dot_tag__service__pb2.CreateTagRuleRequest.SerializeToString,
+            lobby_dot_identity_dot_v1_dot_tag__service__pb2.CreateTagRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTagRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.identity.v1.TagService/ListTagRules',
+            lobby_dot_identity_dot_v1_dot_tag__service__pb2.ListTagRulesRequest.SerializeToString,
+            lobby_dot_identity_dot_v1_dot_tag__service__pb2.ListTagRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteTagRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.identity.v1.TagService/DeleteTagRule',
+            lobby_dot_identity_dot_v1_dot_tag__service__pb2.DeleteTagRuleRequest.SerializeToString,
+            lobby_dot_identity_dot_v1_dot_tag__service__pb2.DeleteTagRuleResponse.FromString,
             options,
             channel_credentials,
             insecure,

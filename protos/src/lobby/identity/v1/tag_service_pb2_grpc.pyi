@@ -41,6 +41,14 @@ class TagServiceStub:
     """Takes a tag away, whoever or whatever set it; what was set on another contact of the person is there again when they
     are parted. Taking it away again changes nothing. BAD_TAG, CONTACT_NOT_FOUND, CONTACT_ERASED.
     """
+    CreateTagRule: _grpc.UnaryUnaryMultiCallable[_tag_service_pb2.CreateTagRuleRequest, _tag_service_pb2.CreateTagRuleResponse]
+    """Makes a rule that sets a tag. Rules about messages hold for those that come about a second later or after that.
+    BAD_TAG, BAD_RULE, TOO_MANY_RULES.
+    """
+    ListTagRules: _grpc.UnaryUnaryMultiCallable[_tag_service_pb2.ListTagRulesRequest, _tag_service_pb2.ListTagRulesResponse]
+    """Lists the rules of the workspace, the oldest first."""
+    DeleteTagRule: _grpc.UnaryUnaryMultiCallable[_tag_service_pb2.DeleteTagRuleRequest, _tag_service_pb2.DeleteTagRuleResponse]
+    """Ends a rule. What a rule of state set is gone at once; what a lasting one set stays. TAG_RULE_NOT_FOUND."""
 
 @_typing.type_check_only
 class TagServiceAsyncStub(TagServiceStub):
@@ -55,6 +63,14 @@ class TagServiceAsyncStub(TagServiceStub):
     """Takes a tag away, whoever or whatever set it; what was set on another contact of the person is there again when they
     are parted. Taking it away again changes nothing. BAD_TAG, CONTACT_NOT_FOUND, CONTACT_ERASED.
     """
+    CreateTagRule: _aio.UnaryUnaryMultiCallable[_tag_service_pb2.CreateTagRuleRequest, _tag_service_pb2.CreateTagRuleResponse]  # type: ignore[assignment]
+    """Makes a rule that sets a tag. Rules about messages hold for those that come about a second later or after that.
+    BAD_TAG, BAD_RULE, TOO_MANY_RULES.
+    """
+    ListTagRules: _aio.UnaryUnaryMultiCallable[_tag_service_pb2.ListTagRulesRequest, _tag_service_pb2.ListTagRulesResponse]  # type: ignore[assignment]
+    """Lists the rules of the workspace, the oldest first."""
+    DeleteTagRule: _aio.UnaryUnaryMultiCallable[_tag_service_pb2.DeleteTagRuleRequest, _tag_service_pb2.DeleteTagRuleResponse]  # type: ignore[assignment]
+    """Ends a rule. What a rule of state set is gone at once; what a lasting one set stays. TAG_RULE_NOT_FOUND."""
 
 class TagServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tags of people, set and taken away by hand. Each stays with the contact that was named: merges bring tags together, and an
@@ -78,5 +94,31 @@ class TagServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes a tag away, whoever or whatever set it; what was set on another contact of the person is there again when they
         are parted. Taking it away again changes nothing. BAD_TAG, CONTACT_NOT_FOUND, CONTACT_ERASED.
         """
+
+    @_abc_1.abstractmethod
+    def CreateTagRule(
+        self,
+        request: _tag_service_pb2.CreateTagRuleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tag_service_pb2.CreateTagRuleResponse, _abc.Awaitable[_tag_service_pb2.CreateTagRuleResponse]]:
+        """Makes a rule that sets a tag. Rules about messages hold for those that come about a second later or after that.
+        BAD_TAG, BAD_RULE, TOO_MANY_RULES.
+        """
+
+    @_abc_1.abstractmethod
+    def ListTagRules(
+        self,
+        request: _tag_service_pb2.ListTagRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tag_service_pb2.ListTagRulesResponse, _abc.Awaitable[_tag_service_pb2.ListTagRulesResponse]]:
+        """Lists the rules of the workspace, the oldest first."""
+
+    @_abc_1.abstractmethod
+    def DeleteTagRule(
+        self,
+        request: _tag_service_pb2.DeleteTagRuleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tag_service_pb2.DeleteTagRuleResponse, _abc.Awaitable[_tag_service_pb2.DeleteTagRuleResponse]]:
+        """Ends a rule. What a rule of state set is gone at once; what a lasting one set stays. TAG_RULE_NOT_FOUND."""
 
 def add_TagServiceServicer_to_server(servicer: TagServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

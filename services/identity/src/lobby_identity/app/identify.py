@@ -50,6 +50,8 @@ class Identity:
     """The canonical contact."""
     is_new: bool
     """The event made the channel user."""
+    record_id: ContactId
+    """The contact that the channel user began as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ async def identify(conn: Connection, heard: Sequence[Heard], *, now: datetime) -
         return roots.get(contact_id, met.root if met else contact_id)
 
     identities = [
-        Identity(author, root(author), place == born)
+        Identity(author, root(author), place == born, _contact_of(author, plan, found))
         for place, (author, born) in enumerate(zip(plan.authors, _births(plan), strict=True))
     ]
     changes = [Change(place, root(author), fields) for author, (place, fields) in _changes(plan, told).items()]

@@ -1,19 +1,28 @@
 """Contacts as people see them: one person, all addresses of the group."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from lobby_common.errors import NotFound
 from lobby_common.events.log import Connection
 from lobby_common.ids import is_id
 from lobby_identity import store
+from lobby_identity.app import ruling
+from lobby_identity.app.ruling import Known
+from lobby_identity.domain import attributes, purchases, stages, tags, touches
 from lobby_identity.domain import profile as profiles
-from lobby_identity.domain import tags, touches
+from lobby_identity.domain.attributes import Held
 from lobby_identity.domain.identifiers import ContactId, WorkspaceId, search_keys
 from lobby_identity.domain.profile import Profile, name_key
+from lobby_identity.domain.purchases import Spend
+from lobby_identity.domain.stages import LifeCycle, StageChange
 from lobby_identity.domain.tags import Tag
 from lobby_identity.domain.touches import Touch
 from lobby_identity.store import IdentifierRow, ProfileRow
+from lobby_identity.store import attributes as attribute_store
+from lobby_identity.store import purchases as purchase_store
+from lobby_identity.store import stages as stage_store
 from lobby_identity.store import tags as tag_store
 
 
@@ -28,6 +37,14 @@ class Person:
     tags: tuple[Tag, ...]
     """Those that are shown, by name."""
     first_touch: Touch | None
+    spends: tuple[Spend, ...]
+    """What he spent, by currency."""
+    attributes: tuple[Held, ...]
+    """What the workspace says of him, by name."""
+    stage: str
+    """Where he stands in his life cycle."""
+    stage_time: datetime | None
+    """Since when; None where he was never moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +79,67 @@ async def read(conn: Connection, workspace_id: WorkspaceId, contacts: Sequence[C
     if not contacts:
         return []
     rows = await store.read_profiles(conn, workspace_id, contacts)
-    records: dict[ContactId, list[ProfileRow]] = {}
+    groups: dict[ContactId, _Group] = {}
     for row in rows:
-        records.setdefault(row.root, []).append(row)
-    roots = {row.contact_id: row.root for row in rows}
-    root_by_user = {row.channel_user_id: row.root for row in rows}
-    addresses: dict[ContactId, list[IdentifierRow]] = {root: [] for root in records}
-    for each in await store.read_identifiers(conn, list(root_by_user)):
-        addresses[root_by_user[each.channel_user_id]].append(each)
-    tagged: dict[ContactId, list[Tag]] = {root: [] for root in records}
-    for tag in await tag_store.read_tags(conn, workspace_id, list(roots)):
-        tagged[roots[tag.contact_id]].append(tag)
-    came: dict[ContactId, list[Touch]] = {root: [] for root in records}
-    for touch in await store.read_touches(conn, workspace_id, list(root_by_user)):
-        came[root_by_user[touch.channel_user_id]].append(touch)
-    asked = dict.fromkeys(roots[each] for each in contacts if each in roots)
-    return [_person(root, records[root], addresses[root], tagged[root], came[root]) for root in asked]
+        groups.setdefault(row.root, _Group()).rows.append(row)
+    by_contact = {row.contact_id: groups[row.root] for row in rows}
+    by_user = {row.channel_user_id: groups[row.root] for row in rows}
+    for address in await store.read_identifiers(conn, list(by_user)):
+        by_user[address.channel_user_id].addresses.append(address)
+    for touch in await store.read_touches(conn, workspace_id, list(by_user)):
+        by_user[touch.channel_user_id].touches.append(touch)
+    for tag in await tag_store.read_tags(conn, workspace_id, list(by_contact)):
+        by_contact[tag.contact_id].tags.append(tag)
+    for contact_id, spend in await purchase_store.read_spends(conn, list(by_contact)):
+        by_contact[contact_id].spends.append(spend)
+    for held in await attribute_store.read_values(conn, workspace_id, list(by_contact)):
+        by_contact[held.contact_id].attributes.append(held)
+    for change in await stage_store.read_last(conn, list(by_contact)):
+        by_contact[change.contact_id].changes.append(change)
+    life_cycle = await stage_store.find_life_cycle(conn, workspace_id)
+    known = {root: group.known() for root, group in groups.items()}
+    for root, held_by_rule in (await ruling.held(conn, workspace_id, known)).items():
+        groups[root].tags += held_by_rule
+    asked = dict.fromkeys(by_contact[each].root for each in contacts if each in by_contact)
+    return [groups[root].person(life_cycle) for root in asked]
 
 
-def _person(
-    root: ContactId,
-    rows: Sequence[ProfileRow],
-    addresses: Sequence[IdentifierRow],
-    tagged: Sequence[Tag],
-    came: Sequence[Touch],
-) -> Person:
-    known = profiles.of_person(root, [(row.contact_id, row.profile) for row in rows])
-    record_ids = tuple(row.contact_id for row in rows)
-    return Person(root, known, _once(addresses), record_ids, tags.shown(record_ids, tagged), touches.first(came))
+@dataclass(slots=True)
+class _Group:
+    """What is read of all records of a person."""
+
+    rows: list[ProfileRow] = field(default_factory=list)
+    addresses: list[IdentifierRow] = field(default_factory=list)
+    tags: list[Tag] = field(default_factory=list)
+    touches: list[Touch] = field(default_factory=list)
+    spends: list[Spend] = field(default_factory=list)
+    attributes: list[Held] = field(default_factory=list)
+    changes: list[StageChange] = field(default_factory=list)
+
+    @property
+    def root(self) -> ContactId:
+        return self.rows[0].root
+
+    def known(self) -> Known:
+        entries = [row.profile.first_entry_time for row in self.rows if row.profile.first_entry_time]
+        spent = {each.currency: each.amount_minor for each in purchases.total(self.spends)}
+        return Known(tuple(row.contact_id for row in self.rows), min(entries, default=None), spent)
+
+    def person(self, life_cycle: LifeCycle) -> Person:
+        change = stages.last(self.changes)
+        record_ids = tuple(row.contact_id for row in self.rows)
+        return Person(
+            self.root,
+            profiles.of_person(self.root, [(row.contact_id, row.profile) for row in self.rows]),
+            _once(self.addresses),
+            record_ids,
+            tags.shown(record_ids, self.tags),
+            touches.first(self.touches),
+            purchases.total(self.spends),
+            attributes.shown(self.attributes),
+            change.stage if change else life_cycle.first,
+            change.time if change else None,
+        )
 
 
 def _once(rows: Sequence[IdentifierRow]) -> tuple[IdentifierRow, ...]:

@@ -50,8 +50,10 @@ async def remove_tag(
     tag, addressed = _read(text), ContactId(contact_id)
     person = await _locked(conn, workspace_id, contact_id)
     # Also what somebody took away from another record of the person: it stays away from this one when they are parted.
-    every = await store.read_tags(conn, workspace_id, person.record_ids)
-    settings = [each for each in every if each.tag == tag and addressed not in each.hidden_from]
+    every = {each.setting_id: each for each in person.tags if each.setting_id}
+    stored = await store.read_tags(conn, workspace_id, person.record_ids)
+    every |= {each.setting_id or each.contact_id: each for each in stored if each.tag == tag}
+    settings = [each for each in every.values() if each.tag == tag and addressed not in each.hidden_from]
     if not settings:
         return Tagged(person, is_news=False)
     await store.hide_tags(conn, workspace_id, tag, settings, hidden_from=addressed, actor=actor, now=now)
