@@ -52,7 +52,7 @@ async def set_values(
             raise NotFound("ATTRIBUTE_NOT_FOUND", f"this workspace has no attribute {name}")
         if not value.fits(kinds[name]):
             raise Invalid("BAD_ATTRIBUTE_VALUE", f"{name} holds a {kinds[name]}")
-    await people.get(conn, workspace_id, contact_id)
+    await people.records(conn, workspace_id, contact_id)
     if not await records.lock_record(conn, workspace_id, ContactId(contact_id)):
         raise Conflict("CONTACT_ERASED", "this contact was forgotten")
     before = {each.name: each.value for each in await store.read_values(conn, workspace_id, [ContactId(contact_id)])}

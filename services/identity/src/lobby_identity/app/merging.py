@@ -42,7 +42,7 @@ async def merge(
     CONTACT_NOT_FOUND, SAME_CONTACT, GROUP_TOO_LARGE.
     """
     for each in (contact_id, other_contact_id):
-        await people.get(conn, workspace_id, each)
+        await people.records(conn, workspace_id, each)
     if contact_id == other_contact_id:
         raise Conflict("SAME_CONTACT", "a contact cannot be merged with itself")
     contacts = ContactId(contact_id), ContactId(other_contact_id)

@@ -67,8 +67,20 @@ async def get(conn: Connection, workspace_id: WorkspaceId, contact_id: str) -> P
     """Returns the person behind an id. Raises NotFound for what is no contact of this workspace."""
     found = await read(conn, workspace_id, [ContactId(contact_id)]) if is_id(contact_id) else []
     if not found:
-        raise NotFound("CONTACT_NOT_FOUND", "there is no such contact in this workspace")
+        raise _not_found()
     return found[0]
+
+
+def _not_found() -> NotFound:
+    return NotFound("CONTACT_NOT_FOUND", "there is no such contact in this workspace")
+
+
+async def records(conn: Connection, workspace_id: WorkspaceId, contact_id: str) -> tuple[ContactId, ...]:
+    """Returns all records of the person behind an id, and nothing else of him. Raises NotFound as `get` does."""
+    found = await store.read_profiles(conn, workspace_id, [ContactId(contact_id)]) if is_id(contact_id) else []
+    if not found:
+        raise _not_found()
+    return tuple(row.contact_id for row in found)
 
 
 async def read(conn: Connection, workspace_id: WorkspaceId, contacts: Sequence[ContactId]) -> list[Person]:

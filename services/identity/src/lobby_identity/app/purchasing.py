@@ -38,13 +38,13 @@ async def record(conn: Connection, workspace_id: WorkspaceId, wanted: Purchase) 
 
     CONTACT_NOT_FOUND, CONTACT_ERASED, PURCHASE_DIFFERS.
     """
-    person = await people.get(conn, workspace_id, wanted.contact_id)
+    record_ids = await people.records(conn, workspace_id, wanted.contact_id)
     if not await records.lock_record(conn, workspace_id, ContactId(wanted.contact_id)):
         raise Conflict("CONTACT_ERASED", "this contact was forgotten")
     if await store.insert(conn, workspace_id, wanted):
         return Bought(wanted, is_news=True)
     known = await store.get_by_external_id(conn, workspace_id, wanted.external_id)
-    if known.contact_id not in person.record_ids or not known.is_same_as(wanted):
+    if known.contact_id not in record_ids or not known.is_same_as(wanted):
         raise Conflict("PURCHASE_DIFFERS", "another purchase has this external_id")
     return Bought(known, is_news=False)
 

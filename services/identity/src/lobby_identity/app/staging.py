@@ -28,7 +28,7 @@ async def move(
     life_cycle = await store.find_life_cycle(conn, workspace_id)
     if stage not in life_cycle.stages:
         raise Invalid("UNKNOWN_STAGE", f"the stages of this workspace are {', '.join(life_cycle.stages)}")
-    await people.get(conn, workspace_id, contact_id)
+    await people.records(conn, workspace_id, contact_id)
     if not await records.lock_record(conn, workspace_id, ContactId(contact_id)):
         raise Conflict("CONTACT_ERASED", "this contact was forgotten")
     person = await people.get(conn, workspace_id, contact_id)

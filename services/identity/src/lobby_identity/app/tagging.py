@@ -78,7 +78,7 @@ def _is_same(one: Tag, other: Tag) -> bool:
 
 async def _locked(conn: Connection, workspace_id: WorkspaceId, contact_id: str) -> Person:
     """Returns the person; the record named is ours to change. CONTACT_NOT_FOUND, CONTACT_ERASED."""
-    await people.get(conn, workspace_id, contact_id)
+    await people.records(conn, workspace_id, contact_id)
     if not await store.lock_record(conn, workspace_id, ContactId(contact_id)):
         raise Conflict("CONTACT_ERASED", "this contact was forgotten")
     return await people.get(conn, workspace_id, contact_id)

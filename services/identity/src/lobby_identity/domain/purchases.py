@@ -21,7 +21,7 @@ _THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 # fmt: on
 _DIGITS = {**dict.fromkeys(_WHOLE, 0), **dict.fromkeys(_THOUSANDTHS, 3), "CLF": 4, "UYW": 4}
 """Digits behind the point, of currencies that have not two (ISO 4217)."""
-_DECIMAL = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,6}))?")
+_DECIMAL = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,6}))?")
 
 
 def digits(currency: str) -> int:
