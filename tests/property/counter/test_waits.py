@@ -13,10 +13,12 @@ from lobby_counter.calendars import Calendar
 from lobby_counter.conversations import (
     Answered,
     Assigned,
+    BotAnswered,
     Closed,
     Conversation,
     Conversations,
     Owed,
+    Seen,
     Told,
     WindowClosed,
 )
@@ -41,7 +43,10 @@ def lane(random: Random, conversation_id: str) -> list[Told]:
     owed: float | None = None
     agent: str | None = None
     for now in sorted(random.sample(range(4_000), 40)):
-        moves = ["assign", "owe" if owed is None else random.choice(("earlier", "window", "answer", "close"))]
+        moves = [
+            "assign",
+            "owe" if owed is None else random.choice(("earlier", "seen", "bot", "window", "answer", "close")),
+        ]
         match random.choice(moves):
             case "assign":
                 agent = random.choice(("ann", "bob", None))
@@ -52,6 +57,10 @@ def lane(random: Random, conversation_id: str) -> list[Told]:
             case "earlier" if owed is not None:
                 owed -= random.randint(0, 2)
                 change = Owed(minute(owed), agent, minute(now))
+            case "seen" if owed is not None:
+                change = Seen(random.choice(("ann", "bob")), minute(now))
+            case "bot" if owed is not None:
+                change = BotAnswered(minute(now))
             case "window" if owed is not None:
                 change = WindowClosed(minute(owed), minute(now))
             case "answer" if owed is not None:
@@ -64,7 +73,7 @@ def lane(random: Random, conversation_id: str) -> list[Told]:
 
 
 def recount(told: list[Told]) -> list[tuple]:
-    """Beginning, end, ending and lost window of each wait of a conversation, in ten lines."""
+    """Beginning, end, ending, lost window, bot and who looked, of each wait of a conversation, in a few lines."""
     waits: list[list] = []
     for change in (each.change for each in told):
         begun = bool(waits) and waits[-1][1] is None
@@ -72,7 +81,11 @@ def recount(told: list[Told]) -> list[tuple]:
             case Owed(since) if begun:
                 waits[-1][0] = since
             case Owed(since):
-                waits.append([since, None, None, None])
+                waits.append([since, None, None, None, None, ()])
+            case BotAnswered(at) if waits[-1][4] is None:
+                waits[-1][4] = at
+            case Seen(agent_id, _) if agent_id not in waits[-1][5]:
+                waits[-1][5] = (*waits[-1][5], agent_id)
             case WindowClosed(_, at) if waits[-1][3] is None:
                 waits[-1][3] = at
             case Answered(_, at) | Closed(_, at) if begun:
@@ -81,7 +94,17 @@ def recount(told: list[Told]) -> list[tuple]:
 
 
 def facts_of(waits: list[Wait]) -> list[tuple]:
-    found = [(wait.owed_since, wait.end_time, wait.ending, wait.window_lost_time) for wait in waits]
+    found = [
+        (
+            wait.owed_since,
+            wait.end_time,
+            wait.ending,
+            wait.window_lost_time,
+            wait.bot_time,
+            tuple(each.agent_id for each in wait.opened),
+        )
+        for wait in waits
+    ]
     return sorted(found, key=lambda each: each[0])
 
 

@@ -619,12 +619,15 @@ DO UPDATE SET
 INSERT INTO wait (
     wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
     first_position, end_position, received_time, first, holds, window_lost_time, late_time, unanswered_time,
-    business_time, queue_time, opened, bot_time
+    business_time, queue_time, opened, bot_time, explained
 )
 SELECT
     wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
     first_position, end_position, received_time, first, holds, window_lost_time, coalesce(late_time, 'infinity'),
-    coalesce(unanswered_time, 'infinity'), business_time, queue_time, opened, bot_time
+    coalesce(unanswered_time, 'infinity'), business_time, queue_time, opened, bot_time,
+    -- Who was not missed has nothing to explain.
+    end_time IS NOT NULL
+        AND NOT coalesce(late_time < end_time OR window_lost_time <= end_time OR unanswered_time < end_time, false)
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[], $8::text[],
     $9::text[], $10::bigint[], $11::bigint[], $12::timestamptz[], $13::boolean[], $14::jsonb[], $15::timestamptz[],
@@ -656,7 +659,7 @@ DO UPDATE SET
     queue_time = excluded.queue_time,
     opened = excluded.opened,
     bot_time = excluded.bot_time,
-    explained = false,
+    explained = excluded.explained,
     redate = false
 
 -- name: write_agent_misses
@@ -700,7 +703,10 @@ WITH fresh AS (
 UPDATE wait AS w
 SET explained = false
 FROM fresh AS f
-WHERE w.conversation_id = f.conversation_id AND w.explained AND w.end_time >= f.fail_time
+WHERE w.conversation_id = f.conversation_id
+    AND w.explained
+    AND w.end_time >= f.fail_time
+    AND (w.late_time < w.end_time OR w.window_lost_time <= w.end_time OR w.unanswered_time < w.end_time)
 
 -- name: write_states
 -- What states of accounts changed to is on record; misses of waits that were over before this was told are to be explained
@@ -720,6 +726,7 @@ WHERE w.workspace_id = ANY ($2::uuid[])
     AND w.conversation_id = c.conversation_id
     AND w.explained
     AND w.end_time >= f.state_time
+    AND (w.late_time < w.end_time OR w.window_lost_time <= w.end_time OR w.unanswered_time < w.end_time)
 
 -- name: load_schedules
 -- The versions of the schedules of workspaces, by their start.
@@ -767,6 +774,7 @@ SET
     late_time = coalesce(d.late_time, 'infinity'),
     unanswered_time = coalesce(d.unanswered_time, 'infinity'),
     business_time = d.business_time,
+    explained = false,
     redate = false
 FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::interval[])
     AS d (wait_id, late_time, unanswered_time, business_time)

@@ -103,7 +103,7 @@ WHERE w.workspace_id = $1
     AND ($10::boolean IS NULL OR w.first = $10)
 
 -- name: read_unexplained
--- Waits that are over and missed whose causes are not found yet; where there are very many, some.
+-- Waits that are over and may have misses whose causes are not found yet; where there are very many, some.
 SELECT
     width_bucket(
         CASE WHEN $9::boolean THEN coalesce(w.end_time, $12::timestamptz) ELSE w.owed_since END, $2::timestamptz[]
@@ -128,7 +128,6 @@ LEFT JOIN entry AS e
 WHERE w.workspace_id = $1
     AND NOT w.explained
     AND w.end_time IS NOT NULL
-    AND (w.late_time < w.end_time OR w.window_lost_time <= w.end_time OR w.unanswered_time < w.end_time)
     AND ($9 OR w.owed_since >= $7 AND w.owed_since < $8)
     AND (NOT $9 OR coalesce(w.end_time, $12) >= $7 AND coalesce(w.end_time, $12) < $8)
     AND ($4::uuid IS NULL OR c.account_id = $4)
@@ -330,15 +329,13 @@ WHERE account_id = ANY ($1::uuid[])
 ORDER BY state_time, event_id
 
 -- name: find_unexplained_workspaces
--- Workspaces that have misses whose causes are to be found.
+-- Workspaces that have waits that are over and may have misses whose causes are to be found.
 SELECT DISTINCT workspace_id::text
 FROM wait
-WHERE NOT explained
-    AND end_time IS NOT NULL
-    AND (late_time < end_time OR window_lost_time <= end_time OR unanswered_time < end_time)
+WHERE NOT explained AND end_time IS NOT NULL
 
 -- name: find_unexplained
--- Some waits of a workspace that are over and missed whose causes are to be found.
+-- Some waits of a workspace that are over and may have misses whose causes are to be found.
 SELECT
     c.account_id::text AS at_account_id, w.wait_id::text, w.conversation_id::text, w.agent_id::text AS wait_agent_id,
     w.first_position, w.owed_since, w.received_time, w.end_time, w.ending, w.end_agent_id::text, w.close_reason, w.first,
@@ -349,7 +346,6 @@ JOIN conversation AS c ON c.conversation_id = w.conversation_id
 WHERE w.workspace_id = $1
     AND NOT w.explained
     AND w.end_time IS NOT NULL
-    AND (w.late_time < w.end_time OR w.window_lost_time <= w.end_time OR w.unanswered_time < w.end_time)
 LIMIT $2
 
 -- name: explain_waits

@@ -413,7 +413,7 @@ class WaitFigures(_message.Message):
     queue_seconds: _builtins.int
     """Seconds by the calendar for which nobody had the conversation, in all."""
     agent_seconds: _builtins.int
-    """Seconds by the calendar for which agents had it, in all."""
+    """Seconds by the calendar for which agents had it, in all; of these waits, whichever agents it were."""
     missed_people: _builtins.int
     """People missed in any way."""
     missed_new_people: _builtins.int

@@ -11,12 +11,9 @@ ALTER TABLE wait
     ADD COLUMN late_cause text,
     ADD COLUMN lost_window_cause text,
     ADD COLUMN unanswered_cause text,
-    -- They are as everything says that is known.
+    -- They are as everything says that is known; there may be none.
     ADD COLUMN explained boolean NOT NULL DEFAULT false;
-CREATE INDEX wait_unexplained ON wait (workspace_id)
-WHERE NOT explained
-    AND end_time IS NOT NULL
-    AND (late_time < end_time OR window_lost_time <= end_time OR unanswered_time < end_time);
+CREATE INDEX wait_unexplained ON wait (workspace_id) WHERE NOT explained AND end_time IS NOT NULL;
 
 -- Assignments that came to nothing, of waits that are over.
 CREATE TABLE agent_miss (
