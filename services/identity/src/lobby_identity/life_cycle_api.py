@@ -1,7 +1,5 @@
 """LifeCycleService: proto in, use-case, proto out."""
 
-from datetime import datetime
-
 from lobby.identity.v1 import contact_pb2
 from lobby.identity.v1 import life_cycle_service_pb2 as pb
 from lobby.identity.v1.contact_pb2 import TagOrigin
@@ -9,9 +7,7 @@ from lobby.identity.v1.events_pb2 import ContactStageChanged
 from lobby.identity.v1.life_cycle_service_pb2_grpc import LifeCycleServiceServicer
 from lobby_common import caller, pages, tracing
 from lobby_common.caller import Caller
-from lobby_common.errors import Invalid
 from lobby_common.events import EventLog, Tx
-from lobby_common.ids import is_id
 from lobby_common.requests import answer_once
 from lobby_common.times import to_proto
 from lobby_identity.api import AGENT_ROLE, contact_proto, visible_person
@@ -57,7 +53,7 @@ class LifeCycleApi(LifeCycleServiceServicer):
     ) -> pb.ListStageChangesResponse:
         """Returns a page, the newest first."""
         who = caller.current()
-        size, after = pages.size(request.page_size), _place(request.page_token)
+        size, after = pages.size(request.page_size), pages.decode_after(request.page_token)
         person = await visible_person(self._log, self._visibility, who, request.contact_id)
         async with self._log.pool.acquire() as conn:
             found = await store.list_changes(conn, person.record_ids, after, size + 1)
@@ -103,17 +99,6 @@ def tell_moved(tx: Tx, who: Caller, moved: Moved | None) -> None:
 
 def _storable(text: str) -> str:
     return text.replace("\x00", "\ufffd").strip()
-
-
-def _place(page_token: str) -> tuple[datetime, str] | None:
-    """Raises Invalid BAD_PAGE_TOKEN."""
-    values = pages.decode(page_token, 2)
-    if values is None:
-        return None
-    at, change_id = pages.read_time(values[0]), values[1]
-    if at is None or not isinstance(change_id, str) or not is_id(change_id):
-        raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
-    return at, change_id
 
 
 def _change(change: StageChange) -> contact_pb2.StageChange:

@@ -8,9 +8,8 @@ from lobby.identity.v1.events_pb2 import ContactChanged
 from lobby.identity.v1.purchase_service_pb2_grpc import PurchaseServiceServicer
 from lobby_common import caller, pages, tracing
 from lobby_common.caller import Caller
-from lobby_common.errors import Invalid
 from lobby_common.events import EventLog, Tx
-from lobby_common.ids import is_id, new_id
+from lobby_common.ids import new_id
 from lobby_common.requests import answer_once
 from lobby_common.times import from_proto, to_proto, utc_now
 from lobby_identity.api import visible_person
@@ -51,7 +50,7 @@ class PurchaseApi(PurchaseServiceServicer):
     async def ListPurchases(self, request: pb.ListPurchasesRequest, context: object) -> pb.ListPurchasesResponse:
         """Returns a page, the newest first."""
         who = caller.current()
-        size, after = pages.size(request.page_size), _place(request.page_token)
+        size, after = pages.size(request.page_size), pages.decode_after(request.page_token)
         person = await visible_person(self._log, self._visibility, who, request.contact_id)
         async with self._log.pool.acquire() as conn:
             found = await store.list_purchases(conn, person.record_ids, after, size + 1)
@@ -115,17 +114,6 @@ def _wanted(who: Caller, request: pb.RecordPurchaseRequest, now: datetime) -> Pu
 
 def _storable(text: str) -> str:
     return text.replace("\x00", "\ufffd").strip()
-
-
-def _place(page_token: str) -> tuple[datetime, str] | None:
-    """Raises Invalid BAD_PAGE_TOKEN."""
-    values = pages.decode(page_token, 2)
-    if values is None:
-        return None
-    at, purchase_id = pages.read_time(values[0]), values[1]
-    if at is None or not isinstance(purchase_id, str) or not is_id(purchase_id):
-        raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
-    return at, purchase_id
 
 
 def _tell(tx: Tx, who: Caller, bought: Bought) -> None:

@@ -3,7 +3,6 @@
 import dataclasses
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
 
 from lobby_common import caller, pages
 from lobby_common.errors import Invalid, NotFound
@@ -96,7 +95,7 @@ class Accounts:
     async def list(self, page_size: int, page_token: str) -> tuple[list[Account], str]:
         """Returns a page of accounts, oldest first, and the token of the next."""
         size = pages.size(page_size)
-        after = _after(page_token)
+        after = pages.decode_after(page_token)
         async with self._log.pool.acquire() as conn:
             found = await store.list_page(conn, self._sealer, caller.current().workspace_id, after, size + 1)
         more = len(found) > size
@@ -204,13 +203,3 @@ def _clean(text: str) -> str:
 
 def _clean_all(values: Mapping[str, str]) -> dict[str, str]:
     return {_clean(name): _clean(value) for name, value in values.items()}
-
-
-def _after(token: str) -> tuple[datetime, str] | None:
-    values = pages.decode(token, 2)
-    if values is None:
-        return None
-    at = pages.read_time(values[0])
-    if at is None or not is_id(str(values[1])):
-        raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
-    return at, str(values[1])

@@ -16,7 +16,7 @@ from lobby_common import caller, pages
 from lobby_common.config import Secret
 from lobby_common.errors import Exhausted, Invalid
 from lobby_common.events import EventLog, Tx
-from lobby_common.ids import is_id, new_id
+from lobby_common.ids import new_id
 from lobby_common.requests import answer_once
 from lobby_common.times import from_proto, to_proto, utc_now
 from lobby_gateway import domain, entropy, link_store, links, metrics, sharing
@@ -72,7 +72,7 @@ class ShareApi(ShareServiceServicer):
             self._log.pool,
             caller.current().workspace_id,
             request.sheet_id,
-            _position(request.page_token),
+            pages.decode_after(request.page_token),
             size + 1,
         )
         answer = pb.ListLinksResponse(links=[_link(link) for link in found[:size]])
@@ -148,17 +148,6 @@ def _end(request: pb.CreateLinkRequest) -> datetime | None:
         return from_proto(request.expire_time)
     except OverflowError:
         raise Invalid("INVALID_EXPIRE_TIME", "expire_time lies in the years 1 to 9999") from None
-
-
-def _position(token: str) -> tuple[datetime, str] | None:
-    values = pages.decode(token, 2)
-    if values is None:
-        return None
-    at, link_id = values
-    create_time = pages.read_time(at)
-    if create_time is None or not isinstance(link_id, str) or not is_id(link_id):
-        raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
-    return create_time, link_id
 
 
 def _link(link: Link) -> LinkProto:

@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Callable
-from datetime import datetime
 
 import grpc
 
@@ -12,9 +11,8 @@ from lobby.routing.v1.agent_service_pb2 import GetAgentRequest
 from lobby.routing.v1.agent_service_pb2_grpc import AgentServiceStub
 from lobby_common import caller, pages
 from lobby_common.config import Secret
-from lobby_common.errors import Invalid
 from lobby_common.events import EventLog, Tx
-from lobby_common.ids import is_id, new_id
+from lobby_common.ids import new_id
 from lobby_common.requests import answer_once
 from lobby_common.times import to_proto, utc_now
 from lobby_gateway import domain, entropy, roles, store, workspaces
@@ -85,7 +83,7 @@ class WorkspaceApi(WorkspaceServiceServicer):
     async def ListKeys(self, request: pb.ListKeysRequest, context: object) -> pb.ListKeysResponse:
         """Lists keys, oldest first."""
         size = pages.size(request.page_size)
-        after = _position(request.page_token)
+        after = pages.decode_after(request.page_token)
         found = await store.list_keys(self._log.pool, caller.current().workspace_id, after, size + 1)
         answer = pb.ListKeysResponse(keys=[_key(key) for key in found[:size]])
         if len(found) > size:
@@ -99,17 +97,6 @@ class WorkspaceApi(WorkspaceServiceServicer):
             after = await workspaces.revoke_key(tx.conn, caller.current(), request.key_id, utc_now())
         self._revoked(after.key_id)
         return pb.DeleteKeyResponse(key=_key(after))
-
-
-def _position(token: str) -> tuple[datetime, str] | None:
-    values = pages.decode(token, 2)
-    if values is None:
-        return None
-    at, key_id = values
-    position = pages.read_time(at)
-    if position is None or not is_id(str(key_id)):
-        raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
-    return position, str(key_id)
 
 
 def _workspace(workspace: Workspace) -> pb.Workspace:

@@ -1,7 +1,5 @@
 """AgentService."""
 
-from datetime import datetime
-
 import asyncpg
 
 from lobby.routing.v1 import agent_service_pb2 as pb
@@ -11,7 +9,6 @@ from lobby_common import caller, pages
 from lobby_common.caller import acting_agent
 from lobby_common.errors import Invalid
 from lobby_common.events import EventLog
-from lobby_common.ids import is_id
 from lobby_common.requests import answer_once
 from lobby_routing.api import encoding
 from lobby_routing.app import agents, attention
@@ -50,7 +47,7 @@ class AgentApi(AgentServiceServicer):
     async def ListAgents(self, request: pb.ListAgentsRequest, context: object) -> pb.ListAgentsResponse:
         """Returns a page of agents."""
         size = pages.size(request.page_size)
-        after = _after(request.page_token)
+        after = pages.decode_after(request.page_token)
         async with self._pool.acquire() as conn:
             found = await views.list_agents(conn, caller.current().workspace_id, after, size + 1)
         answer = pb.ListAgentsResponse(agents=[encoding.agent(each) for each in found[:size]])
@@ -99,14 +96,3 @@ def _profile(request: pb.UpdateAgentRequest) -> Profile:
         teams=tuple(request.teams) if "teams" in named else None,
         capacity=request.capacity if "capacity" in named else None,
     )
-
-
-def _after(token: str) -> tuple[datetime, str] | None:
-    values = pages.decode(token, 2)
-    if values is None:
-        return None
-    created, agent_id = values
-    at = pages.read_time(created)
-    if at is None or not is_id(str(agent_id)):
-        raise Invalid("BAD_PAGE_TOKEN", "page_token is not one that this list gave")
-    return at, str(agent_id)
