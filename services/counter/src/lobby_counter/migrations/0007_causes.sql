@@ -11,9 +11,12 @@ ALTER TABLE wait
     ADD COLUMN late_cause text,
     ADD COLUMN lost_window_cause text,
     ADD COLUMN unanswered_cause text,
-    -- They are as everything says that is known; there may be none.
+    -- They are as everything says that is known.
     ADD COLUMN explained boolean NOT NULL DEFAULT false;
-CREATE INDEX wait_unexplained ON wait (workspace_id) WHERE NOT explained AND end_time IS NOT NULL;
+CREATE INDEX wait_unexplained ON wait (workspace_id)
+WHERE NOT explained
+    AND end_time IS NOT NULL
+    AND (late_time < end_time OR window_lost_time <= end_time OR unanswered_time < end_time);
 
 -- Assignments that came to nothing, of waits that are over.
 CREATE TABLE agent_miss (
