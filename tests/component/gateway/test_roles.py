@@ -30,7 +30,7 @@ def sample(schema):
     if schema["type"] == "array":
         return [sample(schema["items"]) for _ in range(schema.get("minItems", 0))]
     if "pattern" in schema:
-        return next(text for text in ("09:00", "2026-11-27") if re.search(schema["pattern"], text))
+        return next(text for text in ("09:00", "2026-11-27", "USD", "1.50", "a") if re.search(schema["pattern"], text))
     return {"string": "x" * schema.get("minLength", 1), "integer": 1, "boolean": True}[schema["type"]]
 
 
