@@ -645,3 +645,26 @@ async def test_a_message_that_comes_first_is_whom_the_import_finds(identity, off
 
 async def phase(identity: Identity) -> str:
     return await identity.pool.fetchval("SELECT phase FROM base_import")
+
+
+async def test_what_was_thought_out_ahead_is_thought_out_anew_where_something_else_is_known(identity, office):
+    [known] = await identity.hear(wrote(WA1, "phone:+84901000004"))
+    [other] = await identity.hear(wrote(WA1, "phone:+84901000009"))
+    rows = "".join(f"+8490100000{n}\n" for n in range(1, 7))
+    import_id, parts = await office.upload("phone\n" + rows)
+    await office.start(import_id, parts)
+    while (await phase(identity)) != "resolving":
+        await office.importer.take()
+    await office.importer.take()
+    assert office.importer._ahead is not None
+    await office.importer._ahead[1]
+    # The holder of the fourth has become somebody else's, and the fifth has written.
+    await identity.merge(other.contact_id, known.contact_id)
+    [meanwhile] = await identity.hear(wrote(WA1, "phone:+84901000005", minutes=3))
+    done = await office.work(import_id)
+    assert [outcome for _, outcome, _ in await office.outcomes(import_id)] == ["new"] * 3 + ["known"] * 2 + ["new"]
+    assert counts(done) == {"new": 4, "known": 2}
+    events = await identity.told(told_pb.BaseImported)
+    told = {row.channel_user_id: row.contact_id for each in events for row in each.rows}
+    assert told[known.channel_user_id] == other.contact_id
+    assert told[meanwhile.channel_user_id] == meanwhile.contact_id

@@ -10,8 +10,8 @@ import hashlib
 import json
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import astuple
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from lobby.identity.v1 import events_pb2 as pb
@@ -27,7 +27,7 @@ from lobby_identity.app.files import INVALID, OpenFile, open_file
 from lobby_identity.domain import joining
 from lobby_identity.domain.graph import LARGEST_GROUP, Joined
 from lobby_identity.domain.identifiers import PHONE, ContactId, Key
-from lobby_identity.domain.joining import Plan
+from lobby_identity.domain.joining import Address, Holder, Plan
 from lobby_identity.domain.resolution import VERIFIED_PHONE
 from lobby_identity.importing import reasons
 from lobby_identity.importing.files import Unreadable
@@ -55,7 +55,20 @@ _LOG = get_logger("imports")
 
 
 class _Taken(Exception):
-    """A message took an identifier between reading and writing: the step is made again."""
+    """Somebody took, or lost, an identifier between reading and writing: the step is made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What comes to some groups by what was known when they were read."""
+
+    held: Mapping[Address, Holder]
+    """Who of them was known."""
+    made: Plan
+    last: int
+    """The row by which the last of the groups is known."""
+    rows: bool
+    """Whether there was any group."""
 
 
 class Importer:
@@ -68,6 +81,8 @@ class Importer:
         self._log = log
         self._rows = rows
         self._open: OrderedDict[str, OpenFile] = OrderedDict()
+        self._ahead: tuple[tuple[str, str, int], asyncio.Task[Draft]] | None = None
+        """What comes to the groups after those in hand: of which import, in which state, after which row."""
         self._looked = -_ABANDONED_SECONDS
         self._steps: dict[str, Callable[[StoredImport], Awaitable[None]]] = {
             "clearing": self._clear,
@@ -91,7 +106,8 @@ class Importer:
             self.close()
 
     def close(self) -> None:
-        """No file is open any more."""
+        """No file is open any more, and nothing is thought out."""
+        self._forget_ahead()
         for import_id in list(self._open):
             self._close(import_id)
 
@@ -212,46 +228,94 @@ class Importer:
     # Resolving
 
     async def _resolve(self, stored: StoredImport) -> None:
-        """The next groups have their outcome; unless it is a dry run, their people are there."""
-        for _ in range(_ATTEMPTS):
+        """The next groups have their outcome; unless it is a dry run, their people are there.
+
+        What comes to the groups after them is thought out meanwhile, beside the database's work.
+        """
+        if stored.progress == 0 and not await self._begin_to_resolve(stored):
+            return
+        for attempt in range(_ATTEMPTS):
+            draft = await self._drafted(stored, anew=attempt > 0)
+            if draft.rows:
+                self._draft_ahead(stored, draft.last)
             try:
                 async with self._log.transaction() as tx:
                     if await _is_there(tx, stored):
-                        await self._resolve_some(tx, stored)
+                        await self._resolve_some(tx, stored, draft)
                     return
             except _Taken:
                 continue
         raise Unavailable("IDENTIFIERS_BUSY", "these identifiers are being taken by many at once")
 
-    async def _resolve_some(self, tx: Tx, stored: StoredImport) -> None:
-        conn, import_id = tx.conn, stored.import_id
-        if stored.progress == 0:
-            await store.reset_outcomes(conn, import_id, _CONFLICTS)
-        if _is_due(stored.progress // self._rows):
-            await store.analyze(conn)
-        await store.look_up_by_index(conn)
-        groups = await store.read_groups(conn, import_id, stored.progress, self._rows)
-        if not groups:
-            await self._resolved(tx, stored)
-            return
-        addresses = list({each[:2] for rows in groups for row in rows for each in row.named})
-        held = await store.read_holders(conn, stored.workspace_id, addresses)
+    async def _begin_to_resolve(self, stored: StoredImport) -> bool:
+        """No row has an outcome of an earlier run. Returns whether the import is there to be resolved."""
+        async with self._log.transaction() as tx:
+            if not await _is_there(tx, stored):
+                return False
+            await store.reset_outcomes(tx.conn, stored.import_id, _CONFLICTS)
+            await store.analyze(tx.conn)
+        return True
+
+    async def _drafted(self, stored: StoredImport, *, anew: bool) -> Draft:
+        """Returns what comes to the next groups, thought out before or, where that is not so or `anew`, now."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            key, task = ahead
+            if not anew and key == (stored.import_id, stored.state, stored.progress) and not _has_failed(task):
+                return await task
+            task.cancel()
+        return await self._draft(stored, stored.progress)
+
+    def _draft_ahead(self, stored: StoredImport, progress: int) -> None:
+        self._forget_ahead()
+        task = asyncio.create_task(self._draft(stored, progress))
+        # What fails here is thought out again when the groups' turn has come.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._ahead = (stored.import_id, stored.state, progress), task
+
+    def _forget_ahead(self) -> None:
+        if self._ahead is not None:
+            self._ahead[1].cancel()
+            self._ahead = None
+
+    async def _draft(self, stored: StoredImport, progress: int) -> Draft:
+        """Returns what comes to the groups after a row by what is known now; nothing is locked."""
+        async with self._log.pool.acquire() as conn, conn.transaction():
+            await store.look_up_by_index(conn)
+            groups = await store.read_groups(conn, stored.import_id, progress, self._rows)
+            addresses = list({each[:2] for rows in groups for row in rows for each in row.named})
+            held = await store.read_holders(conn, stored.workspace_id, addresses) if addresses else {}
         made, taken = await asyncio.to_thread(
             joining.plan,
-            import_id,
+            stored.import_id,
             stored.create_time,
             groups,
             held,
             link_conflicts=stored.settings.link_conflicts,
             most_bonds=_MOST_BONDS,
         )
+        return Draft(held, made, groups[taken - 1][0].row_number if taken else progress, bool(groups))
+
+    async def _resolve_some(self, tx: Tx, stored: StoredImport, draft: Draft) -> None:
+        """What was thought out is so. Raises _Taken where it was by what is not known any more."""
+        conn, import_id = tx.conn, stored.import_id
+        if not draft.rows:
+            await self._resolved(tx, stored)
+            return
+        await store.look_up_by_index(conn)
+        held = await store.read_holders(conn, stored.workspace_id, list(draft.held)) if draft.held else {}
+        if held != draft.held:
+            raise _Taken
+        made = draft.made
         if stored.state == "running":
             await _store_people(tx, stored, made)
         await store.upsert_rows(conn, import_id, made.verdicts)
         await store.add_counts(conn, import_id, 0, [each.outcome for each in made.verdicts])
         given = Counter(each for verdict in made.verdicts for each in verdict.reasons if each in _CONFLICTS)
         await store.add_reasons(conn, import_id, given)
-        await store.advance(conn, import_id, stored.state, "resolving", groups[taken - 1][0].row_number)
+        await store.advance(conn, import_id, stored.state, "resolving", draft.last)
+        if _is_due(stored.progress // self._rows):
+            await store.analyze(conn)
 
     async def _resolved(self, tx: Tx, stored: StoredImport) -> None:
         if stored.state == "checking":
@@ -319,6 +383,10 @@ class Importer:
                 for rows in _chunks(_told(stored, members)):
                     undone = pb.BaseUndone(import_id=stored.import_id, rows=rows, actor=stored.end_actor)
                     _say(tx, stored, undone)
+
+
+def _has_failed(task: asyncio.Task[Draft]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _is_due(steps: int) -> bool:
