@@ -64,6 +64,7 @@ class OpenFile:
         """SHA-256 of the file."""
         self.position = 0
         self._row = 0
+        self._ahead: asyncio.Task[Read] | None = None
 
     @property
     def is_zip(self) -> bool:
@@ -86,8 +87,19 @@ class OpenFile:
         for _ in islice(self._rows, self._row):
             pass
 
+    async def next(self, limit: int) -> Read:
+        """Returns what the next rows say; those after them are read meanwhile. Raises Unreadable."""
+        ahead, self._ahead = self._ahead, None
+        read = await (ahead or asyncio.to_thread(self.take, limit))
+        self.position = read.last
+        if not read.ended:
+            self._ahead = asyncio.create_task(asyncio.to_thread(self.take, limit))
+            # Where it fails and nobody asks any more, as after `close`, nobody needs to hear of it.
+            self._ahead.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return read
+
     def take(self, limit: int) -> Read:
-        """Returns what the next rows say. Raises Unreadable."""
+        """Returns what the next rows say; one after the other. Raises Unreadable."""
         read = Read(last=self._row)
         seen = 0
         for cells, broken in islice(self._rows, limit):
@@ -103,7 +115,7 @@ class OpenFile:
                 read.staged.append(row)
             else:
                 read.invalid.append(Verdict(read.last, INVALID, row.reasons))
-        self.position = self._row = read.last
+        self._row = read.last
         read.ended = seen < limit
         if read.last > files.MOST_ROWS + 1:
             raise Unreadable(reasons.FILE_TOO_LARGE)

@@ -146,7 +146,7 @@ class Importer:
             opened = await self._opened(stored)
             if opened is None:
                 return
-            read = await asyncio.to_thread(opened.take, self._rows)
+            read = await opened.next(self._rows)
             async with self._log.transaction() as tx:
                 if not await _is_there(tx, stored):
                     self._close(stored.import_id)
