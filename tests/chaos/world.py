@@ -27,6 +27,8 @@ from tests.lobby import Lobby, until
 
 CUSTOMERS = 8
 """Of each account."""
+_NO_ANSWER = (OSError, asyncpg.PostgresError, nats.errors.Error)
+"""What a store that is away says to who looks."""
 _SOME = 40
 """Webhooks answered 200 that are enough to go on."""
 
@@ -113,7 +115,7 @@ class World:
         stopped = time.time()
         deadline = stopped + within
         observer = self.observer()
-        violations, balance = await self._look(observer, 0.0)
+        violations, balance = await self._first_look(observer, deadline)
         while violations and time.time() < deadline:
             quiet = await self._quiet(observer, deadline)
             took = time.time() - stopped if quiet else within + 1
@@ -122,10 +124,20 @@ class World:
         self._report(balance, time.time() - stopped)
         return violations, balance
 
+    async def _first_look(self, observer: Observer, deadline: float) -> tuple[list[checker.Violation], checker.Balance]:
+        """Right after a fault a store may not answer yet; raises what it says at the deadline."""
+        while True:
+            try:
+                return await self._look(observer, 0.0)
+            except _NO_ANSWER:
+                if time.time() >= deadline:
+                    raise
+                await asyncio.sleep(0.2)
+
     async def _quiet(self, observer: Observer, deadline: float) -> bool:
         """Returns whether nothing is under way any more, or the deadline has passed before."""
         while time.time() < deadline:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, nats.errors.Error):
+            with contextlib.suppress(*_NO_ANSWER):
                 if not await observer.pending():
                     return True
             await asyncio.sleep(0.2)
