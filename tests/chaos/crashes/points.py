@@ -97,8 +97,8 @@ POINTS = (
         name="batch-committed-not-offered",
         services=COMMITTING,
         file=f"{_EVENTS}/log.py",
-        line="                self._outlet.offer(stored)\n",
-        indent=16,
+        line="            self._outlet.offer(stored)\n",
+        indent=12,
         short=True,
     ),
     Point(

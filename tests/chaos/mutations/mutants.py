@@ -70,14 +70,14 @@ MUTANTS = (
         edits=(
             Edit(
                 f"{_EVENTS}/log.py",
-                """                stored = await self._store(tx)
-            if stored and self._outlet is not None:
-                self._outlet.offer(stored)
+                """        await transaction.commit()
+        if stored and self._outlet is not None:
+            self._outlet.offer(stored)
 """,
-                """                stored = await self._store(tx)
-                if stored and self._outlet is not None:
-                    self._outlet.offer(stored)
-                    await asyncio.sleep(0.1)
+                """        if stored and self._outlet is not None:
+            self._outlet.offer(stored)
+            await asyncio.sleep(0.1)
+        await transaction.commit()
 """,
             ),
         ),

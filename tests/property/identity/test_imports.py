@@ -32,7 +32,7 @@ def taken(data: bytes, sizes: list[int], *, again: bool):
         read = opened.take(sizes[step % len(sizes)])
         rows += read.staged
         invalid += read.invalid
-        position, ended, step = opened.position, read.ended, step + 1
+        position, ended, step = read.last, read.ended, step + 1
     return rows, invalid
 
 

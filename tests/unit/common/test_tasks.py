@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from lobby_common.service import _keep_up
-from lobby_common.tasks import together
+from lobby_common.tasks import finished, together
 
 
 class Loser:
@@ -77,3 +77,27 @@ async def test_a_loop_whose_work_is_cancelled_by_a_library_begins_again():
     with pytest.raises(asyncio.CancelledError):
         await loop
     assert turns == 2
+
+
+async def test_work_that_has_to_be_finished_is_though_whoever_waits_is_cancelled():
+    may_end, has_ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        await may_end.wait()
+        has_ended.set()
+
+    waits = asyncio.create_task(finished(work()))
+    for _ in range(2):
+        await asyncio.sleep(0)
+        waits.cancel()
+    await asyncio.sleep(0)
+    assert not waits.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waits
+    assert has_ended.is_set()
+
+
+async def test_what_work_that_has_to_be_finished_raises_is_raised():
+    with pytest.raises(ValueError, match="broken"):
+        await finished(fails(ValueError("broken")))

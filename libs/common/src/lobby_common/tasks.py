@@ -44,3 +44,21 @@ def is_asked_to_end() -> bool:
     """Returns whether somebody cancelled the task that runs; a future that was cancelled inside it is no such wish."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def finished(work: Coroutine[Any, Any, None]) -> None:
+    """The work is done, also where this is cancelled meanwhile: then that is raised afterwards.
+
+    Raises what the work raised, unless this was cancelled.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()
+        raise cancelled
+    task.result()

@@ -15,6 +15,7 @@ from lobby.events.v1.event_log_service_pb2 import EventRef
 from lobby_common import sql
 from lobby_common.events import packing
 from lobby_common.events.packing import Told
+from lobby_common.tasks import finished
 from lobby_common.times import utc_now
 
 if TYPE_CHECKING:
@@ -109,16 +110,25 @@ class EventLog:
     async def transaction(self) -> AsyncIterator[Tx]:
         """Effects and event batch are committed together, or neither; the batch is offered after the commit.
 
-        A cancellation that comes while the commit is under way may lose the offer, never the batch: the publisher
-        finds it in the table.
+        A cancellation that comes while the commit is under way waits for both: a caller that has left must not make his
+        batch come late, after those that follow it.
         """
         async with self.pool.acquire() as conn:
-            async with conn.transaction():
+            transaction = conn.transaction()
+            await transaction.start()
+            try:
                 tx = Tx(conn)
                 yield tx
                 stored = await self._store(tx)
-            if stored and self._outlet is not None:
-                self._outlet.offer(stored)
+            except BaseException:
+                await transaction.rollback()
+                raise
+            await finished(self._commit(transaction, stored))
+
+    async def _commit(self, transaction: "asyncpg.transaction.Transaction", stored: Sequence[StoredBatch]) -> None:
+        await transaction.commit()
+        if stored and self._outlet is not None:
+            self._outlet.offer(stored)
 
     async def _store(self, tx: Tx) -> list[StoredBatch]:
         if not tx.events:
