@@ -15,11 +15,11 @@ from tests.lobby import Lobby, until
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PERMISSIONS = {
-    "owner": {"own", "manage", "converse", "view", "count", "share"},
-    "supervisor": {"manage", "converse", "view", "count", "share"},
+    "owner": {"own", "manage", "converse", "view", "count", "share", "object"},
+    "supervisor": {"manage", "converse", "view", "count", "share", "object"},
     "agent": {"converse", "view", "count"},
     "viewer": {"view", "count", "share"},
-    "partner": {"share"},
+    "partner": {"share", "object"},
 }
 BODIES: dict[str, Any] = {
     "POST /v1/accounts": {"platform": "line", "credentials": {"channel_secret": "s", "channel_access_token": "t"}},

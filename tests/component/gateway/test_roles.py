@@ -7,7 +7,7 @@ import pytest
 
 from lobby.identity.v1.contact_pb2 import Contact, ContactIdentifier
 from lobby.identity.v1.contact_service_pb2 import GetContactResponse
-from lobby.options.v1.options_pb2 import PERMISSION_PUBLIC, PERMISSION_SHARE
+from lobby.options.v1.options_pb2 import PERMISSION_OBJECT, PERMISSION_PUBLIC, PERMISSION_SHARE
 from lobby_common.ids import new_id
 from lobby_gateway import descriptors, roles
 from lobby_gateway.openapi import document
@@ -77,7 +77,7 @@ async def test_a_role_reaches_exactly_what_the_table_says(gateway, role):
 async def test_a_key_of_role_partner_that_no_link_gave_sees_no_sheet(gateway):
     key = await gateway.key("partner")
     for route in ROUTES:
-        if route.permission == PERMISSION_SHARE and "sheet_id" in route.template.variables:
+        if route.permission in (PERMISSION_SHARE, PERMISSION_OBJECT) and "sheet_id" in route.template.variables:
             path = route.template.text
             for variable in route.template.variables:
                 path = path.replace(f"{{{variable}}}", new_id())

@@ -8,6 +8,7 @@ from lobby.options.v1.options_pb2 import (
     PERMISSION_CONVERSE,
     PERMISSION_COUNT,
     PERMISSION_MANAGE,
+    PERMISSION_OBJECT,
     PERMISSION_OWN,
     PERMISSION_SHARE,
     PERMISSION_VIEW,
@@ -17,14 +18,23 @@ OWNER, SUPERVISOR, AGENT, VIEWER, PARTNER = "owner", "supervisor", "agent", "vie
 NOBODY = "nobody"
 """Who asks what is public: he may do and see nothing else, whatever his key is."""
 
-_SUPERVISING = frozenset({PERMISSION_MANAGE, PERMISSION_CONVERSE, PERMISSION_VIEW, PERMISSION_COUNT, PERMISSION_SHARE})
+_SUPERVISING = frozenset(
+    {
+        PERMISSION_MANAGE,
+        PERMISSION_CONVERSE,
+        PERMISSION_VIEW,
+        PERMISSION_COUNT,
+        PERMISSION_SHARE,
+        PERMISSION_OBJECT,
+    }
+)
 
 PERMISSIONS: Mapping[str, frozenset[int]] = {
     OWNER: _SUPERVISING | {PERMISSION_OWN},
     SUPERVISOR: _SUPERVISING,
     AGENT: frozenset({PERMISSION_CONVERSE, PERMISSION_VIEW, PERMISSION_COUNT}),
     VIEWER: frozenset({PERMISSION_VIEW, PERMISSION_COUNT, PERMISSION_SHARE}),
-    PARTNER: frozenset({PERMISSION_SHARE}),
+    PARTNER: frozenset({PERMISSION_SHARE, PERMISSION_OBJECT}),
 }
 """What each role may do. A role that is not here may do nothing."""
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1elobby/options/v1/options.proto\x12\x10lobby.options.v1\x1a google/protobuf/descriptor.proto*\xc4\x01\n\nPermission\x12\x1a\n\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x12\n\x0ePERMISSION_OWN\x10\x01\x12\x15\n\x11PERMISSION_MANAGE\x10\x02\x12\x17\n\x13PERMISSION_CONVERSE\x10\x03\x12\x13\n\x0fPERMISSION_VIEW\x10\x04\x12\x14\n\x10PERMISSION_COUNT\x10\x05\x12\x14\n\x10PERMISSION_SHARE\x10\x06\x12\x15\n\x11PERMISSION_PUBLIC\x10\x07*\x9a\x01\n\x0cPersonalData\x12\x1d\n\x19PERSONAL_DATA_UNSPECIFIED\x10\x00\x12\x16\n\x12PERSONAL_DATA_NAME\x10\x01\x12\x16\n\x12PERSONAL_DATA_TEXT\x10\x02\x12\x1c\n\x18PERSONAL_DATA_IDENTIFIER\x10\x03\x12\x1d\n\x19PERSONAL_DATA_PLATFORM_ID\x10\x04:R\n\npermission\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0e\x32\x1c.lobby.options.v1.Permission:V\n\rpersonal_data\x12\x1d.google.protobuf.FieldOptions\x18\xba\x8e\x03 \x01(\x0e\x32\x1e.lobby.options.v1.PersonalDatab\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1elobby/options/v1/options.proto\x12\x10lobby.options.v1\x1a google/protobuf/descriptor.proto*\xdb\x01\n\nPermission\x12\x1a\n\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x12\n\x0ePERMISSION_OWN\x10\x01\x12\x15\n\x11PERMISSION_MANAGE\x10\x02\x12\x17\n\x13PERMISSION_CONVERSE\x10\x03\x12\x13\n\x0fPERMISSION_VIEW\x10\x04\x12\x14\n\x10PERMISSION_COUNT\x10\x05\x12\x14\n\x10PERMISSION_SHARE\x10\x06\x12\x15\n\x11PERMISSION_PUBLIC\x10\x07\x12\x15\n\x11PERMISSION_OBJECT\x10\x08*\x9a\x01\n\x0cPersonalData\x12\x1d\n\x19PERSONAL_DATA_UNSPECIFIED\x10\x00\x12\x16\n\x12PERSONAL_DATA_NAME\x10\x01\x12\x16\n\x12PERSONAL_DATA_TEXT\x10\x02\x12\x1c\n\x18PERSONAL_DATA_IDENTIFIER\x10\x03\x12\x1d\n\x19PERSONAL_DATA_PLATFORM_ID\x10\x04:R\n\npermission\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0e\x32\x1c.lobby.options.v1.Permission:V\n\rpersonal_data\x12\x1d.google.protobuf.FieldOptions\x18\xba\x8e\x03 \x01(\x0e\x32\x1e.lobby.options.v1.PersonalDatab\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lobby.options.v1.options_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PERMISSION']._serialized_start=87
-  _globals['_PERMISSION']._serialized_end=283
-  _globals['_PERSONALDATA']._serialized_start=286
-  _globals['_PERSONALDATA']._serialized_end=440
+  _globals['_PERMISSION']._serialized_end=306
+  _globals['_PERSONALDATA']._serialized_start=309
+  _globals['_PERSONALDATA']._serialized_end=463
 # @@protoc_insertion_point(module_scope)

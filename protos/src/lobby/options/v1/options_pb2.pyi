@@ -40,6 +40,8 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """See sheets: owner, supervisor, viewer; a partner those shared with him, and nothing else."""
     PERMISSION_PUBLIC: _Permission.ValueType  # 7
     """Nobody needs a key, and none is looked at: what the call itself says decides. Only calls of the gateway's own have it."""
+    PERMISSION_OBJECT: _Permission.ValueType  # 8
+    """Object to what a sheet counts: owner, supervisor; a partner in those shared with him."""
 
 class Permission(_Permission, metaclass=_PermissionEnumTypeWrapper):
     """What a caller may do; the gateway's table of roles says which role holds which."""
@@ -60,6 +62,8 @@ PERMISSION_SHARE: Permission.ValueType  # 6
 """See sheets: owner, supervisor, viewer; a partner those shared with him, and nothing else."""
 PERMISSION_PUBLIC: Permission.ValueType  # 7
 """Nobody needs a key, and none is looked at: what the call itself says decides. Only calls of the gateway's own have it."""
+PERMISSION_OBJECT: Permission.ValueType  # 8
+"""Object to what a sheet counts: owner, supervisor; a partner in those shared with him."""
 Global___Permission: _TypeAlias = Permission  # noqa: Y015
 
 class _PersonalData:
