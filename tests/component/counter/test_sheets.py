@@ -171,6 +171,22 @@ async def test_a_day_is_closed_once_and_only_when_it_is_due(sheets, counter, sto
     assert [day.number for day in await sheets.days(sheet.sheet_id)] == [1]
 
 
+async def test_a_process_whose_clock_is_ahead_closes_no_day_early(sheets, counter, now):
+    today = datetime.now(UTC)
+    now(today)
+    sheet = await sheets.create(start_day=(today - A_DAY).date().isoformat(), policy={"close_after_days": 3})
+    now(today + A_DAY * 30)
+    await counter.closer.close_due()
+    assert await sheets.days(sheet.sheet_id) == []
+
+
+async def test_every_day_that_is_due_is_closed(sheets, counter, now):
+    sheet = await sheets.create()
+    now(datetime(2026, 11, 26, 20, tzinfo=UTC))
+    await counter.closer.close_due()
+    assert [day.day for day in await sheets.days(sheet.sheet_id)] == [FIRST, "2026-11-23"]
+
+
 async def test_a_sheet_waits_until_its_counter_has_judged_what_was_before(sheets, counter, story, now):
     await counter.hear(story.says("a", "WA1", at("09:00")))
     made = await sheets.call(

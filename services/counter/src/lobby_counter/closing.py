@@ -42,18 +42,25 @@ class Closer:
             await asyncio.sleep(_EVERY_SECONDS)
 
     async def close_due(self) -> None:
-        """Every day that is due is closed; a sheet whose counter still judges what was before waits for it."""
-        async with self._log.pool.acquire() as conn:
-            due = await sheet_store.find_due(conn)
-        for workspace_id, sheet_id in due:
-            try:
-                while await self.close_next(workspace_id, sheet_id):
-                    pass
-            except asyncpg.PostgresError as error:
-                if isinstance(error, (*AWAY, *COLLIDED)):
-                    raise
-                # One sheet that cannot be closed keeps no other one from it.
-                _LOG.exception("sheet_not_closed", sheet_id=sheet_id)
+        """Every day that is due is closed; a sheet whose counter still judges what was before waits for it.
+
+        Due by the database's clock and by this process's: one that is ahead closes no day early.
+        """
+        progress = True
+        while progress:
+            async with self._log.pool.acquire() as conn:
+                due = await sheet_store.find_due(conn)
+            progress = any([await self._try_to_close(*each) for each in due])
+
+    async def _try_to_close(self, workspace_id: str, sheet_id: str) -> bool:
+        """One sheet that cannot be closed keeps no other one from it. Returns whether a day was closed."""
+        try:
+            return await self.close_next(workspace_id, sheet_id)
+        except (*AWAY, *COLLIDED):
+            raise
+        except asyncpg.PostgresError:
+            _LOG.exception("sheet_not_closed", sheet_id=sheet_id)
+            return False
 
     async def close_next(self, workspace_id: str, sheet_id: str) -> bool:
         """The sheet's next day is closed; returns False where it is not due, or has to wait."""
