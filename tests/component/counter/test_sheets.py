@@ -174,10 +174,11 @@ async def test_a_day_is_closed_once_and_only_when_it_is_due(sheets, counter, sto
 async def test_a_process_whose_clock_is_ahead_closes_no_day_early(sheets, counter, now):
     today = datetime.now(UTC)
     now(today)
-    sheet = await sheets.create(start_day=(today - A_DAY).date().isoformat(), policy={"close_after_days": 3})
+    first = (today - A_DAY * 5).date()
+    sheet = await sheets.create(start_day=first.isoformat(), day_start_hour=0, policy={"time_zone": "UTC"})
     now(today + A_DAY * 30)
     await counter.closer.close_due()
-    assert await sheets.days(sheet.sheet_id) == []
+    assert [day.day for day in await sheets.days(sheet.sheet_id)] == [str(first), str(first + A_DAY)]
 
 
 async def test_every_day_that_is_due_is_closed(sheets, counter, now):
