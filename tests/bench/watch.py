@@ -22,7 +22,7 @@ EDGES = (
 
 @dataclass
 class Backlog:
-    """Events told and not yet applied, the longest of all edges, refreshed four times a second."""
+    """Events told and not yet applied, the longest of all edges, refreshed twenty times a second."""
 
     url: str
     events: int = 0
@@ -36,7 +36,7 @@ class Backlog:
             while True:
                 self.events, self.counted = await self._read(connection)
                 self.history.append(self.events)
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.05)
         finally:
             await connection.close()
 

@@ -45,6 +45,20 @@ async def test_alone_and_at_once_when_idle_and_together_when_busy():
     assert connectors.batches == [["a"], ["b", "c", "d"]]
 
 
+async def test_after_a_call_with_many_those_that_come_one_by_one_go_together():
+    connectors = Connectors()
+    batcher = Batcher(connectors.ingest, Limits(longest_linger=0.3, linger_factor=1e9))
+    first = await submit(batcher, "a")
+    many = await submit(batcher, *map(str, range(20)))
+    connectors.go.set()
+    await asyncio.gather(*first, *many)
+    assert [len(batch) for batch in connectors.batches] == [1, 20]
+    await asyncio.gather(*await submit(batcher, "b"), *await submit(batcher, "c"))
+    assert connectors.batches[2:] == [["b", "c"]]
+    await asyncio.gather(*await submit(batcher, "d"), *await submit(batcher, "e"))
+    assert connectors.batches[3:] == [["d"], ["e"]]
+
+
 async def test_no_more_calls_are_in_flight_than_allowed():
     connectors = Connectors()
     batcher = Batcher(connectors.ingest, Limits(calls=2))

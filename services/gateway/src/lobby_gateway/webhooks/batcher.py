@@ -1,4 +1,7 @@
-"""Webhooks that arrive while a call is in flight go together in the next one; alone and at once when idle."""
+"""Webhooks that arrive while a call is in flight go together in the next one; alone and at once when idle.
+
+After a call with many there is a short wait for more: what a call costs, it costs once for all of them.
+"""
 
 import asyncio
 import time
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 
 from lobby.connectors.v1.ingest_service_pb2 import IngestWebhooksResponse, Webhook
 from lobby_common.errors import LobbyError
+from lobby_common.events.linger import Linger
 
 Verdict = IngestWebhooksResponse.Verdict
 UNAVAILABLE = Verdict.VERDICT_UNAVAILABLE
@@ -26,6 +30,10 @@ class Limits:
     """A larger webhook goes alone."""
     queue_count: int = 4_000
     queue_bytes: int = 32 * 1024 * 1024
+    longest_linger: float = 0.03
+    """Seconds that a webhook waits for others at most, while there are many."""
+    linger_factor: float = 0.5
+    """Wait per second of the last call: of what platforms wait for, a third."""
     oldest: float = 4.0
     """Seconds after which a webhook that still waits is given up: the platform sends it again."""
 
@@ -84,10 +92,15 @@ class Batcher:
 
     async def _empty(self) -> None:
         """The queue is empty, call after call."""
+        linger = Linger(self._limits.longest_linger, self._limits.linger_factor)
         while self._queue:
             batch = self._fresh(take(self._queue, self._limits))
             if batch:
+                started = time.monotonic()
                 await self._call(batch)
+                linger.after(events=len(batch), seconds=time.monotonic() - started)
+            if (pause := linger.pause()) and len(self._queue) < self._limits.batch_count:
+                await asyncio.sleep(pause)
 
     def _fresh(self, batch: list[Waiting]) -> list[Waiting]:
         """Returns those that have not waited too long; the others are answered."""
