@@ -34,6 +34,8 @@ class Limits:
     """Seconds that a webhook waits for others at most, while there are many."""
     linger_factor: float = 0.5
     """Wait per second of the last call: of what platforms wait for, a third."""
+    linger_few: int = 2
+    """Webhooks in a call up to which there is no wait."""
     oldest: float = 4.0
     """Seconds after which a webhook that still waits is given up: the platform sends it again."""
 
@@ -92,14 +94,15 @@ class Batcher:
 
     async def _empty(self) -> None:
         """The queue is empty, call after call."""
-        linger = Linger(self._limits.longest_linger, self._limits.linger_factor)
+        limits = self._limits
+        linger = Linger(limits.longest_linger, limits.linger_factor, limits.linger_few)
         while self._queue:
-            batch = self._fresh(take(self._queue, self._limits))
+            batch = self._fresh(take(self._queue, limits))
             if batch:
                 started = time.monotonic()
                 await self._call(batch)
                 linger.after(events=len(batch), seconds=time.monotonic() - started)
-            if (pause := linger.pause()) and len(self._queue) < self._limits.batch_count:
+            if (pause := linger.pause()) and len(self._queue) < limits.batch_count:
                 await asyncio.sleep(pause)
 
     def _fresh(self, batch: list[Waiting]) -> list[Waiting]:
