@@ -1,5 +1,6 @@
 """PostgreSQL: the pool as the service's own role, and migrations as the administrator."""
 
+import asyncio
 import re
 from collections.abc import Collection
 from importlib import resources
@@ -34,7 +35,9 @@ _CONNECT_SECONDS = 5.0
 """A server that does not answer within this time is as good as away."""
 
 _STEP = re.compile(r"(\d{4})_\w+\.sql")
-
+_APART = re.compile(r"^(?:CREATE|DROP) INDEX CONCURRENTLY", re.MULTILINE)
+"""Tells a migration of a hot table's index: its statements run one by one, outside of transactions, beside writers."""
+_LOOK_SECONDS = 0.1
 
 _EXPANDS = "-- Expands:"
 """How a migration begins after which code of the release before goes on, and may even start (docs/upgrades.md)."""
@@ -116,16 +119,28 @@ async def migrate(admin_url: str, service: str, package: str, *, role_url: str =
     """The service's schema is what this code expects, and its role may use that schema and reach nothing else.
 
     `role_url` names the role and its password; without it the role must exist or is made without a password.
-    Returns the names of the steps that ran. Raises SchemaTooNew. Running twice, or twice at once, is harmless.
+    Returns the names of the steps that ran. Raises SchemaTooNew. Running twice, or twice at once, is harmless; what
+    broke off is gone on with, step by step.
     """
     connection = await asyncpg.connect(admin_url)
     try:
+        await _be_alone(connection, service)
         async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", f"lobby-migrate-{service}")
             await _ensure_role(connection, service, role_url)
-            return await _run_steps(connection, package)
+        return await _run_steps(connection, package)
     finally:
         await connection.close()
+
+
+async def _be_alone(connection: asyncpg.Connection, service: str) -> None:
+    """Nobody else migrates the service's schema until the connection is closed.
+
+    A statement that waits for the lock would be a transaction, for which an index that is made beside writers waits.
+    """
+    while True:
+        if await connection.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", f"lobby-migrate-{service}"):
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _ensure_role(connection: asyncpg.Connection, service: str, role_url: str) -> None:
@@ -148,26 +163,36 @@ async def _ensure_role(connection: asyncpg.Connection, service: str, role_url: s
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA {service} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA {service} GRANT USAGE, SELECT ON SEQUENCES TO {role}",
         f"ALTER ROLE {role} IN DATABASE {database} SET search_path = {service}",
-        f"SET LOCAL search_path = {service}",
+        f"SET search_path = {service}",
     ):
         await connection.execute(statement)
 
 
 async def _run_steps(connection: asyncpg.Connection, package: str) -> list[str]:
     await connection.execute(
-        "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, run_time timestamptz NOT NULL DEFAULT now())"
+        "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, run_time timestamptz NOT NULL DEFAULT now());"
+        "ALTER TABLE migration ADD COLUMN IF NOT EXISTS expands boolean NOT NULL DEFAULT false"
     )
-    await connection.execute("ALTER TABLE migration ADD COLUMN IF NOT EXISTS expands boolean NOT NULL DEFAULT false")
     known = steps(package)
     done = await _steps_done(connection, {name for name, _ in known})
     fresh = [(name, text) for name, text in known if name not in done]
     for name, text in fresh:
-        await connection.execute(text)
+        await _run_step(connection, name, text)
+    await connection.execute("SELECT maintain_partitions(30)")
+    return [name for name, _ in fresh]
+
+
+async def _run_step(connection: asyncpg.Connection, name: str, text: str) -> None:
+    is_apart = _APART.search(text) is not None
+    if is_apart:
+        for statement in text.strip().split(";\n"):
+            await connection.execute(statement)
+    async with connection.transaction():
+        if not is_apart:
+            await connection.execute(text)
         await connection.execute(
             "INSERT INTO migration (name, expands) VALUES ($1, $2)", name, text.startswith(_EXPANDS)
         )
-    await connection.execute("SELECT maintain_partitions(30)")
-    return [name for name, _ in fresh]
 
 
 async def check_schema(pool: asyncpg.Pool, package: str) -> None:
