@@ -1,4 +1,7 @@
-"""Agents who answer customers through the gateway, and an owner who makes keys: what is not answered is asked again."""
+"""Agents who answer customers through the gateway, and an owner who makes keys.
+
+What is not answered is asked again; some of what is answered, too, as by a double click: nothing may come of that.
+"""
 
 import asyncio
 import random
@@ -13,6 +16,8 @@ from tests.chaos.journal import Journal
 _PAUSE = 0.2
 _PATIENCE = 10.0
 _KEY_EVERY = 2.0
+_SENT_TWICE = 0.3
+"""The share of answers that are sent once more after they were taken; every key is asked for twice."""
 
 
 class Agents:
@@ -41,7 +46,7 @@ class Agents:
         while not await self._stops_within(_KEY_EVERY):
             token = new_id()
             self._journal.write("key", token=token)
-            status, made = await self._insist("/v1/keys", {"role": "viewer", "display_name": token}, token)
+            status, made = await self._insist_twice("/v1/keys", {"role": "viewer", "display_name": token}, token)
             self._journal.write("key_made", token=token, status=status, key_id=made.get("key", {}).get("key_id", ""))
 
     async def _answer(self, conversation: Any) -> None:
@@ -59,11 +64,17 @@ class Agents:
             "send_original": True,
         }
         self._journal.write("send", token=token, account=conversation["account_id"], platform=conversation["platform"])
-        status, answer = await self._insist(path, body, token)
+        insist = self._insist_twice if self._chance.random() < _SENT_TWICE else self._insist
+        status, answer = await insist(path, body, token)
         message_id = answer.get("message", {}).get("message_id", "")
         self._journal.write(
             "send_answer", token=token, status=status, message_id=message_id, reason=answer.get("reason", "")
         )
+
+    async def _insist_twice(self, path: str, body: Any, token: str) -> tuple[int, Any]:
+        """Returns status and body of the second answer: what only the first one names is too much."""
+        await self._insist(path, body, token)
+        return await self._insist(path, body, token)
 
     async def _insist(self, path: str, body: Any, token: str) -> tuple[int, Any]:
         """Returns status and body of the first answer that says something: the same request until then."""

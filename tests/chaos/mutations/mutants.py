@@ -26,6 +26,7 @@ class Mutant:
 _EVENTS = "libs/common/src/lobby_common/events"
 _REPLICAS_SQL = "libs/common/src/lobby_common/migrations/0003_replicas.sql"
 _CONNECTORS = "services/connectors/src/lobby_connectors"
+_GATEWAY = "services/gateway/src/lobby_gateway"
 _COUNTER = "services/counter/src/lobby_counter"
 
 _NO_POSITION_CHECK = (
@@ -235,6 +236,76 @@ MUTANTS = (
                 "    claim_time = statement_timestamp(),\n    due_time = NULL,\n",
                 "SET delivery = 1,\n    attempts = m.attempts + 1,\n    sender = $1,\n    claim = paid.claims,\n"
                 "    claim_time = statement_timestamp(),\n    due_time = now() + interval '4 seconds',\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="drops without a word what no parser understands",
+        scene="nothing happens",
+        expected=frozenset({"C8"}),
+        edits=(
+            Edit(
+                f"{_CONNECTORS}/app/reading.py",
+                "        return Reading(webhook, [], [str(error)])\n",
+                "        return Reading(webhook, [], [])\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="proves that what was new was all that came",
+        scene="nothing happens",
+        expected=frozenset({"C3"}),
+        edits=(
+            Edit(
+                f"{_CONNECTORS}/queries.sql",
+                "    sum(h.accepted)::bigint AS accepted,\n",
+                "    sum(h.new)::bigint AS accepted,\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="writes into its log what customers write",
+        scene="nothing happens",
+        expected=frozenset({"C11"}),
+        edits=(
+            Edit(
+                f"{_CONNECTORS}/app/recording.py",
+                "                if self._is_new(index, said):\n                    greeting =",
+                """                if self._is_new(index, said):
+                    from lobby_common.log import get_logger
+                    get_logger("recording").info("new_message", text=message.text)
+                    greeting =""",
+            ),
+        ),
+    ),
+    Mutant(
+        name="makes a key once more when it is asked once more",
+        scene="nothing happens",
+        expected=frozenset({"C10"}),
+        edits=(
+            Edit(
+                f"{_GATEWAY}/api/workspaces.py",
+                'answer_once(tx, "CreateKey", request_id, pb.CreateKeyResponse, make)',
+                "make()",
+            ),
+            # Two keys with one secret cannot be: it is made of the request's id.
+            Edit(
+                f"{_GATEWAY}/api/workspaces.py",
+                "        if not request_id:\n            return entropy.new_secret()\n"
+                "        return domain.secret_of(domain.repeatable_entropy(",
+                "        return entropy.new_secret()\n        domain.secret_of(domain.repeatable_entropy(",
+            ),
+        ),
+    ),
+    Mutant(
+        name="tells a screen that comes again nothing of what it missed",
+        scene="the gateway dies",
+        expected=frozenset({"C6"}),
+        edits=(
+            Edit(
+                f"{_GATEWAY}/live/screens.py",
+                'frames = self._feed.frames(listener, secret, socket.query_params.get("last_event_id", ""))',
+                'frames = self._feed.frames(listener, secret, "")',
             ),
         ),
     ),

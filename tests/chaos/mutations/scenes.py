@@ -46,6 +46,14 @@ async def consumers_die(world: World) -> None:
         await world.answers_more(30)
 
 
+async def the_gateway_dies(world: World) -> None:
+    for _ in range(3):
+        with world.fault("kill gateway"):
+            await faults.kill(world.stack, "gateway")
+            await until(world.serving, seconds=30)
+        await world.answers_more(30)
+
+
 async def the_broker_stands_still_and_dies(world: World) -> None:
     """What was on its way to it is gone, and nobody was told so."""
     for _ in range(2):
@@ -155,6 +163,7 @@ SCENES: dict[str, Scene] = {
     "connectors dies while the database stands still": connectors_dies_while_postgres_stands_still,
     "the database dies": postgres_dies,
     "consumers die": consumers_die,
+    "the gateway dies": the_gateway_dies,
     "the broker stands still and dies": the_broker_stands_still_and_dies,
     "the broker tells again what it told before": the_broker_tells_again,
     "the stream is emptied while routing is away": the_stream_is_emptied_while_routing_is_away,
