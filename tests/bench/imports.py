@@ -25,6 +25,7 @@ from lobby.identity.v1 import import_service_pb2 as service
 from lobby_common import caller, ids, postgres
 from lobby_common.caller import Caller
 from lobby_common.events import EventLog, Incoming
+from lobby_common.service import look_away
 from lobby_common.times import to_proto, utc_now
 from lobby_identity.app.importing import Importer
 from lobby_identity.events import PeopleHandler
@@ -89,16 +90,24 @@ async def write(log: EventLog, workspace_id: str, waits: list[float]) -> None:
         await asyncio.sleep(PAUSE)
 
 
-async def upload(api: ImportApi, rows: int, national: float) -> str:
-    """The file is there, and its import begins."""
+async def upload(api: ImportApi, rows: int, national: float) -> tuple[str, int]:
+    """The file is there. Returns its import, and of how many parts it is."""
     settings = pb.ImportSettings(default_country="VN")
     created = await api.CreateImport(service.CreateImportRequest(display_name="bench", settings=settings), None)
     import_id = created.base_import.import_id
     number = 0
     for number, data in enumerate(parts(rows, national), 1):  # the last number is their count
         await api.AddImportPart(service.AddImportPartRequest(import_id=import_id, number=number, data=data), None)
-    await api.StartImport(service.StartImportRequest(import_id=import_id, part_count=number), None)
-    return import_id
+    return import_id, number
+
+
+async def check(log: EventLog, api: ImportApi, importer: Importer, import_id: str, parts: int) -> None:
+    """A dry run, and how long it took."""
+    await api.CheckImport(service.CheckImportRequest(import_id=import_id, part_count=parts), None)
+    begun = time.perf_counter()
+    while await log.pool.fetchval("SELECT phase FROM base_import WHERE import_id = $1", import_id):
+        await importer.take()
+    say("check_seconds", time.perf_counter() - begun, "s")
 
 
 def _cpu(process: psutil.Process) -> float:
@@ -111,12 +120,15 @@ def _cpu_of_postgres() -> float:
     return sum(_cpu(each) for each in psutil.Process().children(recursive=True))
 
 
-async def measure(log: EventLog, rows: int, national: float) -> None:
+async def measure(log: EventLog, rows: int, national: float, *, checked: bool) -> None:
     """Imports one base, and says what it took."""
     workspace_id = ids.new_id()
     api, importer, process = ImportApi(log), Importer(log), psutil.Process()
     with caller.use(Caller(workspace_id, "owner", "", "bench")):
-        import_id = await upload(api, rows, national)
+        import_id, part_count = await upload(api, rows, national)
+        if checked:
+            await check(log, api, importer, import_id, part_count)
+        await api.StartImport(service.StartImportRequest(import_id=import_id, part_count=part_count), None)
         before = most = process.memory_info().rss
         waits: list[float] = []
         writing = asyncio.create_task(write(log, workspace_id, waits))
@@ -153,14 +165,15 @@ async def measure(log: EventLog, rows: int, national: float) -> None:
     )
 
 
-async def main(rows: int, national: float) -> None:
+async def main(rows: int, national: float, *, checked: bool) -> None:
     """Measures in a database that is thrown away."""
     with tempfile.TemporaryDirectory(prefix="lobby-bench-") as folder:
         async with Postgres(Path(folder) / "postgres") as server:
             database = await Databases(server, Path(folder)).make("identity")
             pool = await postgres.create_pool(database.url, schema="identity", size=4)
+            look_away()
             try:
-                await measure(EventLog("identity", pool), rows, national)
+                await measure(EventLog("identity", pool), rows, national, checked=checked)
             finally:
                 await pool.close()
 
@@ -169,5 +182,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--national", type=float, default=0.0, help="share of phones without a country code")
+    parser.add_argument("--check", action="store_true", help="a dry run first")
     given = parser.parse_args(sys.argv[1:])
-    uvloop.run(main(given.rows, given.national))
+    uvloop.run(main(given.rows, given.national, checked=given.check))

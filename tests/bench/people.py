@@ -25,6 +25,7 @@ from lobby.events.v1.batch_pb2 import Event
 from lobby_common import ids, postgres
 from lobby_common.errors import Conflict
 from lobby_common.events import EventLog, Incoming
+from lobby_common.service import look_away
 from lobby_common.times import to_proto, utc_now
 from lobby_identity.app import merging
 from lobby_identity.domain.identifiers import WorkspaceId
@@ -203,6 +204,7 @@ async def main(sizes: Sequence[int], seconds: float, rounds: int, operations: in
         async with database(Path(folder)) as url:
             pool = await postgres.create_pool(url, schema="identity", size=CONNECTIONS + 1)
             log, known = EventLog("identity", pool), 0
+            look_away()
             for size in sizes:
                 known = await fill(url, known, size)
                 say("cold_messages_per_second", await rate(log, known, 2), "1/s", identifiers=size)

@@ -668,3 +668,25 @@ async def test_what_was_thought_out_ahead_is_thought_out_anew_where_something_el
     told = {row.channel_user_id: row.contact_id for each in events for row in each.rows}
     assert told[known.channel_user_id] == other.contact_id
     assert told[meanwhile.channel_user_id] == meanwhile.contact_id
+
+
+async def test_the_planner_hears_of_people_where_an_import_made_many_more(identity, office):
+    await identity.hear(wrote(WA1, "phone:+84901000001"))
+    await office.take("phone\n+84901000002\n")
+    assert await known_to_the_planner(identity) == {"identifier": 1, "channel_user": 1, "contact": 1}
+    await office.take("phone\n+84901000003\n")
+    # One page as before.
+    assert await known_to_the_planner(identity) == {"identifier": 1, "channel_user": 1, "contact": 1}
+    rows = "".join(f"+849020{n:05}\n" for n in range(2_000))
+    office.importer = Importer(identity.log, rows=500)
+    await office.take("phone\n" + rows)
+    assert min((await known_to_the_planner(identity)).values()) > 500
+
+
+async def known_to_the_planner(identity: Identity) -> dict[str, int]:
+    """How many rows it thinks that there are."""
+    rows = await identity.pool.fetch(
+        "SELECT relname, reltuples::int AS rows FROM pg_class WHERE oid = ANY ($1::regclass[])",
+        ["identifier", "channel_user", "contact"],
+    )
+    return {row["relname"]: row["rows"] for row in rows}

@@ -1,5 +1,6 @@
 """Config, ids, pages, times, statements, traces: small laws."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -54,6 +55,19 @@ def test_a_derived_id_depends_on_its_parts_alone(at, left, right):
     assert ids.is_id(ids.derive_id(at, left, right))
     if left != right:
         assert ids.derive_id(at, left) != ids.derive_id(at, right)
+
+
+orders = st.integers(0, 2**26 - 1)
+
+
+@given(st.datetimes(timezones=st.just(UTC)), orders, orders, st.text())
+def test_derived_ids_of_one_time_sort_by_the_order_that_was_given(at, one, other, part):
+    ids_of = [ids.derive_ordered_id(at, order, part) for order in (one, other)]
+    assert all(map(ids.is_id, ids_of))
+    assert all(uuid.UUID(each).version == 8 and uuid.UUID(each).variant == uuid.RFC_4122 for each in ids_of)
+    assert (ids_of[0] < ids_of[1], ids_of[0] == ids_of[1]) == (one < other, one == other)
+    assert ids_of[0] != ids.derive_ordered_id(at, one, part + "x")
+    assert ids.time_of(ids_of[0]) == ids.time_of(ids.derive_id(at, part))
 
 
 def test_ids_sort_by_their_time():

@@ -278,16 +278,20 @@ async def start(
             await pool.close()
 
 
+def look_away() -> None:
+    """What the process has made so far stays: the collector does not look at it again, and seldom at what comes."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
 async def _serve(service: Service, config: ServiceConfig) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with start(service, config) as runtime:
-        # What start-up made stays: the collector need not look at it again (performance.md, row 6).
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
+        look_away()
         _LOG.info("started", grpc=runtime.grpc_address, http=runtime.http_address)
         await stop.wait()
         _LOG.info("stopping")

@@ -198,17 +198,6 @@ FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) AS r (row_number, out
 ON CONFLICT (import_id, row_number) DO UPDATE
 SET outcome = excluded.outcome, reasons = excluded.reasons, contact_ids = excluded.contact_ids;
 
--- name: insert_staged
--- Rows that were read wait for their outcome, each as a group of its own.
-INSERT INTO import_staged (
-    import_id, row_number, group_row, display_name, country, tags, kinds, match_keys, identifiers, reasons
-)
-SELECT
-    $1, row_number, row_number, display_name, country, tags::text[], kinds::text[], match_keys::text[],
-    identifiers::text[], reasons::text[]
-FROM unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
-    AS s (row_number, display_name, country, tags, kinds, match_keys, identifiers, reasons);
-
 -- name: list_rows
 -- Outcomes in the order of the file.
 SELECT row_number, outcome, reasons, contact_ids::text[] AS contact_ids
@@ -222,6 +211,10 @@ LIMIT $5;
 -- name: analyze_imports
 -- The planner knows the rows that were read.
 SELECT analyze_imports();
+
+-- name: analyze_people
+-- The planner knows of people who became many more.
+SELECT analyze_people();
 
 -- name: look_up_by_index
 -- What this transaction asks for are a few thousand rows of tables that may have grown since their plans were made.
@@ -387,22 +380,6 @@ WITH taken AS (
 )
 SELECT count(*) AS taken, array_agg(match_key ORDER BY match_key) FILTER (WHERE claimed) AS claimed FROM taken;
 
--- name: insert_imported_people
--- Channel users whom an import makes, each with his contact.
-WITH born AS (
-    SELECT channel_user_id, contact_id, display_name, name_key, country, tags::text[] AS tags
-    FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[])
-        AS b (channel_user_id, contact_id, display_name, name_key, country, tags)
-), users AS (
-    INSERT INTO channel_user (channel_user_id, workspace_id, contact_id, root_id, platform, first_seen_time)
-    SELECT channel_user_id, $1, contact_id, contact_id, 0, $2 FROM born
-), tagged AS (
-    INSERT INTO contact_tag (workspace_id, contact_id, tag, origin, source_id, set_time)
-    SELECT $1, b.contact_id, t.tag, 'import', $9, $2 FROM born AS b CROSS JOIN LATERAL unnest(b.tags) AS t (tag)
-)
-INSERT INTO contact (workspace_id, contact_id, display_name, name_key, country)
-SELECT $1, contact_id, display_name, name_key, country FROM born;
-
 -- name: fill_profiles
 -- Contacts know what they lacked, and have the tags of the import besides their own; rows are locked in order.
 WITH taught AS (
@@ -436,13 +413,6 @@ SELECT t.contact_id::text AS contact_id, t.named, t.placed, g.contact_id IS NOT 
 FROM taught AS t
 LEFT JOIN (SELECT DISTINCT contact_id FROM tagged) AS g USING (contact_id)
 WHERE t.named OR t.placed OR g.contact_id IS NOT NULL;
-
--- name: insert_members
--- Who is known by the import.
-INSERT INTO base_member (import_id, row_number, channel_user_id, born)
-SELECT $1, row_number, channel_user_id, born
-FROM unnest($2::int[], $3::uuid[], $4::boolean[]) AS m (row_number, channel_user_id, born)
-ON CONFLICT DO NOTHING;
 
 -- name: commit_import
 -- All people of the file are stored; they are known from this time on.

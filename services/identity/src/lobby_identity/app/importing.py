@@ -253,7 +253,7 @@ class Importer:
             if not await _is_there(tx, stored):
                 return False
             await store.reset_outcomes(tx.conn, stored.import_id, _CONFLICTS)
-            await store.analyze(tx.conn)
+            await store.analyze_people(tx.conn)
         return True
 
     async def _drafted(self, stored: StoredImport, *, anew: bool) -> Draft:
@@ -315,7 +315,7 @@ class Importer:
         await store.add_reasons(conn, import_id, given)
         await store.advance(conn, import_id, stored.state, "resolving", draft.last)
         if _is_due(stored.progress // self._rows):
-            await store.analyze(conn)
+            await store.analyze_people(conn)
 
     async def _resolved(self, tx: Tx, stored: StoredImport) -> None:
         if stored.state == "checking":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from lobby_common.ids import derive_id
+from lobby_common.ids import derive_ordered_id
 from lobby_identity.domain.identifiers import PHONE, ChannelUserId, ContactId
 
 CRM_ID = "crm_id"
@@ -32,8 +32,7 @@ class Named(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What a row of the file says."""
 
     row_number: int
@@ -49,8 +48,7 @@ Address = tuple[str, str]
 """Kind and match key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """A channel user who holds an identifier; his contact, and that of the person."""
 
     channel_user_id: ChannelUserId
@@ -59,8 +57,7 @@ class Holder:
     first_seen_time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Birth:
+class Birth(NamedTuple):
     """A channel user whom the import makes, with the contact he begins as."""
 
     channel_user_id: ChannelUserId
@@ -70,8 +67,7 @@ class Birth:
     tags: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
+class Lesson(NamedTuple):
     """What a row says of a contact who is there already."""
 
     contact_id: ContactId
@@ -80,8 +76,7 @@ class Lesson:
     tags: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of a row."""
 
     row_number: int
@@ -210,8 +205,8 @@ class _Group:
 
     def _born(self, row_number: int, place: int, name: str, country: str, tags: tuple[str, ...]) -> Holder:
         parts = (self._import_id, str(row_number), str(place))
-        channel_user_id = ChannelUserId(derive_id(self._at, "channel_user", *parts))
-        contact_id = ContactId(derive_id(self._at, "contact", *parts))
+        channel_user_id = ChannelUserId(derive_ordered_id(self._at, row_number, "channel_user", *parts))
+        contact_id = ContactId(derive_ordered_id(self._at, row_number, "contact", *parts))
         self._made.births.append(Birth(channel_user_id, contact_id, name, country, tags))
         self._is_born.add(channel_user_id)
         return Holder(channel_user_id, contact_id, contact_id, self._at)

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import phonenumbers
@@ -135,6 +136,7 @@ def read_country(cell: str) -> str:
     return code if code in REGIONS else ""
 
 
+@lru_cache(maxsize=500)
 def read_tags(cell: str) -> tuple[str, ...]:
     """Returns the tags of a cell, each once, sorted, at most twenty."""
     found = dict.fromkeys(each.strip()[:_LONGEST_TAG].strip() for each in _TAGS.split(cell))

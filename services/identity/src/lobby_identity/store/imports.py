@@ -4,15 +4,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from lobby_common import sql
 from lobby_common.events.log import Connection
+from lobby_common.ids import new_id
 from lobby_identity.domain.identifiers import ChannelUserId, ContactId, WorkspaceId
 from lobby_identity.domain.joining import Address, Birth, Holder, Lesson, Named, Row, Verdict
 from lobby_identity.domain.profile import name_key
 
 QUERIES = sql.load("lobby_identity", "imports.sql")
+
+_NO_PLATFORM = 0
+"""Of whom no platform told."""
 
 PATIENCE = 3600.0
 """Seconds that one statement over a whole file may take."""
@@ -54,8 +58,7 @@ class StoredImport:
     commit_time: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A channel user who is known by a row of an import."""
 
     row_number: int
@@ -275,23 +278,22 @@ async def list_rows(
 
 async def insert_staged(conn: Connection, import_id: str, rows: Sequence[Row]) -> None:
     """The rows wait for their outcome, each as a group of its own."""
-    await conn.execute(
-        QUERIES["insert_staged"],
-        import_id,
-        [row.row_number for row in rows],
-        [row.display_name for row in rows],
-        [row.country for row in rows],
-        [_literal(row.tags) for row in rows],
-        [_literal([each.kind for each in row.named]) for row in rows],
-        [_literal([each.match_key for each in row.named]) for row in rows],
-        [_literal([each.value for each in row.named]) for row in rows],
-        [_literal(row.reasons) for row in rows],
-    )
+    await conn.copy_records_to_table(
+        "import_staged",
+        columns=(
+            "import_id", "row_number", "group_row", "display_name", "country", "tags", "kinds", "match_keys",
+            "identifiers", "reasons",
+        ),
+        records=(
+            (import_id, number, number, name, country, tags, *zip(*named, strict=True), given)
+            for number, named, name, country, tags, given in rows
+        ),
+    )  # fmt: skip
 
 
-async def analyze(conn: Connection) -> None:
-    """The planner knows what was read."""
-    await conn.execute(QUERIES["analyze_imports"], timeout=PATIENCE)
+async def analyze_people(conn: Connection) -> None:
+    """The planner knows of people who became many more."""
+    await conn.execute(QUERIES["analyze_people"], timeout=PATIENCE)
 
 
 async def look_up_by_index(conn: Connection) -> None:
@@ -308,7 +310,7 @@ async def group_rows(
     one are invalid; so are those of a group of more rows (`too_large`). Reasons count also the rows that are left.
     """
     await conn.execute(QUERIES["find_shared"], import_id, timeout=PATIENCE)
-    await analyze(conn)
+    await conn.execute(QUERIES["analyze_imports"], timeout=PATIENCE)
     crowded = await _execute(conn, "drop_crowds", import_id, most_rows, most_names, shared)
     nameless = await _execute(conn, "take_nameless", import_id)
     while await _execute(conn, "hook_groups", import_id):
@@ -382,17 +384,31 @@ async def insert_identifiers(
 
 async def insert_people(conn: Connection, stored: StoredImport, births: Sequence[Birth]) -> None:
     """The channel users and their contacts are there."""
-    await conn.execute(
-        QUERIES["insert_imported_people"],
-        stored.workspace_id,
-        stored.create_time,
-        [each.channel_user_id for each in births],
-        [each.contact_id for each in births],
-        [each.display_name for each in births],
-        [name_key(each.display_name) for each in births],
-        [each.country for each in births],
-        [_literal(each.tags) for each in births],
-        stored.import_id,
+    workspace_id, at = stored.workspace_id, stored.create_time
+    await conn.copy_records_to_table(
+        "channel_user",
+        columns=("channel_user_id", "workspace_id", "contact_id", "root_id", "platform", "first_seen_time"),
+        records=(
+            (each.channel_user_id, workspace_id, each.contact_id, each.contact_id, _NO_PLATFORM, at) for each in births
+        ),
+    )
+    await conn.copy_records_to_table(
+        "contact",
+        columns=("workspace_id", "contact_id", "display_name", "name_key", "country"),
+        records=(
+            (workspace_id, each.contact_id, each.display_name, name_key(each.display_name), each.country)
+            for each in births
+        ),
+    )
+    await conn.copy_records_to_table(
+        "contact_tag",
+        columns=("workspace_id", "contact_id", "tag", "origin", "source_id", "setting_id", "set_time"),
+        # What the table would draw itself it would draw row by row.
+        records=(
+            (workspace_id, each.contact_id, tag, "import", stored.import_id, new_id(), at)
+            for each in births
+            for tag in each.tags
+        ),
     )
 
 
@@ -419,13 +435,11 @@ async def fill_profiles(
 
 
 async def insert_members(conn: Connection, import_id: str, members: Sequence[tuple[int, ChannelUserId, bool]]) -> None:
-    """These are known by the import, once it is done."""
-    await conn.execute(
-        QUERIES["insert_members"],
-        import_id,
-        [row_number for row_number, _, _ in members],
-        [channel_user_id for _, channel_user_id, _ in members],
-        [born for _, _, born in members],
+    """These are known by the import, once it is done; they were not before."""
+    await conn.copy_records_to_table(
+        "base_member",
+        columns=("import_id", "row_number", "channel_user_id", "born"),
+        records=((import_id, *each) for each in members),
     )
 
 
