@@ -1,8 +1,8 @@
 """`make bench-identity`: how many messages a second identity says the writer of, beside so many known identifiers.
 
-The whole step in its durable transaction: resolve, what is new, first touches, events. Two replicas, batches of
-50 at once, one in five of a new person, 1.6 identifiers a message; the client is on the same machine. Then merges and
-undos of the same persons from two sides, compared with a union-find in memory. One JSON object a line.
+The whole step in its durable transaction: resolve, what is new, first touches, events. Two replicas, each with lanes of
+its own, batches of 50 at once, one in five of a new person, 1.6 identifiers a message; the client is on the same machine.
+Then merges and undos of the same persons from two sides, compared with a union-find in memory. One JSON object a line.
 """
 
 import argparse
@@ -13,11 +13,12 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
+import psutil
 import uvloop
 
 from lobby.connectors.v1 import account_pb2, events_pb2, message_pb2
@@ -25,6 +26,7 @@ from lobby.events.v1.batch_pb2 import Event
 from lobby_common import ids, postgres
 from lobby_common.errors import Conflict
 from lobby_common.events import EventLog, Incoming
+from lobby_common.events.lanes import lane_of
 from lobby_common.service import look_away
 from lobby_common.times import to_proto, utc_now
 from lobby_identity.app import merging
@@ -36,6 +38,8 @@ from tests.servers import Databases
 
 BATCH = 50
 CONNECTIONS = 2
+MOST_PER_SECOND = 20_000
+"""More than any machine of this size does: how many messages are prepared."""
 NEW = 0.2
 BSUIDS = 0.6
 """Share of messages that carry a second identifier."""
@@ -123,12 +127,32 @@ async def step(log: EventLog, handler: PeopleHandler, batches: list[list[Incomin
 
 async def rate(log: EventLog, known: int, seconds: float) -> float:
     """Returns messages per second."""
-    chance = random.Random(known)
-    prepared = [[message(known, chance) for _ in range(BATCH)] for _ in range(int(seconds * 20_000 / BATCH))]
+    prepared = list(batches(known, int(seconds * MOST_PER_SECOND)))
     handler = PeopleHandler(log)
-    began = time.perf_counter()
-    done = await asyncio.gather(*(step(log, handler, prepared, began + seconds) for _ in range(CONNECTIONS)))
-    return sum(done) / (time.perf_counter() - began)
+    began, cpu = time.perf_counter(), cpu_seconds()
+    done = sum(await asyncio.gather(*(step(log, handler, each, began + seconds) for each in prepared)))
+    took = time.perf_counter() - began
+    used = [round((now - then) / done * 1e6) for now, then in zip(cpu_seconds(), cpu, strict=True)]
+    say("cpu_per_message", used[0], "us", postgres=used[1])
+    return done / took
+
+
+def batches(known: int, messages: int) -> Iterator[list[list[Incoming]]]:
+    """For each replica the batches of its lanes."""
+    chance = random.Random(known)
+    shares: list[list[Incoming]] = [[] for _ in range(CONNECTIONS)]
+    for _ in range(messages):
+        each = message(known, chance)
+        shares[lane_of(each.event.key) % CONNECTIONS].append(each)
+    for share in shares:
+        yield [share[start : start + BATCH] for start in range(0, len(share), BATCH)]
+
+
+def cpu_seconds() -> tuple[float, float]:
+    """Seconds of CPU of this process, and of all processes of the server that are there now."""
+    process = psutil.Process()
+    own, *others = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return own.user + own.system, sum(each.user + each.system for each in others)
 
 
 async def merge_and_undo(log: EventLog, operations: int) -> None:

@@ -1,6 +1,5 @@
 """Laws of who is who: the cut of batches does not matter, and the order of messages decides no person."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -32,7 +31,7 @@ class Tables:
         made = plan(batch, Known(self.holdings, self.ages, claims))
         for retirement in made.retirements:
             self.holdings[retirement.key] = [
-                replace(each, retired_time=retirement.retired_time) if each.retired_time == FOREVER else each
+                each._replace(retired_time=retirement.retired_time) if each.retired_time == FOREVER else each
                 for each in self.holdings[retirement.key]
             ]
         for binding in made.bindings:

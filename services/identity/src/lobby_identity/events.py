@@ -4,7 +4,6 @@ Applying a batch twice is harmless: ids of people, links and events follow from 
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -132,7 +131,7 @@ def _read_message(incoming: Incoming) -> Heard:
     hints = Hints(at, payload.display_name, payload.locale, payload.country, payload.greeting)
     heard = _heard(sighting, hints, payload.account_id, payload.referral if payload.HasField("referral") else None)
     mentions = find_mentions(payload.text, payload.country) if payload.text else ()
-    return replace(heard, mentions=mentions) if mentions else heard
+    return heard._replace(mentions=mentions) if mentions else heard
 
 
 def _read_change(incoming: Incoming) -> Heard:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from lobby.events.v1.batch_pb2 import Batch, Event
 from lobby_common.events.lanes import lane_of
@@ -47,7 +49,7 @@ def told(
     event = Event(
         id=event_id,
         type=payload.DESCRIPTOR.full_name,
-        time=to_proto(time),
+        time=_stamp(time),
         workspace_id=workspace_id,
         key=key,
         traceparent=traceparent,
@@ -58,6 +60,12 @@ def told(
     if size > LARGEST_EVENT:
         raise EventTooLarge(f"{event.type}: {size} bytes")
     return Told(lane_of(key), size, event)
+
+
+@lru_cache(maxsize=16)
+def _stamp(time: datetime) -> Timestamp:
+    """Returns the time of many events of one transaction, made once: it is read only."""
+    return to_proto(time)
 
 
 def chunks(events: Sequence[Told]) -> list[list[Told]]:

@@ -7,6 +7,7 @@ them again changes nothing.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from lobby_common.errors import Unavailable
 from lobby_common.events.log import Connection
@@ -28,8 +29,7 @@ _ATTEMPTS = 20
 """A race is lost only to a transaction that won one: this many in a row mean a fault."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """One event: who is seen, what it says of him, and where he came from."""
 
     sighting: Sighting
@@ -41,8 +41,7 @@ class Heard:
     """What he typed of himself or of somebody else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Whose event it is."""
 
     channel_user_id: ChannelUserId

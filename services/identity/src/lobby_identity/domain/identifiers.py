@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, NewType
 
@@ -85,8 +84,7 @@ def bounded(text: str) -> str:
     return text[:32] + "#" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     """A channel user holds an address until it is retired. None does where a claimed phone's owner was not met yet."""
 
     channel_user_id: ChannelUserId | None

@@ -2,8 +2,8 @@
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from lobby_identity.domain.identifiers import ContactId
 
@@ -13,8 +13,7 @@ _LONGEST_NAME = 500
 FIELDS = ("display_name", "language", "country")
 
 
-@dataclass(frozen=True, slots=True)
-class Hints:
+class Hints(NamedTuple):
     """What one event says of its author."""
 
     at: datetime
@@ -24,8 +23,7 @@ class Hints:
     greeting: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """What one record knows."""
 
     display_name: str = ""
@@ -44,20 +42,19 @@ def learn(profile: Profile, hints: Hints) -> Profile:
     newer = profile.profile_time is None or hints.at >= profile.profile_time
     changes: dict[str, str] = {}
     for field in FIELDS:
-        old, new = getattr(profile, field), clean(getattr(hints, field))
-        if new and new != old and (newer or not old):
+        old, said = getattr(profile, field), getattr(hints, field)
+        if said and said != old and (newer or not old) and (new := clean(said)) and new != old:
             changes[field] = new
     if changes:
         at = hints.at if newer else profile.profile_time
-        profile = replace(
-            profile,
+        profile = profile._replace(
             display_name=changes.get("display_name", profile.display_name),
             language=changes.get("language", profile.language),
             country=changes.get("country", profile.country),
             profile_time=at,
         )
     if hints.greeting and (profile.first_entry_time is None or hints.at < profile.first_entry_time):
-        profile = replace(profile, first_entry_time=hints.at)
+        profile = profile._replace(first_entry_time=hints.at)
     return profile
 
 

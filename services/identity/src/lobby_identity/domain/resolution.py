@@ -6,8 +6,9 @@ The plan is a pure function, so a transaction that lost a race reads the winner'
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from lobby_common.ids import derive_id
 from lobby_identity.domain.identifiers import (
@@ -26,8 +27,7 @@ PLATFORM_ALIAS = "platform_alias"
 VERIFIED_PHONE = "verified_phone"
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """One event that names addresses of one platform user."""
 
     event_id: str
@@ -57,8 +57,7 @@ class Known:
     """Who claimed a phone of the batch while nobody held it, and when last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Newcomer:
+class Newcomer(NamedTuple):
     """A channel user met for the first time, and the contact it begins as."""
 
     channel_user_id: ChannelUserId
@@ -68,8 +67,7 @@ class Newcomer:
     first_seen_time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """An identifier row to write."""
 
     key: Key
@@ -80,16 +78,14 @@ class Binding:
     retired_time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Retirement:
+class Retirement(NamedTuple):
     """A stored identifier that stops matching."""
 
     key: Key
     retired_time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A phone that the platform vouches to be a channel user's."""
 
     key: Key
@@ -99,8 +95,7 @@ class Claim:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Bond:
+class Bond(NamedTuple):
     """Evidence that two channel users are one person; `sighting` is the place in the batch of what showed it."""
 
     elder: ChannelUserId
@@ -219,7 +214,7 @@ class _Desk:
         if holding is not None and holding.channel_user_id is not None:
             if holding.retired_time != FOREVER:
                 return
-            after = [replace(each, retired_time=sighting.at) if each is holding else each for each in before]
+            after = [each._replace(retired_time=sighting.at) if each is holding else each for each in before]
         elif any(each.channel_user_id == author for each in before):
             return
         else:

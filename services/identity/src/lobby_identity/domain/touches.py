@@ -1,7 +1,6 @@
 """Where people came from first: by which account, and by which ad, post or link."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,8 +17,7 @@ class Source(NamedTuple):
     headline: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
+class Touch(NamedTuple):
     """A channel user came to an account."""
 
     channel_user_id: ChannelUserId

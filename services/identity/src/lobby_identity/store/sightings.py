@@ -3,7 +3,7 @@
 from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from lobby_common.events.log import Connection
 from lobby_identity.domain.identifiers import Address, ChannelUserId, ContactId, Holding, Key, WorkspaceId
@@ -13,8 +13,7 @@ from lobby_identity.domain.touches import Source, Touch
 from lobby_identity.store.statements import QUERIES, aware, bare
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
+class Met(NamedTuple):
     """A channel user met before: its record, the person's canonical contact, what the record knows."""
 
     contact_id: ContactId
@@ -36,8 +35,7 @@ class Found:
         return Known(self.holdings, self.ages, self.claims)
 
 
-@dataclass(frozen=True, slots=True)
-class Won:
+class Won(NamedTuple):
     """An identifier row that this transaction wrote."""
 
     key: Key
