@@ -1,7 +1,7 @@
 """`make bench-identity`: how many messages a second identity says the writer of, beside so many known identifiers.
 
 The whole step in its durable transaction: resolve, what is new, first touches, events. Two replicas, each with lanes of
-its own, batches of 50 at once, one in five of a new person, 1.6 identifiers a message; the client is on the same machine.
+its own, batches of 50 at once, one in five of a new person, 1.6 identifiers a message; the client on the same machine.
 Then merges and undos of the same persons from two sides, compared with a union-find in memory. One JSON object a line.
 """
 

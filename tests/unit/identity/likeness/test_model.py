@@ -5,7 +5,7 @@ import random
 import pytest
 
 from lobby_identity.likeness import blocks, learning
-from lobby_identity.likeness.comparing import CODE, EXACT, TEXT, align
+from lobby_identity.likeness.comparing import CODE, EXACT, LEVELS, TEXT, align
 from lobby_identity.likeness.grading import score_file
 from lobby_identity.likeness.model import Model, Record
 from lobby_identity.likeness.names import cuts
@@ -69,8 +69,11 @@ def test_reasons_add_up_to_the_score_with_the_prior(model: Model) -> None:
 def test_chances_sum_up_to_one() -> None:
     for comparison in (TEXT, CODE, EXACT):
         population = Population(((name,) for name in NAMES), comparison)
-        assert sum(population.chance(("maria",))) == pytest.approx(1)
-        assert sum(population.chance(("never met",))) == pytest.approx(1)
+        for value in (("maria",), ("never met",)):
+            chances = [population.chance(value, level) for level in range(len(LEVELS))]
+            assert all(0 < each < 1 for each in chances)
+            # Of texts those that differ are not told from the few that are near.
+            assert sum(chances) == pytest.approx(1, abs=0.05 if comparison is TEXT else 1e-9)
 
 
 def test_each_row_gets_a_column_of_its_own() -> None:

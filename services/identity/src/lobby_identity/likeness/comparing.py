@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
+from rapidfuzz.distance import OSA, JaroWinkler
 
 from lobby_identity.likeness.names import BARE, Word, consonants
 
@@ -28,11 +28,15 @@ class Comparison:
     """Strings with more edits between them differ, unless they are alike."""
     alike: float
     """Strings with this Jaro-Winkler similarity may be alike; above 1 where that is not looked at."""
+    is_seldom_near: bool = False
+    """Of two strangers' values so few are near that those which differ need not be told from them to be counted."""
 
     def of(self, one: Word, other: Word) -> int:
         """Returns the level of two values."""
         if len(one) == len(other) == 1:
             return self.level(one[0], other[0])
+        if not set(one).isdisjoint(other):
+            return 0
         return min(self.level(a, b) for a in one for b in other)
 
 
@@ -42,7 +46,7 @@ def _text_level(one: str, other: str) -> int:
     if one.startswith(BARE) or other.startswith(BARE):
         return _bare_level(one, other)
     longer = max(len(one), len(other))
-    edits = DamerauLevenshtein.distance(one, other, score_cutoff=_TWO_EDITS)
+    edits = OSA.distance(one, other, score_cutoff=_TWO_EDITS)
     if edits == 1 and longer >= _LONG_ENOUGH_FOR_ONE:
         return 1
     alike = JaroWinkler.similarity(one, other)
@@ -58,14 +62,14 @@ def _bare_level(one: str, other: str) -> int:
 
 
 def _code_level(one: str, other: str) -> int:
-    return min(DamerauLevenshtein.distance(one, other, score_cutoff=DIFFERENT - 1), DIFFERENT)
+    return min(OSA.distance(one, other, score_cutoff=DIFFERENT - 1), DIFFERENT)
 
 
 def _exact_level(one: str, other: str) -> int:
     return 0 if one == other else DIFFERENT
 
 
-TEXT = Comparison(_text_level, edits=_TWO_EDITS, alike=_ALIKE)
+TEXT = Comparison(_text_level, edits=_TWO_EDITS, alike=_ALIKE, is_seldom_near=True)
 """Words and short texts: by edits (two letters that changed places are one) and by Jaro-Winkler."""
 CODE = Comparison(_code_level, edits=DIFFERENT - 1, alike=2.0)
 """Numbers, dates, codes: by edits."""

@@ -102,21 +102,36 @@ class Model:
         A name that is cut in another way has more words to fit, so what counts is the worth per word.
         """
         fits = [self._fit(one, other) for one in ones for other in others]
-        return max(fits, key=lambda fit: fit[0])[1]
+        _, best = max(fits, key=lambda fit: fit[0])
+        return [self._weighed("name", *each) for each in best]
 
-    def _fit(self, one: Name, other: Name) -> tuple[float, list[Evidence]]:
+    def _fit(self, one: Name, other: Name) -> tuple[float, list[tuple[Word, Word, int]]]:
+        """Returns about what a word is worth, and which words stand for which, with their levels."""
         shorter, longer = (one, other) if len(one) <= len(other) else (other, one)
-        evidence = [[self._evidence("name", a, b) for b in longer] for a in shorter]
-        worths = [[self._worth_of(each) for each in row] for row in evidence]
+        levels = [[COMPARISONS[self._kinds["name"]].of(a, b) for b in longer] for a in shorter]
+        worths = [
+            [self._worth_of(self._guessed(a, b, level)) for b, level in zip(longer, row, strict=True)]
+            for a, row in zip(shorter, levels, strict=True)
+        ]
         places = align(worths)
         worth = sum(row[place] for row, place in zip(worths, places, strict=True))
-        return worth / len(longer), [row[place] for row, place in zip(evidence, places, strict=True)]
+        found = [(a, longer[place], row[place]) for a, row, place in zip(shorter, levels, places, strict=True)]
+        return worth / len(longer), found
 
     def _worth_of(self, evidence: Evidence) -> float:
         return math.log2(self.weights[evidence.field][evidence.level] / evidence.chance)
 
     def _evidence(self, name: str, one: Word, other: Word) -> Evidence:
-        level = COMPARISONS[self._kinds[name]].of(one, other)
+        return self._weighed(name, one, other, COMPARISONS[self._kinds[name]].of(one, other))
+
+    def _weighed(self, name: str, one: Word, other: Word, level: int) -> Evidence:
         population = self._populations[name]
-        chance = math.sqrt(population.chance(one)[level] * population.chance(other)[level])
-        return Evidence(name, level, max(chance, _FEWEST_STRANGERS))
+        return _evidence(name, level, population.chance(one, level), population.chance(other, level))
+
+    def _guessed(self, one: Word, other: Word, level: int) -> Evidence:
+        population = self._populations["name"]
+        return _evidence("name", level, population.about(one, level), population.about(other, level))
+
+
+def _evidence(name: str, level: int, chance: float, chance_of_other: float) -> Evidence:
+    return Evidence(name, level, max(math.sqrt(chance * chance_of_other), _FEWEST_STRANGERS))

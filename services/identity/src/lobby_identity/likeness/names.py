@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
-from itertools import product
+from itertools import islice, product
 
 import jaconv
 from anyascii import anyascii
@@ -33,6 +33,7 @@ _LONG_VOWELS = (("ou", "o"), ("oo", "o"), ("uu", "u"))
 _PERSONAL = "人名"
 _SOUNDS_OF_HEBREW = (("sh", "s"), ("ts", "z"), ("tz", "z"), ("ch", "h"), ("kh", "h"), ("ph", "p"), ("th", "t"))
 _LETTERS_OF_HEBREW = str.maketrans("cfqx", "kpkk")
+_NO_LETTER = re.compile(r"[^a-z]")
 _WEAK = re.compile(r"[aeiouyvwhj]")
 BARE = "~"
 """The first sign of a reading that has no vowels."""
@@ -61,17 +62,32 @@ def readings(word: str) -> Word:
     """Returns how a word without blanks sounds in Latin letters, in every reading that is known."""
     if word.isascii():
         return (word,)
+    found: Iterable[str]
     if _HAN.search(word):
-        found = list(_of_han(word))
+        found = _of_han(word)
     elif _HANGUL.fullmatch(word):
         found = [*HANGUL_SURNAMES.get(word, ()), _latin(word)]
     elif _KANA.search(word):
-        found = list(_of_kana(word))
+        found = _of_kana(word)
     elif _HEBREW.search(word):
         found = [_latin(word), consonants(_latin(word))]
     else:
         found = [_latin(word), *_of_turkish_and_german(word)]
-    return tuple(dict.fromkeys(each for each in found if each))[:_MOST_READINGS]
+    return tuple(islice(_each_once(found), _MOST_READINGS))
+
+
+def _each_once(found: Iterable[str]) -> Iterator[str]:
+    seen = {""}
+    for each in found:
+        if each not in seen:
+            seen.add(each)
+            yield each
+
+
+def prepare() -> None:
+    """The dictionaries are in memory, and what is looked up in them for the first time: a tenth of a second."""
+    for name in ("王小明", "山田太郎", "Иван", "김민수", "สมชาย", "علي"):
+        cuts(name)
 
 
 @lru_cache(maxsize=100_000)
@@ -96,7 +112,7 @@ def _is_unspaced(word: str) -> bool:
 
 
 def _latin(word: str) -> str:
-    return re.sub(r"[^a-z]", "", anyascii(word).lower())
+    return _NO_LETTER.sub("", (word if word.isascii() else anyascii(word)).lower())
 
 
 def _of_turkish_and_german(word: str) -> Iterator[str]:
@@ -112,22 +128,36 @@ def _of_han(word: str) -> Iterator[str]:
     """Surnames as their bearers spell them, Mandarin, Japanese readings of names, Mandarin with all readings."""
     yield from HAN_SURNAMES.get(word, ())
     if _HAN.fullmatch(word):
-        yield "".join(syllables[0] for syllables in pinyin(word, style=Style.NORMAL))
+        yield from _without_umlaut("".join(syllables[0] for syllables in pinyin(word, style=Style.NORMAL)))
     for reading in _japanese(word):
         yield from _of_kana(reading)
     if _HAN.fullmatch(word):
-        each = pinyin(word, style=Style.NORMAL, heteronym=True)
-        for syllables in product(*(choices[:3] for choices in each[:4])):
-            yield "".join(syllables).replace("ü", "u").replace("v", "u")
+        for syllables in product(*(_syllables(each)[:3] for each in word[:4])):
+            yield from _without_umlaut("".join(syllables))
 
 
-def _of_kana(kana: str) -> Iterator[str]:
+def _without_umlaut(syllables: str) -> Iterator[str]:
+    """The vowel of 吕, which Latin keyboards lack, is written u, v or yu."""
+    yield syllables.replace("v", "u")
+    if "v" in syllables:
+        yield syllables
+        yield syllables.replace("v", "yu")
+
+
+@cache
+def _syllables(character: str) -> tuple[str, ...]:
+    """Returns the Mandarin readings of a character, the commonest first, without tones."""
+    return tuple(dict.fromkeys(pinyin(character, style=Style.NORMAL, heteronym=True)[0]))
+
+
+@lru_cache(maxsize=10_000)
+def _of_kana(kana: str) -> tuple[str, ...]:
     """Hepburn's spelling, first with the long vowels as most people write them: Yuko, then Yuuko."""
     latin = _latin(jaconv.kana2alphabet(jaconv.kata2hira(kana)))
     short = latin
     for long, vowel in _LONG_VOWELS:
         short = short.replace(long, vowel)
-    yield from dict.fromkeys((short, latin))
+    return tuple(dict.fromkeys((short, latin)))
 
 
 def _japanese(word: str) -> list[str]:

@@ -1,17 +1,21 @@
 """How common values are: what two strangers have in common by chance."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Protocol
 
 from rapidfuzz import process
-from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
+from rapidfuzz.distance import OSA, JaroWinkler
 
 from lobby_identity.likeness.comparing import DIFFERENT, LEVELS, Comparison
 from lobby_identity.likeness.names import Word
 
-_MOST_COMPARED = 2_500
-"""Values with which one is compared to learn its near levels: the commonest, which are most of every population."""
+_MOST_COMPARED = 500
+"""Values with which one is compared to learn its near levels: the commonest, which are much of every population."""
+_MOST_SPELLINGS = 4
+"""Of a value, to learn its near levels: those that are best known."""
+_USUALLY_NEAR = (0.0, 0.001, 0.003, 0.02)
+"""Shares of strangers whose word differs from another by one letter, is near to it, is alike."""
 _MOST_KEPT = 100_000
 _NOT_HIS_OWN = 0.02
 _NEAR_BY_CHANCE = (1e-5, 1e-4, 1e-3)
@@ -21,8 +25,12 @@ _NEAR_BY_CHANCE = (1e-5, 1e-4, 1e-3)
 class Chances(Protocol):
     """How often strangers have values that are near to one."""
 
-    def chance(self, value: Word) -> tuple[float, ...]:
-        """Returns by level the share of strangers whose value is that near to this one; sums up to one."""
+    def chance(self, value: Word, level: int) -> float:
+        """Returns the share of strangers whose value is that near to this one."""
+        ...
+
+    def about(self, value: Word, level: int) -> float:
+        """Returns about the same, at once: good enough to say which of several readings fits best."""
         ...
 
 
@@ -34,9 +42,11 @@ class OnePersons:
         equal = _NOT_HIS_OWN / max(contacts, 1)
         self._chance = (equal, *_NEAR_BY_CHANCE, 1 - equal - sum(_NEAR_BY_CHANCE))
 
-    def chance(self, value: Word) -> tuple[float, ...]:
+    def chance(self, value: Word, level: int) -> float:
         """Returns what holds for every value."""
-        return self._chance
+        return self._chance[level]
+
+    about = chance
 
 
 class Population:
@@ -44,19 +54,39 @@ class Population:
 
     def __init__(self, values: Iterable[Word], comparison: Comparison) -> None:
         self._comparison = comparison
+        self._looked_for = range(1, DIFFERENT if comparison.is_seldom_near else len(LEVELS))
         self._counts = Counter(values)
         self._size = self._counts.total()
         common = self._counts.most_common(_MOST_COMPARED)
         self._share_compared = sum(times for _, times in common) / max(self._size, 1)
-        self._spellings = [spelling for value, _ in common for spelling in value]
-        self._owners = [value for value, _ in common for _ in value]
+        self._owners: dict[str, list[Word]] = defaultdict(list)
+        for value, _ in common:
+            for spelling in value[:_MOST_SPELLINGS]:
+                self._owners[spelling].append(value)
+        self._spellings = list(self._owners)
         self._kept: dict[Word, tuple[float, ...]] = {}
 
-    def chance(self, value: Word) -> tuple[float, ...]:
-        """Returns by level the share of strangers whose value is that near to this one; sums up to one.
+    def chance(self, value: Word, level: int) -> float:
+        """Returns the share of strangers whose value is that near to this one.
 
-        Each level counts one stranger more than were met, so that nothing is impossible.
+        Each level counts one stranger more than were met, so that nothing is impossible. Who is near is looked for only
+        where that is asked.
         """
+        if level in self._looked_for:
+            return self._levels(value)[level]
+        return self.about(value, level)
+
+    def about(self, value: Word, level: int) -> float:
+        """Returns about the same, at once: who is near is taken to be as many as of other values."""
+        strangers = self._size + len(LEVELS)
+        if level == 0:
+            return (self._counts[value] + 1) / strangers
+        if level == DIFFERENT:
+            return (self._size - self._counts[value] + 1) / strangers
+        return _USUALLY_NEAR[level]
+
+    def _levels(self, value: Word) -> tuple[float, ...]:
+        """Returns the share of each level; they sum up to one."""
         known = self._kept.get(value)
         if known is None:
             if len(self._kept) >= _MOST_KEPT:
@@ -79,15 +109,15 @@ class Population:
         """Returns the compared values that may not be different."""
         near: set[Word] = set()
         comparison = self._comparison
-        for spelling in value:
+        for spelling in value[:_MOST_SPELLINGS]:
             edited = process.extract(
                 spelling,
                 self._spellings,
-                scorer=DamerauLevenshtein.distance,
+                scorer=OSA.distance,
                 score_cutoff=comparison.edits,
                 limit=None,
             )
-            near.update(self._owners[place] for _, _, place in edited)
+            near.update(value for found, _, _ in edited for value in self._owners[found])
             if comparison.alike <= 1:
                 alike = process.extract(
                     spelling,
@@ -96,5 +126,5 @@ class Population:
                     score_cutoff=comparison.alike,
                     limit=None,
                 )
-                near.update(self._owners[place] for _, _, place in alike)
+                near.update(value for found, _, _ in alike for value in self._owners[found])
         return near
