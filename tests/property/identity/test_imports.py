@@ -89,16 +89,23 @@ holders = st.dictionaries(
 @given(rows_of_values, holders, st.booleans())
 def test_how_groups_are_batched_changes_nothing(rows, held, link_conflicts):
     groups = grouped(rows)
-    whole, count = plan("i", START, groups, held, link_conflicts=link_conflicts, most_bonds=10_000)
+    whole, count = plan("i", START, groups, held, {}, link_conflicts=link_conflicts, most_bonds=10_000)
     assert count == len(groups)
-    parts = [plan("i", START, [group], held, link_conflicts=link_conflicts, most_bonds=1)[0] for group in groups]
+    parts, ids = [], {}
+    roots = {each.channel_user_id: each.root for each in held.values()}
+    for group in groups:
+        part, _ = plan("i", START, [group], held, ids, link_conflicts=link_conflicts, most_bonds=1)
+        parts.append(part)
+        for each, user in part.bindings:
+            if each.kind == "crm_id" and user in roots:
+                ids.setdefault(roots[user], set()).add(each.match_key)
     for name in ("births", "bindings", "bonds", "members", "verdicts"):
         assert getattr(whole, name) == [each for part in parts for each in getattr(part, name)]
 
 
 @given(rows_of_values, holders, st.booleans())
 def test_each_address_has_one_holder_and_every_row_its_verdict(rows, held, link_conflicts):
-    made, _ = plan("i", START, grouped(rows), held, link_conflicts=link_conflicts, most_bonds=10_000)
+    made, _ = plan("i", START, grouped(rows), held, {}, link_conflicts=link_conflicts, most_bonds=10_000)
     bound = [named[:2] for named, _ in made.bindings]
     assert len(bound) == len(set(bound))
     assert not set(bound) & held.keys()
@@ -109,9 +116,34 @@ def test_each_address_has_one_holder_and_every_row_its_verdict(rows, held, link_
 
 
 @given(rows_of_values, holders)
+def test_no_person_has_two_ids_of_the_own_system_unless_the_importer_says_so(rows, held):
+    made, _ = plan("i", START, grouped(rows), held, known_ids(held), link_conflicts=False, most_bonds=10_000)
+    edges = [Edge(f"b{n}", *bond) for n, bond in enumerate(made.bonds)]
+    contacts = {each.channel_user_id: each.contact_id for each in (*made.births, *held.values())}
+    edges += [Edge(f"k{n}", each.contact_id, f"person {each.root}") for n, each in enumerate(held.values())]
+    ids = {contacts[user]: set() for _, user in made.bindings}
+    for each, user in made.bindings:
+        ids[contacts[user]] |= {each.match_key} if each.kind == "crm_id" else set()
+    nodes = sorted({*contacts.values(), *(f"person {each.root}" for each in held.values())})
+    for person in components(nodes, edges):
+        before = set().union(*(known_ids(held).get(each.removeprefix("person "), ()) for each in person))
+        given = set().union(*(ids.get(each, ()) for each in person))
+        assert not given or len(before | given) == 1
+
+
+def known_ids(held):
+    """The ids of the own system by person, as the tables say."""
+    ids = {each.root: set() for each in held.values()}
+    for (kind, key), each in held.items():
+        if kind == "crm_id":
+            ids[each.root].add(key)
+    return ids
+
+
+@given(rows_of_values, holders)
 def test_rows_without_conflict_and_those_joined_on_demand_are_one_person_a_group(rows, held):
     for group in grouped(rows):
-        made, _ = plan("i", START, [group], held, link_conflicts=True, most_bonds=10_000)
+        made, _ = plan("i", START, [group], held, {}, link_conflicts=True, most_bonds=10_000)
         contacts = {each.contact_id for each in made.births}
         roots = {held[each[:2]].root for row in group for each in row.named if each[:2] in held}
         edges = [Edge(str(n), *bond) for n, bond in enumerate(made.bonds)]

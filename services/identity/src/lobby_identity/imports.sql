@@ -361,6 +361,14 @@ JOIN identifier AS i
     AND i.retired_time = 'infinity'
 JOIN channel_user AS u ON u.channel_user_id = i.channel_user_id;
 
+-- name: read_crm_ids
+-- The ids of the workspace's own system of these persons.
+SELECT r.root_id::text AS root_id, i.match_key
+FROM unnest($1::uuid[]) AS r (root_id)
+JOIN channel_user AS u ON u.contact_id = r.root_id OR (u.root_id = r.root_id AND u.root_id <> u.contact_id)
+JOIN identifier AS i ON i.channel_user_id = u.channel_user_id
+WHERE i.kind = 'crm_id' AND i.scope = '' AND i.retired_time = 'infinity';
+
 -- name: insert_imported_identifiers
 -- New addresses, and claimed phones whose channel user is met now; how many, and the claimed phones. In the order in
 -- which messages take them.

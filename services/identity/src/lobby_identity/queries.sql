@@ -309,6 +309,13 @@ FROM channel_user AS u
 WHERE u.contact_id = ANY($1::uuid[] || $2::uuid[])
     OR (u.root_id = ANY($1::uuid[]) AND u.root_id <> u.contact_id);
 
+-- name: read_crm_scopes
+-- Which of these records have ids of the workspace's own systems, and of which.
+SELECT DISTINCT u.contact_id::text AS contact_id, i.scope
+FROM channel_user AS u
+JOIN identifier AS i ON i.channel_user_id = u.channel_user_id
+WHERE u.contact_id = ANY ($1::uuid[]) AND i.kind = 'crm_id' AND i.retired_time = 'infinity';
+
 -- name: draw_versions
 -- So many new versions, ascending.
 SELECT nextval('membership_version') AS version FROM generate_series(1, $1::int);
@@ -499,7 +506,11 @@ SELECT
         SELECT i.match_key FROM identifier AS i WHERE i.channel_user_id = u.channel_user_id AND i.kind = 'phone'
     ) AS own_phones,
     ARRAY(SELECT m.match_key FROM mention AS m WHERE m.contact_id = u.contact_id AND m.kind = 'phone') AS phones,
-    ARRAY(SELECT m.match_key FROM mention AS m WHERE m.contact_id = u.contact_id AND m.kind = 'email') AS emails
+    ARRAY(SELECT m.match_key FROM mention AS m WHERE m.contact_id = u.contact_id AND m.kind = 'email') AS emails,
+    ARRAY(
+        SELECT i.scope FROM identifier AS i
+        WHERE i.channel_user_id = u.channel_user_id AND i.kind = 'crm_id' AND i.retired_time = 'infinity'
+    ) AS crm_scopes
 FROM (
     SELECT DISTINCT a.root_id FROM channel_user AS a
     WHERE a.workspace_id = $1::uuid AND a.contact_id = ANY($2::uuid[])
@@ -613,12 +624,12 @@ SET evidence = excluded.evidence, probability = excluded.probability, reasons = 
 WHERE s.state = 'open' AND (s.evidence = 'likeness' OR excluded.evidence <> 'likeness');
 
 -- name: hold_for_a_person
--- Strong evidence for two who somebody said are not the same: open again, whatever was decided before.
+-- Strong evidence for two who are not the same: open again, whatever was decided before.
 INSERT INTO suggestion AS s
     (suggestion_id, workspace_id, contact_id, other_contact_id, evidence, probability, reasons)
-VALUES ($2, $1, least($3::uuid, $4::uuid), greatest($3::uuid, $4::uuid), $5, 1, '[]')
+VALUES ($2, $1, least($3::uuid, $4::uuid), greatest($3::uuid, $4::uuid), $5, 1, $6::text::jsonb)
 ON CONFLICT ON CONSTRAINT suggestion_pair DO UPDATE
-SET evidence = excluded.evidence, probability = 1, state = 'open', decide_time = NULL, actor = ''
+SET evidence = excluded.evidence, probability = 1, reasons = excluded.reasons, state = 'open', decide_time = NULL, actor = ''
 WHERE s.evidence <> excluded.evidence;
 
 -- name: delete_outweighed
@@ -643,6 +654,7 @@ WHERE s.workspace_id = $1 AND s.state = $2
     AND ($4::uuid IS NULL OR (s.probability, s.suggestion_id) < ($5::float8, $4::uuid))
     AND (s.state <> 'open' OR a.root_id <> b.root_id)
     AND ($6::uuid IS NULL OR $6::uuid IN (a.root_id, b.root_id))
+    AND ($8::text IS NULL OR s.evidence = $8)
 ORDER BY s.probability DESC, s.suggestion_id DESC
 LIMIT $7;
 

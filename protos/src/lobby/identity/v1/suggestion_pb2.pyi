@@ -73,8 +73,8 @@ class Suggestion(_message.Message):
     state: Global___SuggestionState.ValueType
     """What became of it."""
     evidence: _builtins.str
-    """likeness; or the strong evidence that was held because somebody had said that they are not the same: platform_alias,
-    verified_phone.
+    """likeness; or the strong evidence that was held because somebody had said that they are not the same, or because each has
+    an id of the workspace's own system (then that is the reason): platform_alias, verified_phone, import.
     """
     merge_id: _builtins.str
     """The merge that a confirmation made."""
@@ -133,7 +133,7 @@ class SuggestionReason(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     BITS_FIELD_NUMBER: _builtins.int
     field: _builtins.str
-    """name, phone, email, country, language, campaign, arrival."""
+    """name, phone, email, country, language, campaign, arrival; crm_id where ids of the workspace's own system differ, of 0 bits."""
     level: _builtins.str
     """equal, one_letter, near, alike, different."""
     bits: _builtins.float

@@ -11,7 +11,7 @@ from lobby_identity.app import merging
 from lobby_identity.app.merging import Merged
 from lobby_identity.domain.identifiers import WorkspaceId
 from lobby_identity.store import suggestions as store
-from lobby_identity.store.suggestions import Policy, StoredSuggestion
+from lobby_identity.store.suggestions import LIKENESS, Policy, StoredSuggestion
 
 OPEN, CONFIRMED, REJECTED = "open", "confirmed", "rejected"
 
@@ -55,7 +55,8 @@ async def find_likely(conn: Connection, workspace_id: WorkspaceId, least: float)
         raise Invalid(
             "BELOW_BULK_LEVEL", f"in bulk this workspace confirms from {policy.least_bulk_probability} upwards"
         )
-    likely = await store.list_suggestions(conn, workspace_id, OPEN, least=level, limit=_MOST_AT_ONCE)
+    # Strong evidence is held because something is said against it: that is looked at one by one.
+    likely = await store.list_suggestions(conn, workspace_id, OPEN, least=level, limit=_MOST_AT_ONCE, evidence=LIKENESS)
     return [each.suggestion_id for each in likely]
 
 

@@ -16,7 +16,7 @@ from lobby_identity import store
 from lobby_identity.app import linking
 from lobby_identity.domain import profile as profiles
 from lobby_identity.domain import resolution, touches
-from lobby_identity.domain.graph import Joined, NotSame, TooLarge
+from lobby_identity.domain.graph import Joined, NotSame, SeveralIds, TooLarge
 from lobby_identity.domain.identifiers import ChannelUserId, ContactId, Holding, Key, WorkspaceId
 from lobby_identity.domain.mentions import Mention
 from lobby_identity.domain.profile import Hints, Profile
@@ -75,7 +75,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Strong evidence for two who somebody said are not the same: a person decides."""
+    """Strong evidence for two who are not the same, as somebody said or their ids say: a person decides."""
 
     place: int
     link_id: str
@@ -217,7 +217,9 @@ def _changes(plan: Plan, told: Told) -> Told:
 
 async def _save_people(conn: Connection, plan: Plan, learnt: Learnt) -> None:
     if plan.newcomers:
-        await store.insert_people(conn, [(each, learnt[each.channel_user_id]) for each in plan.newcomers.values()])
+        nothing = Profile()
+        people = [(each, learnt.get(each.channel_user_id, nothing)) for each in plan.newcomers.values()]
+        await store.insert_people(conn, people)
 
 
 async def _save_profiles(conn: Connection, heard: Sequence[Heard], plan: Plan, found: Found, learnt: Learnt) -> None:
@@ -295,7 +297,7 @@ async def _link(
             merges.append(Merge(bond.sighting, request.link_id, request.evidence, outcome))
         elif isinstance(outcome, TooLarge):
             refusals.append(Refusal(bond.sighting, request.link_id, outcome.size))
-        elif isinstance(outcome, NotSame):
+        elif isinstance(outcome, NotSame | SeveralIds):
             holds.append(Hold(bond.sighting, request.link_id, request.evidence))
     return _Linked(merges, refusals, holds, united.roots)
 

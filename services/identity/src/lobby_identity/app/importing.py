@@ -26,7 +26,7 @@ from lobby_identity.app import linking
 from lobby_identity.app.files import INVALID, OpenFile, open_file
 from lobby_identity.domain import joining
 from lobby_identity.domain.graph import LARGEST_GROUP, Joined
-from lobby_identity.domain.identifiers import PHONE, ContactId, Key
+from lobby_identity.domain.identifiers import CRM_ID, PHONE, ContactId, Key
 from lobby_identity.domain.joining import Address, Holder, Plan
 from lobby_identity.domain.resolution import VERIFIED_PHONE
 from lobby_identity.importing import reasons
@@ -64,6 +64,8 @@ class Draft:
 
     held: Mapping[Address, Holder]
     """Who of them was known."""
+    ids: Mapping[ContactId, set[str]]
+    """Theirs of the workspace's own system, by root; of nobody where no row has such ids."""
     made: Plan
     last: int
     """The row by which the last of the groups is known."""
@@ -285,16 +287,19 @@ class Importer:
             groups = await store.read_groups(conn, stored.import_id, progress, self._rows)
             addresses = list({each[:2] for rows in groups for row in rows for each in row.named})
             held = await store.read_holders(conn, stored.workspace_id, addresses) if addresses else {}
+            has_ids = any(kind == CRM_ID for kind, _ in addresses)
+            ids = await store.read_crm_ids(conn, {each.root for each in held.values()}) if has_ids else {}
         made, taken = await asyncio.to_thread(
             joining.plan,
             stored.import_id,
             stored.create_time,
             groups,
             held,
+            ids,
             link_conflicts=stored.settings.link_conflicts,
             most_bonds=_MOST_BONDS,
         )
-        return Draft(held, made, groups[taken - 1][0].row_number if taken else progress, bool(groups))
+        return Draft(held, ids, made, groups[taken - 1][0].row_number if taken else progress, bool(groups))
 
     async def _resolve_some(self, tx: Tx, stored: StoredImport, draft: Draft) -> None:
         """What was thought out is so. Raises _Taken where it was by what is not known any more."""
@@ -308,7 +313,7 @@ class Importer:
             raise _Taken
         made = draft.made
         if stored.state == "running":
-            await _store_people(tx, stored, made)
+            await _store_people(tx, stored, draft)
         await store.upsert_rows(conn, import_id, made.verdicts)
         await store.add_counts(conn, import_id, 0, [each.outcome for each in made.verdicts])
         given = Counter(each for verdict in made.verdicts for each in verdict.reasons if each in _CONFLICTS)
@@ -400,15 +405,16 @@ async def _is_there(tx: Tx, stored: StoredImport) -> bool:
     return now is not None and (now.state, now.phase, now.progress) == (stored.state, stored.phase, stored.progress)
 
 
-async def _store_people(tx: Tx, stored: StoredImport, made: Plan) -> None:
-    """The people of a plan are there. Raises _Taken where a message took one of their identifiers meanwhile."""
-    conn = tx.conn
+async def _store_people(tx: Tx, stored: StoredImport, draft: Draft) -> None:
+    """The people of a draft are there. Raises _Taken where a message took one of their identifiers meanwhile."""
+    conn, made = tx.conn, draft.made
     claimed: Sequence[str] = ()
     if made.bindings:
         taken = await store.insert_identifiers(conn, stored, made.bindings)
         if taken is None:
             raise _Taken
         claimed = taken
+    await _check_ids(tx, draft)
     if made.births:
         await store.insert_people(conn, stored, made.births)
     requests = [_request(stored, *bond) for bond in made.bonds]
@@ -426,10 +432,28 @@ async def _store_people(tx: Tx, stored: StoredImport, made: Plan) -> None:
     await store.insert_members(conn, stored.import_id, made.members)
 
 
+async def _check_ids(tx: Tx, draft: Draft) -> None:
+    """Who is known has no id of the workspace's own system beside those we know. Raises _Taken."""
+    if not draft.ids or not draft.made.changed:
+        return
+    given = {named.match_key for named, _ in draft.made.bindings if named.kind == CRM_ID}
+    has = await store.read_crm_ids(tx.conn, await lock_roots(tx.conn, draft.made.changed))
+    if any(ids - draft.ids.get(root, set()) - given for root, ids in has.items()):
+        raise _Taken
+
+
 def _request(stored: StoredImport, one: ContactId, other: ContactId) -> linking.Request:
     """By rule: what a person said of them, that they are not the same, holds."""
     link_id = derive_id(None, "link", stored.workspace_id, IMPORT, stored.import_id, *sorted((one, other)))
-    return linking.Request(link_id, stored.workspace_id, one, other, IMPORT, cause_id=stored.import_id)
+    return linking.Request(
+        link_id,
+        stored.workspace_id,
+        one,
+        other,
+        IMPORT,
+        cause_id=stored.import_id,
+        despite_ids=stored.settings.link_conflicts,
+    )
 
 
 async def _claims(tx: Tx, stored: StoredImport, made: Plan, phones: Sequence[str]) -> list[linking.Request]:

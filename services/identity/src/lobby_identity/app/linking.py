@@ -12,8 +12,9 @@ from lobby_common.errors import NotFound, Unavailable
 from lobby_common.events.log import Connection
 from lobby_common.ids import derive_id
 from lobby_identity import store
-from lobby_identity.domain.graph import NotSame, Outcome, People, Record, Roots, TooLarge
+from lobby_identity.domain.graph import NotSame, Outcome, People, Record, Roots, SeveralIds, TooLarge
 from lobby_identity.domain.identifiers import ContactId, WorkspaceId
+from lobby_identity.likeness.model import Reason
 from lobby_identity.store import NewLink, StoredLink, suggestions
 
 _ATTEMPTS = 50
@@ -21,6 +22,10 @@ _ATTEMPTS = 50
 
 GROUP_TOO_LARGE = "group_too_large"
 NOT_SAME = "not_same"
+SEVERAL_IDS = "several_crm_ids"
+
+_IDS_DIFFER = Reason("crm_id", "different", 0.0)
+"""Said with evidence that is held; how much it weighs a person decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class Request:
     cause_id: str = ""
     contact_survives: bool = False
     """The first contact becomes the root; otherwise the older of both roots does."""
+    despite_ids: bool = False
+    """Whoever asks has said that two ids of the workspace's own system are no reason against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class Undone:
     version: int = 0
 
 
-_END_REASONS: Mapping[type, str] = {TooLarge: GROUP_TOO_LARGE, NotSame: NOT_SAME}
+_END_REASONS: Mapping[type, str] = {TooLarge: GROUP_TOO_LARGE, NotSame: NOT_SAME, SeveralIds: SEVERAL_IDS}
 """Links that never held, and why."""
 
 
@@ -83,6 +90,8 @@ async def _unite(conn: Connection, requests: Sequence[Request], now: datetime) -
     contacts = {each for request in requests for each in (request.contact_id, request.other_contact_id)}
     people = await _lock(conn, contacts)
     made_before = await store.find_links(conn, [request.link_id for request in requests])
+    by_rule = any(not each.actor for each in requests)
+    scopes = await store.read_crm_scopes(conn, list(people.roots())) if by_rule else {}
     versions = iter(await store.draw_versions(conn, len(requests)))
     outcomes: list[Outcome | None] = []
     links: dict[str, NewLink] = {}
@@ -90,9 +99,9 @@ async def _unite(conn: Connection, requests: Sequence[Request], now: datetime) -
         if request.link_id in made_before or request.link_id in links:
             outcomes.append(None)
             continue
-        if await _is_refused(conn, people, request):
-            outcome: Outcome = NotSame(Roots(*_roots(people, request), 0))
-            await _hold(conn, request)
+        outcome: Outcome | None = await _refusal(conn, people, request, scopes)
+        if outcome is not None:
+            await _hold(conn, request, [_IDS_DIFFER] if isinstance(outcome, SeveralIds) else [])
         else:
             outcome = _join(people, request, next(versions))
         outcomes.append(outcome)
@@ -113,25 +122,36 @@ async def _lock(conn: Connection, contacts: set[ContactId]) -> People:
     return people
 
 
-async def _is_refused(conn: Connection, people: People, request: Request) -> bool:
-    """Returns whether a rule wants what somebody said is wrong. What a person wants is done."""
+async def _refusal(
+    conn: Connection, people: People, request: Request, scopes: Mapping[ContactId, set[str]]
+) -> NotSame | SeveralIds | None:
+    """Returns why a rule does not join the two: what somebody said, or their ids. What a person wants is done.
+
+    `scopes`: those of the ids of the workspace's own systems that each record has. An id leads to one record, so two
+    persons that have one of the same scope have two.
+    """
     one, other = _roots(people, request)
     if request.actor or one == other:
-        return False
+        return None
     groups = [{each.contact_id for each in people.group(root)} for root in (one, other)]
     said = await suggestions.read_not_same(conn, groups[0] | groups[1])
-    return any(pair & groups[0] and pair & groups[1] for pair in said)
+    if any(pair & groups[0] and pair & groups[1] for pair in said):
+        return NotSame(Roots(one, other, 0))
+    having = [{scope for each in group for scope in scopes.get(each, ())} for group in groups]
+    return SeveralIds(Roots(one, other, 0)) if having[0] & having[1] and not request.despite_ids else None
 
 
 def _roots(people: People, request: Request) -> tuple[ContactId, ContactId]:
     return people.root_of(request.contact_id), people.root_of(request.other_contact_id)
 
 
-async def _hold(conn: Connection, request: Request) -> None:
+async def _hold(conn: Connection, request: Request, reasons: Sequence[Reason]) -> None:
     """The evidence is there for a person to look at."""
     pair = request.contact_id, request.other_contact_id
     suggestion_id = derive_id(None, "suggestion", request.workspace_id, *sorted(pair))
-    await suggestions.hold_for_a_person(conn, request.workspace_id, suggestion_id, pair, request.evidence)
+    await suggestions.hold_for_a_person(
+        conn, request.workspace_id, suggestion_id, pair, request.evidence, reasons=reasons
+    )
 
 
 def _join(people: People, request: Request, version: int) -> Outcome:

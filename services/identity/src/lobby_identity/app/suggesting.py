@@ -20,9 +20,7 @@ from lobby_identity.likeness.blocks import MOST_IN_A_BLOCK
 from lobby_identity.likeness.contacts import Facts
 from lobby_identity.likeness.model import Model
 from lobby_identity.store import suggestions as store
-from lobby_identity.store.suggestions import Found, Policy, RecordToWeigh
-
-LIKENESS = "likeness"
+from lobby_identity.store.suggestions import LIKENESS, Found, Policy, RecordToWeigh
 
 _AT_ONCE = 20
 _PAUSE = 1.0
@@ -148,6 +146,8 @@ def _weighed(
     root, facts = person
     found = []
     for other, known in others.items():
+        if facts.contradicts(known):
+            continue
         score = contacts.weigh(model, facts, known)
         if score.probability >= policy.least_probability:
             one, two = sorted((root, other))
@@ -178,4 +178,5 @@ def _facts(row: RecordToWeigh, shared: Collection[Mention]) -> Facts:
         own_phones=frozenset(row.own_phones),
         phones=typed(PHONE),
         emails=typed(EMAIL),
+        crm_scopes=frozenset(row.crm_scopes),
     )

@@ -78,7 +78,14 @@ class NotSame:
     roots: Roots
 
 
-Outcome = Joined | AlreadyOne | TooLarge | NotSame
+@dataclass(frozen=True, slots=True)
+class SeveralIds:
+    """Each has an id of the workspace's own system, and they are two: no rule joins them, a person may."""
+
+    roots: Roots
+
+
+Outcome = Joined | AlreadyOne | TooLarge | NotSame | SeveralIds
 """What became of a link."""
 
 

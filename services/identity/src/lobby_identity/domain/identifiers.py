@@ -12,6 +12,8 @@ WorkspaceId = NewType("WorkspaceId", str)
 
 PHONE = "phone"
 EMAIL = "email"
+CRM_ID = "crm_id"
+"""An id of the workspace's own system: two of them are two people, unless a person says otherwise."""
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 """The retired time of an identifier that holds."""

@@ -1,8 +1,9 @@
 """Rows of a file against the people that are known: who is new, who is known, and what hangs together.
 
 A phone may become a messenger's account, so each has a channel user of its own; e-mails and ids go to the first one.
-Rows that share an identifier are one group and one person. A group that leads to several persons, or has several ids of
-the workspace's own system, is in conflict: nothing is joined, unless the importer says so.
+Rows that share an identifier are one group and one person. A group that leads to several persons, or to several ids of
+the workspace's own system with those of whom it leads to, is in conflict: nothing is joined, unless the importer says
+so.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from lobby_common.ids import derive_ordered_id
-from lobby_identity.domain.identifiers import PHONE, ChannelUserId, ContactId
-
-CRM_ID = "crm_id"
+from lobby_identity.domain.identifiers import CRM_ID, PHONE, ChannelUserId, ContactId
 
 NEW = "new"
 KNOWN = "known"
@@ -105,20 +104,23 @@ def plan(
     at: datetime,
     groups: Iterable[Sequence[Row]],
     held: Mapping[Address, Holder],
+    ids: Mapping[ContactId, set[str]],
     *,
     link_conflicts: bool,
     most_bonds: int,
 ) -> tuple[Plan, int]:
     """Returns what the groups come to, and how many of them: after `most_bonds` bonds no further group is taken.
 
+    `ids`: of the workspace's own system, by the root of who is known; asked for where rows have such ids.
     The same input gives the same ids; at least one group is taken.
     """
     made = Plan()
+    known_ids = {root: set(keys) for root, keys in ids.items()}
     taken = 0
     for rows in groups:
         if taken and len(made.bonds) >= most_bonds:
             break
-        _Group(import_id, at, rows, held, made).settle(link_conflicts=link_conflicts)
+        _Group(import_id, at, rows, held, known_ids, made=made).settle(link_conflicts=link_conflicts)
         taken += 1
     return made, taken
 
@@ -127,11 +129,19 @@ class _Group:
     """Rows that hang together."""
 
     def __init__(
-        self, import_id: str, at: datetime, rows: Sequence[Row], held: Mapping[Address, Holder], made: Plan
+        self,
+        import_id: str,
+        at: datetime,
+        rows: Sequence[Row],
+        held: Mapping[Address, Holder],
+        ids: dict[ContactId, set[str]],
+        *,
+        made: Plan,
     ) -> None:
         self._import_id = import_id
         self._at = at
         self._rows = rows
+        self._ids = ids
         self._made = made
         self._holders = {each[:2]: held[each[:2]] for row in rows for each in row.named if each[:2] in held}
         self._is_born: set[ChannelUserId] = set()
@@ -153,7 +163,7 @@ class _Group:
         if len(persons) > 1:
             reasons.append(SEVERAL_PERSONS)
         ids = {each.match_key for row in self._rows for each in row.named if each.kind == CRM_ID}
-        if len(ids) > 1:
+        if ids and len(ids.union(*(self._ids.get(each, ()) for each in persons))) > 1:
             reasons.append(SEVERAL_CRM_IDS)
         return tuple(reasons)
 
@@ -188,7 +198,7 @@ class _Group:
             self._made.lessons.append(Lesson(anchor.contact_id, name, country, tags))
 
     def _alone(self, row: Row) -> None:
-        """A row in conflict: nothing is joined, and phones that nobody holds are somebody's."""
+        """A row in conflict: nothing is joined, and phones that nobody holds are somebody's; of several ids none is."""
         leads = any(each[:2] in self._holders for each in row.named)
         first: Holder | None = None
         for place, each in enumerate(row.named):
@@ -198,8 +208,9 @@ class _Group:
                 first = first or born
         if leads:
             return
+        several = sum(each.kind == CRM_ID for each in row.named) > 1
         for place, each in enumerate(row.named):
-            if each[:2] not in self._holders:
+            if each[:2] not in self._holders and not (several and each.kind == CRM_ID):
                 first = first or self._born(row.row_number, place, row.display_name, row.country, row.tags)
                 self._bind(each, first)
 
@@ -213,6 +224,8 @@ class _Group:
 
     def _bind(self, named: Named, holder: Holder) -> None:
         self._holders[named[:2]] = holder
+        if named.kind == CRM_ID:
+            self._ids.setdefault(holder.root, set()).add(named.match_key)
         self._made.bindings.append((named, holder.channel_user_id))
         if holder.channel_user_id not in self._is_born:
             self._made.changed[holder.contact_id] = None

@@ -2,6 +2,8 @@
 
 The rules (DESIGN §4): all addresses that a platform gives together are one channel user; an address belongs to one
 channel user as long as it holds; addresses that lead to several channel users are evidence that those are one person.
+An id of the workspace's own system that comes to somebody who is known is at first a channel user of its own, with the
+same evidence: so ids that contradict each other meet where persons are joined, and only there.
 The plan is a pure function, so a transaction that lost a race reads the winner's rows and plans again.
 """
 
@@ -12,6 +14,7 @@ from typing import NamedTuple
 
 from lobby_common.ids import derive_id
 from lobby_identity.domain.identifiers import (
+    CRM_ID,
     FOREVER,
     Address,
     ChannelUserId,
@@ -136,6 +139,7 @@ class _Desk:
         self._ages: dict[ChannelUserId, datetime] = dict(known.ages)
         self._claims: dict[Key, Mapping[ChannelUserId, datetime]] = dict(known.claims)
         self._touched: dict[Key, tuple[str, int]] = {}
+        self._born_with_id: set[ChannelUserId] = set()
         self.newcomers: dict[ChannelUserId, Newcomer] = {}
         self.claims: list[Claim] = []
         self.bonds: list[Bond] = []
@@ -153,12 +157,12 @@ class _Desk:
                 unheld.append(address)
         if sighting.retired:
             holders += self._former_holders(sighting)
-        author = self._eldest(holders) if holders else self._newcomer(sighting)
+        author = self._eldest(holders) if holders else self._newcomer(sighting, sighting.event_id)
         for holder in dict.fromkeys(holders):
             if holder != author:
                 self.bonds.append(Bond(author, holder, PLATFORM_ALIAS, place))
         for address in dict.fromkeys(unheld):
-            self._bind(place, sighting, author, address)
+            self._bind(place, sighting, self._owner(place, sighting, author, address.key), address)
         for address in sighting.retired:
             self._retire(place, sighting, author, address)
         for phone in sighting.own_phones:
@@ -172,11 +176,22 @@ class _Desk:
     def _eldest(self, holders: Sequence[ChannelUserId]) -> ChannelUserId:
         return min(holders, key=lambda each: (self._ages[each], each)) if len(holders) > 1 else holders[0]
 
-    def _newcomer(self, sighting: Sighting) -> ChannelUserId:
-        channel_user_id = born_of(sighting.event_id, sighting.at)
+    def _owner(self, place: int, sighting: Sighting, author: ChannelUserId, key: Key) -> ChannelUserId:
+        """Returns whose a new address is: the author's, unless it is an id and he is known or was born with another."""
+        if key.kind != CRM_ID:
+            return author
+        if author in self.newcomers and author not in self._born_with_id:
+            self._born_with_id.add(author)
+            return author
+        owner = self._newcomer(sighting, born_with(sighting.event_id, key))
+        self.bonds.append(Bond(author, owner, PLATFORM_ALIAS, place))
+        return owner
+
+    def _newcomer(self, sighting: Sighting, born_of_what: str) -> ChannelUserId:
+        channel_user_id = born_of(born_of_what, sighting.at)
         self.newcomers[channel_user_id] = Newcomer(
             channel_user_id,
-            contact_of(sighting.event_id, sighting.at),
+            contact_of(born_of_what, sighting.at),
             sighting.workspace_id,
             sighting.platform,
             sighting.at,
@@ -282,6 +297,11 @@ def _claim_was_met_and_ended(before: Sequence[Holding], after: Sequence[Holding]
 
 def _binding(key: Key, value: str, platform: int, holding: Holding) -> Binding:
     return Binding(key, value, platform, holding.channel_user_id, holding.first_seen_time, holding.retired_time)
+
+
+def born_with(event_id: str, key: Key) -> str:
+    """Returns of what the channel user of an id is born that an event names of somebody who is known."""
+    return f"{event_id} {key.scope} {key.match_key}"
 
 
 def born_of(event_id: str, at: datetime) -> ChannelUserId:

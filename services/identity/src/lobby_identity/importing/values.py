@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import phonenumbers
 
-from lobby_identity.domain.identifiers import EMAIL, PHONE, bounded, phone_key
-from lobby_identity.domain.joining import CRM_ID, Named
+from lobby_identity.domain.identifiers import CRM_ID, EMAIL, PHONE, bounded, phone_key
+from lobby_identity.domain.joining import Named
 from lobby_identity.domain.mentions import email_key
 from lobby_identity.importing import reasons
 

@@ -57,6 +57,8 @@ class Facts:
     phones: frozenset[str] = frozenset()
     """Phones that he typed."""
     emails: frozenset[str] = frozenset()
+    crm_scopes: frozenset[str] = frozenset()
+    """Of the ids of the workspace's own systems that he has; an id leads to one person."""
 
     def joined(self, other: "Facts") -> "Facts":
         """Returns what both know."""
@@ -68,7 +70,12 @@ class Facts:
             self.own_phones | other.own_phones,
             self.phones | other.phones,
             self.emails | other.emails,
+            self.crm_scopes | other.crm_scopes,
         )
+
+    def contradicts(self, other: "Facts") -> bool:
+        """Returns whether both have an id of the same system, which are two."""
+        return not self.crm_scopes.isdisjoint(other.crm_scopes)
 
 
 def record(facts: Facts) -> Record:

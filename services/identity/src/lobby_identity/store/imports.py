@@ -362,6 +362,14 @@ async def read_holders(
     }
 
 
+async def read_crm_ids(conn: Connection, roots: Iterable[ContactId]) -> dict[ContactId, set[str]]:
+    """Returns the ids of the workspace's own system, by their keys, of these persons."""
+    found: dict[ContactId, set[str]] = {each: set() for each in roots}
+    for row in await conn.fetch(QUERIES["read_crm_ids"], list(found)):
+        found[ContactId(row["root_id"])].add(row["match_key"])
+    return found
+
+
 async def insert_identifiers(
     conn: Connection,
     stored: StoredImport,

@@ -46,6 +46,14 @@ async def lock_roots(conn: Connection, contacts: Iterable[ContactId]) -> list[Co
     return [row["root_id"] for row in await conn.fetch(QUERIES["lock_roots"], list(contacts))]
 
 
+async def read_crm_scopes(conn: Connection, contacts: Sequence[ContactId]) -> dict[ContactId, set[str]]:
+    """Returns the scopes of the ids of the workspace's own systems that these records have."""
+    found: dict[ContactId, set[str]] = {}
+    for row in await conn.fetch(QUERIES["read_crm_scopes"], contacts):
+        found.setdefault(ContactId(row["contact_id"]), set()).add(row["scope"])
+    return found
+
+
 async def read_records(conn: Connection, roots: Sequence[ContactId], contacts: Iterable[ContactId]) -> list[Record]:
     """Returns all records below the roots, and the named ones wherever they are."""
     return [

@@ -12,6 +12,9 @@ from lobby_identity.domain.mentions import Mention
 from lobby_identity.likeness.model import Reason
 from lobby_identity.store.statements import QUERIES
 
+LIKENESS = "likeness"
+"""Evidence of a suggestion: what both have in common. Any other is strong evidence that is held."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mentioned:
@@ -45,6 +48,8 @@ class RecordToWeigh:
     own_phones: Sequence[str]
     """Match keys."""
     mentions: Sequence[Mention]
+    crm_scopes: Sequence[str] = ()
+    """Of the ids of the workspace's own systems that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,7 @@ async def read_records_to_weigh(
             row["touch_time"],
             row["own_phones"],
             [*(Mention("phone", key) for key in row["phones"]), *(Mention("email", key) for key in row["emails"])],
+            row["crm_scopes"],
         )
         for row in await conn.fetch(QUERIES["read_records_to_weigh"], workspace_id, list(contacts))
     ]
@@ -234,10 +240,16 @@ async def upsert_suggestions(conn: Connection, workspace_id: WorkspaceId, found:
 
 
 async def hold_for_a_person(
-    conn: Connection, workspace_id: WorkspaceId, suggestion_id: str, pair: tuple[ContactId, ContactId], evidence: str
+    conn: Connection,
+    workspace_id: WorkspaceId,
+    suggestion_id: str,
+    pair: tuple[ContactId, ContactId],
+    evidence: str,
+    *,
+    reasons: Sequence[Reason],
 ) -> None:
-    """Strong evidence for two who somebody said are not the same waits for a person, as often as new evidence comes."""
-    await conn.execute(QUERIES["hold_for_a_person"], workspace_id, suggestion_id, *pair, evidence)
+    """Strong evidence for two who are not the same waits for a person, as often as new evidence comes."""
+    await conn.execute(QUERIES["hold_for_a_person"], workspace_id, suggestion_id, *pair, evidence, _written(reasons))
 
 
 async def delete_outweighed(
@@ -258,11 +270,12 @@ async def list_suggestions(
     limit: int,
     after: tuple[float, str] | None = None,
     contact_id: ContactId | None = None,
+    evidence: str | None = None,
 ) -> list[StoredSuggestion]:
     """Returns suggestions, the likeliest first."""
     probability, suggestion_id = after or (None, None)
     rows = await conn.fetch(
-        QUERIES["list_suggestions"], workspace_id, state, least, suggestion_id, probability, contact_id, limit
+        QUERIES["list_suggestions"], workspace_id, state, least, suggestion_id, probability, contact_id, limit, evidence
     )
     return [_suggestion(row) for row in rows]
 
