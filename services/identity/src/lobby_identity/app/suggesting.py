@@ -15,7 +15,7 @@ from lobby_common.ids import derive_id
 from lobby_identity import metrics
 from lobby_identity.domain.identifiers import EMAIL, PHONE, ContactId, WorkspaceId
 from lobby_identity.domain.mentions import Mention
-from lobby_identity.likeness import contacts
+from lobby_identity.likeness import contacts, names
 from lobby_identity.likeness.blocks import MOST_IN_A_BLOCK
 from lobby_identity.likeness.contacts import Facts
 from lobby_identity.likeness.model import Model
@@ -60,6 +60,7 @@ class Suggester:
 
     async def run(self) -> None:
         """Weighs until cancelled."""
+        await asyncio.to_thread(names.prepare)
         while True:
             started = time.monotonic()
             weighed = await self.take()

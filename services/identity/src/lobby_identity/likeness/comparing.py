@@ -17,6 +17,8 @@ _ALIKE = 0.82
 _LONG_ENOUGH_FOR_ONE = 3
 _LONG_ENOUGH_FOR_TWO = 5
 _TWO_EDITS = 2
+_MOST_NEAR = 4
+"""Spellings of a value, the best known, of which one may be near to another's; any may be equal."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Comparison:
             return self.level(one[0], other[0])
         if not set(one).isdisjoint(other):
             return 0
-        return min(self.level(a, b) for a in one for b in other)
+        return min(self.level(a, b) for a in one[:_MOST_NEAR] for b in other[:_MOST_NEAR])
 
 
 def _text_level(one: str, other: str) -> int:
@@ -89,7 +91,7 @@ def align(worths: Sequence[Sequence[float]]) -> Sequence[int]:
 
 
 def similarity(one: Word, other: Word) -> float:
-    """Returns how alike two words sound, 0 to 1: Jaro-Winkler of the closest readings.
+    """Returns how alike two words sound, 0 to 1: the share of letters that need no edit, of the closest readings.
 
     Where one of them is written without vowels, its consonants count as much as its letters.
     """
@@ -104,4 +106,4 @@ def _bare(reading: str) -> str:
 
 
 def _closest(ones: Sequence[str], others: Sequence[str]) -> float:
-    return max((JaroWinkler.similarity(a, b) for a in ones for b in others), default=0.0)
+    return max((OSA.normalized_similarity(a, b) for a in ones for b in others), default=0.0)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import islice, product
 
@@ -11,6 +11,7 @@ from anyascii import anyascii
 from pypinyin import Style, pinyin
 from sudachipy import Dictionary
 
+from lobby_identity.likeness.chinese import hong_kong, wade_giles
 from lobby_identity.likeness.surnames import HAN_SURNAMES, HANGUL_SURNAMES
 
 Word = tuple[str, ...]
@@ -19,7 +20,8 @@ Name = tuple[Word, ...]
 """A name, cut into words."""
 
 _MOST_WORDS = 5
-_MOST_READINGS = 12
+_MOST_READINGS = 16
+_MOST_COMBINED = 6
 _LONGEST_WORD = 40
 _FAMILY_AND_TWO_SYLLABLES = 3
 _LONGEST_SYLLABLE = 6
@@ -28,7 +30,15 @@ _UNSPACED = range(2, 7)
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff々]+")
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _HANGUL = re.compile(r"[\uac00-\ud7af]+")
-_HEBREW = re.compile(r"[\u0590-\u05ff]")
+_WITHOUT_VOWELS = re.compile(r"[\u0590-\u05ff\u0600-\u06ff\u0750-\u077f]")
+"""Hebrew and Arabic letters."""
+_THAI = re.compile(r"[\u0e01-\u0e5b]")
+_THAI_VOWEL_BEFORE = re.compile(r"([เแโใไ])([ก-ฮ])")
+_THAI_SILENT = re.compile(r"[ก-ฮ][ิุ]?\u0e4c")
+_ARTICLE = "ال"
+_PARTICLES = frozenset(("al", "el", "bin", "ibn", "bint", "ben", "بن", "ابن", "بنت"))
+_SERVANT_OF = frozenset(("abd", "abdul", "abdel", "abdal", "عبد"))
+_TWICE = re.compile(r"([a-z])\1")
 _LONG_VOWELS = (("ou", "o"), ("oo", "o"), ("uu", "u"))
 _PERSONAL = "人名"
 _SOUNDS_OF_HEBREW = (("sh", "s"), ("ts", "z"), ("tz", "z"), ("ch", "h"), ("kh", "h"), ("ph", "p"), ("th", "t"))
@@ -49,6 +59,8 @@ def cuts(display_name: str) -> tuple[Name, ...]:
     if not words:
         return ()
     ways = [words]
+    if (core := _without_particles(words)) != words:
+        ways.append(core)
     if len(words) == 1 and _is_unspaced(words[0]):
         ways.extend([words[0][:at], words[0][at:]] for at in range(1, min(len(words[0]), 4)))
     if len(words) == _FAMILY_AND_TWO_SYLLABLES and all(len(word) <= _LONGEST_SYLLABLE for word in words):
@@ -69,8 +81,10 @@ def readings(word: str) -> Word:
         found = [*HANGUL_SURNAMES.get(word, ()), _latin(word)]
     elif _KANA.search(word):
         found = _of_kana(word)
-    elif _HEBREW.search(word):
-        found = [_latin(word), consonants(_latin(word))]
+    elif _WITHOUT_VOWELS.search(word):
+        found = _of_consonants(word)
+    elif _THAI.search(word):
+        found = _of_thai(word)
     else:
         found = [_latin(word), *_of_turkish_and_german(word)]
     return tuple(islice(_each_once(found), _MOST_READINGS))
@@ -92,10 +106,39 @@ def prepare() -> None:
 
 @lru_cache(maxsize=100_000)
 def consonants(latin: str) -> str:
-    """Returns the sounds of a Latin word that Hebrew always writes: v, w and y are as often vowels there."""
+    """Returns the sounds of a Latin word that Hebrew and Arabic always write: v, w and y are as often vowels there."""
+    latin = _TWICE.sub(r"\1", latin)
     for sound, letter in _SOUNDS_OF_HEBREW:
         latin = latin.replace(sound, letter)
     return BARE + _WEAK.sub("", latin.translate(_LETTERS_OF_HEBREW))
+
+
+def _of_consonants(word: str) -> Iterator[str]:
+    """As it is written, and without what looks like a vowel; in Arabic also without the article."""
+    for each in (word, word.removeprefix(_ARTICLE)):
+        latin = _latin(each)
+        yield latin
+        yield consonants(latin)
+
+
+def _of_thai(word: str) -> Iterator[str]:
+    """Vowels that are written before their consonant are heard after it, and short ones are not written."""
+    ordered = _THAI_VOWEL_BEFORE.sub(r"\2\1", word)
+    for each in (_THAI_SILENT.sub("", ordered), ordered):
+        latin = _latin(each)
+        yield latin
+        yield consonants(latin)
+
+
+def _without_particles(words: Sequence[str]) -> list[str]:
+    """Returns Arabic names as most people write them: no "al", no "son of", and "servant of" with whose he is."""
+    kept: list[str] = []
+    for word in words:
+        if kept and kept[-1] in _SERVANT_OF:
+            kept[-1] += word
+        elif word not in _PARTICLES:
+            kept.append(word)
+    return kept or list(words)
 
 
 def _folded(text: str) -> str:
@@ -125,15 +168,23 @@ def _of_turkish_and_german(word: str) -> Iterator[str]:
 
 
 def _of_han(word: str) -> Iterator[str]:
-    """Surnames as their bearers spell them, Mandarin, Japanese readings of names, Mandarin with all readings."""
+    """Surnames as their bearers spell them, Mandarin, Cantonese, readings of Japanese names, then all of Mandarin."""
     yield from HAN_SURNAMES.get(word, ())
     if _HAN.fullmatch(word):
-        yield from _without_umlaut("".join(syllables[0] for syllables in pinyin(word, style=Style.NORMAL)))
+        mandarin = [syllables[0] for syllables in pinyin(word, style=Style.NORMAL)]
+        yield from _without_umlaut("".join(mandarin))
+        yield "".join(map(wade_giles, mandarin))
+        yield from _combined([hong_kong(each) for each in word])
     for reading in _japanese(word):
         yield from _of_kana(reading)
     if _HAN.fullmatch(word):
-        for syllables in product(*(_syllables(each)[:3] for each in word[:4])):
-            yield from _without_umlaut("".join(syllables))
+        for spelling in _combined([_syllables(each) for each in word], most=_MOST_READINGS):
+            yield from _without_umlaut(spelling)
+
+
+def _combined(syllables: Sequence[Sequence[str]], *, most: int = _MOST_COMBINED) -> Iterator[str]:
+    """Returns the first words that these choices for each character come to."""
+    return map("".join, islice(product(*(choices[:3] for choices in syllables[:4])), most))
 
 
 def _without_umlaut(syllables: str) -> Iterator[str]:

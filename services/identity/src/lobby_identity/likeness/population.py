@@ -12,7 +12,7 @@ from lobby_identity.likeness.names import Word
 
 _MOST_COMPARED = 500
 """Values with which one is compared to learn its near levels: the commonest, which are much of every population."""
-_MOST_SPELLINGS = 4
+_MOST_SPELLINGS = 2
 """Of a value, to learn its near levels: those that are best known."""
 _USUALLY_NEAR = (0.0, 0.001, 0.003, 0.02)
 """Shares of strangers whose word differs from another by one letter, is near to it, is alike."""
