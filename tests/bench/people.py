@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import hashlib
 import itertools
+import os
 import random
 import statistics
 import tempfile
@@ -30,6 +31,7 @@ from lobby_common.events.lanes import lane_of
 from lobby_common.service import look_away
 from lobby_common.times import to_proto, utc_now
 from lobby_identity.app import merging
+from lobby_identity.app.warming import Warmer
 from lobby_identity.domain.identifiers import WorkspaceId
 from lobby_identity.events import PeopleHandler
 from lobby_local import Postgres
@@ -66,11 +68,11 @@ _numbers = itertools.count()
 
 
 @asynccontextmanager
-async def database(home: Path) -> AsyncIterator[str]:
-    """The address of a durable PostgreSQL with identity's schema, for its role."""
+async def database(home: Path) -> AsyncIterator[tuple[Postgres, str]]:
+    """A durable PostgreSQL, and the address of identity's schema for its role."""
     async with Postgres(home / "postgres") as server:
         made = await Databases(server, home).make("identity")
-        yield made.url
+        yield server, made.url
 
 
 async def fill(url: str, before: int, identifiers: int) -> int:
@@ -222,10 +224,33 @@ def components(people: Iterable[str], links: Iterable[tuple[str, str]]) -> set[f
     return {frozenset(group) for group in groups.values()}
 
 
-async def main(sizes: Sequence[int], seconds: float, rounds: int, operations: int) -> None:
+def evict(folder: Path) -> None:
+    """The system has nothing of the folder's files in memory."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as opened:
+                os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+async def start_cold(server: Postgres, data: Path, url: str, known: int, *, warmed: bool) -> None:
+    """The server is started with nothing of its data in memory; how many messages a second are said then."""
+    await server.stop()
+    await asyncio.to_thread(evict, data)
+    await server.start()
+    pool = await postgres.create_pool(url, schema="identity", size=CONNECTIONS + 1)
+    log, began = EventLog("identity", pool), time.perf_counter()
+    if warmed:
+        blocks = await Warmer(pool).look()
+        say("warming_seconds", time.perf_counter() - began, "s", blocks=blocks)
+    for _ in range(3):
+        say("cold_start_messages_per_second", await rate(log, known, 2), "1/s", warmed=warmed)
+    await pool.close()
+
+
+async def main(sizes: Sequence[int], seconds: float, rounds: int, operations: int, *, cold: bool) -> None:
     """Fills and measures, size after size."""
     with tempfile.TemporaryDirectory(prefix="lobby-bench-") as folder:
-        async with database(Path(folder)) as url:
+        async with database(Path(folder)) as (server, url):
             pool = await postgres.create_pool(url, schema="identity", size=CONNECTIONS + 1)
             log, known = EventLog("identity", pool), 0
             look_away()
@@ -236,6 +261,8 @@ async def main(sizes: Sequence[int], seconds: float, rounds: int, operations: in
                 say("messages_per_second", statistics.mean(rates), "1/s", identifiers=size, spread=spread(rates))
             await merge_and_undo(log, operations)
             await pool.close()
+            for warmed in (False, True) if cold else ():
+                await start_cold(server, Path(folder) / "postgres" / "postgres", url, known, warmed=warmed)
 
 
 if __name__ == "__main__":
@@ -244,6 +271,7 @@ if __name__ == "__main__":
     arguments.add_argument("--seconds", type=float, default=10)
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--operations", type=int, default=9_000)
+    arguments.add_argument("--cold", action="store_true", help="then start the server with nothing in memory")
     given = arguments.parse_args()
     uvloop.install()
-    asyncio.run(main(given.sizes, given.seconds, given.rounds, given.operations))
+    asyncio.run(main(given.sizes, given.seconds, given.rounds, given.operations, cold=given.cold))

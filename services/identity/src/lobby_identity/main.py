@@ -13,6 +13,7 @@ from lobby_identity.api import ContactApi
 from lobby_identity.app.importing import Importer
 from lobby_identity.app.ruling import RuleBook, Sweeper
 from lobby_identity.app.suggesting import Suggester
+from lobby_identity.app.warming import Warmer
 from lobby_identity.attribute_api import AttributeApi
 from lobby_identity.clients import RoutingVisibility
 from lobby_identity.config import IdentityConfig
@@ -44,6 +45,7 @@ async def build(runtime: Runtime) -> None:
     runtime.alone("rule_sweeper", Sweeper(runtime.log, book).run)
     runtime.alone("importer", Importer(runtime.log).run)
     runtime.alone("suggester", Suggester(runtime.log).run)
+    runtime.alone("warmer", Warmer(runtime.pool).run)
     runtime.journey(Journey(runtime.log).describe)
 
 

@@ -316,6 +316,14 @@ FROM channel_user AS u
 JOIN identifier AS i ON i.channel_user_id = u.channel_user_id
 WHERE u.contact_id = ANY ($1::uuid[]) AND i.kind = 'crm_id' AND i.retired_time = 'infinity';
 
+-- name: read_start_time
+-- When the database was started.
+SELECT pg_postmaster_start_time();
+
+-- name: warm_people
+-- What leads from an address to a person is in memory; how many blocks were read.
+SELECT warm_people();
+
 -- name: draw_versions
 -- So many new versions, ascending.
 SELECT nextval('membership_version') AS version FROM generate_series(1, $1::int);
