@@ -70,6 +70,20 @@ async def test_everybody_comes_back_as_he_was_from_all_that_he_wrote(identity, l
     assert await prove(identity, *heard) == set()
 
 
+async def test_ids_of_the_own_system_come_back_to_whom_they_led(identity):
+    heard = [
+        await hear(identity, wrote(WA1, "phone:+66811", "crm_id:7", minutes=1)),
+        await hear(identity, wrote(WA1, "phone:+66811", "crm_id:8", minutes=2)),
+        await hear(identity, wrote(WA1, "phone:+66822", minutes=3)),
+        await hear(identity, wrote(WA1, "phone:+66822", "crm_id:9", minutes=4)),
+        await hear(identity, wrote(WA1, "phone:+66822", "crm_id:9", minutes=5)),
+    ]
+    before = await people(identity)
+    await identity.pool.execute("DELETE FROM identifier")
+    assert len(await prove(identity, *heard)) == len(heard)
+    assert await people(identity) == before
+
+
 async def test_from_a_later_message_only_who_was_never_merged_comes_back(identity):
     heard = await story(identity)
     heard.append(await hear(identity, wrote(WA1, "phone:+66822", minutes=9, display_name="Bob")))

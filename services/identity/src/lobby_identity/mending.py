@@ -4,7 +4,7 @@ Hearing an event anew would meet a stranger where the identifier is gone: what w
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from lobby.connectors.v1.events_pb2 import MessageReceived
@@ -16,9 +16,9 @@ from lobby_common.log import get_logger
 from lobby_common.times import from_proto
 from lobby_identity import store
 from lobby_identity.domain import profile as profiles
-from lobby_identity.domain.identifiers import ChannelUserId, ContactId, WorkspaceId, address
+from lobby_identity.domain.identifiers import CRM_ID, Address, ChannelUserId, ContactId, Key, WorkspaceId, address
 from lobby_identity.domain.profile import Hints, Profile
-from lobby_identity.domain.resolution import Newcomer, born_of, contact_of
+from lobby_identity.domain.resolution import Newcomer, born_of, born_with, contact_of
 from lobby_identity.store import Lost, erasing
 
 _LOG = get_logger("mending")
@@ -50,7 +50,8 @@ async def restore(conn: Connection, log: EventLog, events: Sequence[Incoming]) -
         else:
             named.append(Named(each.event.id, WorkspaceId(each.event.workspace_id), each.payload, said))
     await _restore_people(conn, named)
-    await store.restore_identifiers(conn, [lost for each in named for lost in _identifiers(each)])
+    born = await store.find_born(conn, [_born_with(each, key) for each in named for key in _ids(each)])
+    await store.restore_identifiers(conn, [lost for each in named for lost in _identifiers(each, born)])
     return unheard
 
 
@@ -65,18 +66,43 @@ async def without_forgotten(conn: Connection, log: EventLog, events: Sequence[In
     return [each for each in events if writers.get(each.event.id) not in forgotten]
 
 
-def _identifiers(each: Named) -> list[Lost]:
+def _identifiers(each: Named, born: Container[ChannelUserId]) -> list[Lost]:
+    """Returns the identifiers of a message, each with whom it led to, as far as that is certain."""
     first_seen = from_proto(each.message.occurred_time)
+    of_ids = dict(_holders_of_ids(each, born))
     return [
-        Lost(
-            address(each.workspace_id, given.kind, given.scope, given.value),
-            each.channel_user_id,
-            each.message.platform,
-            first_seen,
-        )
+        Lost(given, holder, each.message.platform, first_seen)
+        for given in _addresses(each)
+        if (holder := of_ids.get(given.key) if given.key.kind == CRM_ID else each.channel_user_id)
+    ]
+
+
+def _addresses(each: Named) -> list[Address]:
+    return [
+        address(each.workspace_id, given.kind, given.scope, given.value)
         for given in each.message.identifiers
         if given.value
     ]
+
+
+def _ids(each: Named) -> list[Key]:
+    """Returns the ids of the workspace's own systems that a message names."""
+    return [given.key for given in _addresses(each) if given.key.kind == CRM_ID]
+
+
+def _holders_of_ids(each: Named, born: Container[ChannelUserId]) -> Iterator[tuple[Key, ChannelUserId]]:
+    """Yields those ids that came with this message: its writer was born with the first, another is whom it made."""
+    wrote_first = born_of(each.event_id, from_proto(each.message.occurred_time)) == each.channel_user_id
+    for place, key in enumerate(_ids(each)):
+        made = _born_with(each, key)
+        if made in born:
+            yield key, made
+        elif wrote_first and place == 0:
+            yield key, each.channel_user_id
+
+
+def _born_with(each: Named, key: Key) -> ChannelUserId:
+    return born_of(born_with(each.event_id, key), from_proto(each.message.occurred_time))
 
 
 async def _restore_people(conn: Connection, named: Sequence[Named]) -> None:

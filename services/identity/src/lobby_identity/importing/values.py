@@ -11,7 +11,7 @@ import phonenumbers
 from lobby_identity.domain.identifiers import CRM_ID, EMAIL, PHONE, bounded, phone_key
 from lobby_identity.domain.joining import Named
 from lobby_identity.domain.mentions import email_key
-from lobby_identity.importing import reasons
+from lobby_identity.importing import reasons, trunk
 
 LONGEST_CELL = 10_000
 _LONGEST_PHONE = 60
@@ -79,6 +79,8 @@ def _international(digits: str) -> Named | Unfit:
 
 
 def _national(digits: str, region: str) -> Named | Unfit:
+    if e164 := trunk.read(digits, region):
+        return _phone(e164)
     number = _parsed(digits, region)
     if number is None:
         return Unfit(reasons.INVALID_PHONE)
