@@ -1,5 +1,6 @@
 """Two ids of the workspace's own system are two people: whatever else says otherwise is held for a person to decide."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest_asyncio
 
 from lobby.identity.v1 import events_pb2 as told_pb
 from lobby.identity.v1 import suggestion_service_pb2 as pb
+from lobby_identity.store.imports import lock_ids
 from lobby_identity.store.links import read_crm_scopes
 from tests.component.identity.conftest import LN1, TG1, WA1, Identity, addresses, changed, wrote
 from tests.component.identity.test_imports import Office
@@ -154,6 +156,27 @@ async def test_an_id_that_a_message_brings_between_thinking_and_writing(identity
     done = await office.work(import_id)
     assert (5, "conflict", ["SEVERAL_CRM_IDS"]) in await office.outcomes(done.import_id)
     assert addresses(await identity.contact(said.contact_id)) == {"phone:+84901000004", "crm_id:77"}
+
+
+async def test_a_rule_that_comes_while_an_import_gives_an_id_waits_and_sees_it(identity, desk):
+    [one] = await identity.hear(wrote(WA1, "phone:+84901000001", "crm_id:7", minutes=1))
+    await identity.hear(wrote(TG1, "telegram_id:5", minutes=2))
+    async with identity.pool.acquire() as conn, conn.transaction():
+        await lock_ids(conn, identity.workspace_id)
+        hearing = asyncio.create_task(identity.hear(wrote(WA1, "phone:+84901000001", "telegram_id:5", minutes=3)))
+        async with asyncio.timeout(10):
+            while not await conn.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                assert not hearing.done()
+                await asyncio.sleep(0)
+        await conn.execute(
+            "INSERT INTO identifier"
+            " (workspace_id, match_key, kind, scope, value, channel_user_id, platform, first_seen_time)"
+            " SELECT workspace_id, '8', 'crm_id', '', '8', channel_user_id, 0, first_seen_time"
+            " FROM identifier WHERE kind = 'telegram_id'"
+        )
+    [said] = await hearing
+    assert said.contact_id == one.contact_id
+    await is_confirmed(identity, desk, await held(identity, desk, "platform_alias"))
 
 
 async def test_a_claim_that_an_import_fulfils(identity, office, desk):

@@ -361,10 +361,14 @@ JOIN identifier AS i
     AND i.retired_time = 'infinity'
 JOIN channel_user AS u ON u.channel_user_id = i.channel_user_id;
 
+-- name: lock_ids
+-- No rule joins persons of the workspace by what their ids say now, before the transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended('identity.ids.' || $1::uuid::text, 0));
+
 -- name: read_crm_ids
--- The ids of the workspace's own system of these persons.
+-- The ids of the workspace's own system of the persons to whom these contacts belong.
 SELECT r.root_id::text AS root_id, i.match_key
-FROM unnest($1::uuid[]) AS r (root_id)
+FROM (SELECT DISTINCT a.root_id FROM channel_user AS a WHERE a.contact_id = ANY ($1::uuid[])) AS r
 JOIN channel_user AS u ON u.contact_id = r.root_id OR (u.root_id = r.root_id AND u.root_id <> u.contact_id)
 JOIN identifier AS i ON i.channel_user_id = u.channel_user_id
 WHERE i.kind = 'crm_id' AND i.scope = '' AND i.retired_time = 'infinity';

@@ -309,6 +309,11 @@ FROM channel_user AS u
 WHERE u.contact_id = ANY($1::uuid[] || $2::uuid[])
     OR (u.root_id = ANY($1::uuid[]) AND u.root_id <> u.contact_id);
 
+-- name: share_ids
+-- Nobody gives people of these workspaces, taken in order, ids before the transaction ends.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('identity.ids.' || w.workspace_id::text, 0))
+FROM (SELECT DISTINCT workspace_id FROM unnest($1::uuid[]) AS w (workspace_id) ORDER BY workspace_id) AS w;
+
 -- name: read_crm_scopes
 -- Which of these records have ids of the workspace's own systems, and of which.
 SELECT DISTINCT u.contact_id::text AS contact_id, i.scope

@@ -414,7 +414,7 @@ async def _store_people(tx: Tx, stored: StoredImport, draft: Draft) -> None:
         if taken is None:
             raise _Taken
         claimed = taken
-    await _check_ids(tx, draft)
+    await _check_ids(tx, stored, draft)
     if made.births:
         await store.insert_people(conn, stored, made.births)
     requests = [_request(stored, *bond) for bond in made.bonds]
@@ -432,12 +432,13 @@ async def _store_people(tx: Tx, stored: StoredImport, draft: Draft) -> None:
     await store.insert_members(conn, stored.import_id, made.members)
 
 
-async def _check_ids(tx: Tx, draft: Draft) -> None:
-    """Who is known has no id of the workspace's own system beside those we know. Raises _Taken."""
-    if not draft.ids or not draft.made.changed:
-        return
+async def _check_ids(tx: Tx, stored: StoredImport, draft: Draft) -> None:
+    """Who is known, and is given an id, has none beside those we know, nor will before it is stored. Raises _Taken."""
     given = {named.match_key for named, _ in draft.made.bindings if named.kind == CRM_ID}
-    has = await store.read_crm_ids(tx.conn, await lock_roots(tx.conn, draft.made.changed))
+    if not given or not draft.made.changed:
+        return
+    await store.lock_ids(tx.conn, stored.workspace_id)
+    has = await store.read_crm_ids(tx.conn, draft.made.changed)
     if any(ids - draft.ids.get(root, set()) - given for root, ids in has.items()):
         raise _Taken
 

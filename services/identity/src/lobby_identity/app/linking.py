@@ -88,9 +88,11 @@ async def unite(conn: Connection, requests: Sequence[Request], *, now: datetime)
 
 async def _unite(conn: Connection, requests: Sequence[Request], now: datetime) -> United:
     contacts = {each for request in requests for each in (request.contact_id, request.other_contact_id)}
+    by_rule = [each.workspace_id for each in requests if not each.actor]
+    if by_rule:
+        await store.share_ids(conn, by_rule)
     people = await _lock(conn, contacts)
     made_before = await store.find_links(conn, [request.link_id for request in requests])
-    by_rule = any(not each.actor for each in requests)
     scopes = await store.read_crm_scopes(conn, list(people.roots())) if by_rule else {}
     versions = iter(await store.draw_versions(conn, len(requests)))
     outcomes: list[Outcome | None] = []

@@ -12,6 +12,7 @@ from lobby_identity.store.links import (
     read_crm_scopes,
     read_edges,
     read_records,
+    share_ids,
     update_records,
 )
 from lobby_identity.store.people import (
@@ -84,6 +85,7 @@ __all__ = [
     "restore_identifiers",
     "restore_people",
     "retire",
+    "share_ids",
     "update_profiles",
     "update_records",
 ]

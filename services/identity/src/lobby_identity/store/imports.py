@@ -362,11 +362,16 @@ async def read_holders(
     }
 
 
-async def read_crm_ids(conn: Connection, roots: Iterable[ContactId]) -> dict[ContactId, set[str]]:
-    """Returns the ids of the workspace's own system, by their keys, of these persons."""
-    found: dict[ContactId, set[str]] = {each: set() for each in roots}
-    for row in await conn.fetch(QUERIES["read_crm_ids"], list(found)):
-        found[ContactId(row["root_id"])].add(row["match_key"])
+async def lock_ids(conn: Connection, workspace_id: WorkspaceId) -> None:
+    """No rule joins persons of the workspace by what their ids say now, before the transaction ends."""
+    await conn.execute(QUERIES["lock_ids"], workspace_id)
+
+
+async def read_crm_ids(conn: Connection, contacts: Iterable[ContactId]) -> dict[ContactId, set[str]]:
+    """Returns the ids of the workspace's own system, by root, of those persons of the contacts who have any."""
+    found: dict[ContactId, set[str]] = {}
+    for row in await conn.fetch(QUERIES["read_crm_ids"], list(contacts)):
+        found.setdefault(ContactId(row["root_id"]), set()).add(row["match_key"])
     return found
 
 

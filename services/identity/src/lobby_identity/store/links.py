@@ -46,6 +46,11 @@ async def lock_roots(conn: Connection, contacts: Iterable[ContactId]) -> list[Co
     return [row["root_id"] for row in await conn.fetch(QUERIES["lock_roots"], list(contacts))]
 
 
+async def share_ids(conn: Connection, workspaces: Iterable[WorkspaceId]) -> None:
+    """No import gives ids to people of these workspaces before the transaction ends."""
+    await conn.execute(QUERIES["share_ids"], list(workspaces))
+
+
 async def read_crm_scopes(conn: Connection, contacts: Sequence[ContactId]) -> dict[ContactId, set[str]]:
     """Returns the scopes of the ids of the workspace's own systems that these records have."""
     found: dict[ContactId, set[str]] = {}
