@@ -226,6 +226,7 @@ _CLOCKS = (
     "closing",
     "events",
     "handling_api",
+    "making",
     "recounts",
     "schedule_api",
     "sheet_api",

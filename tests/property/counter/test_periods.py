@@ -26,6 +26,10 @@ periods = st.builds(
     st.timedeltas(timedelta(microseconds=1), timedelta(days=9)),
     st.sampled_from(("days", "hours")),
 )
+parts = st.tuples(periods, st.floats(0, 0.5), st.floats(0.6, 1)).map(
+    lambda drawn: drawn[0].within(*(drawn[0].start + share * (drawn[0].end - drawn[0].start) for share in drawn[1:]))
+)
+periods = periods | parts.filter(lambda part: part is not None)
 
 
 @settings(deadline=None)

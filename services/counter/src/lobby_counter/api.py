@@ -138,7 +138,8 @@ def _counts(values: dict[str, int], key: Key | None = None) -> pb.Counts:
     row.lost_window = values.get("lost_window", 0)
     row.unanswered = values.get("unanswered", 0)
     # At the workspace's own counter everybody who is new has written: the others who did are the active repeats.
-    row.active_repeats = values.get("active_repeats", max(values.get("active", 0) - row.new, 0))
+    new = values.get("present_new", row.new)
+    row.active_repeats = values.get("active_repeats", max(values.get("active", 0) - new, 0))
     row.workload = row.new + row.active_repeats
     row.messages_in = values.get("messages_in", 0)
     row.messages_out = values.get("messages_out", 0)

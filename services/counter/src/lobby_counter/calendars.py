@@ -161,7 +161,7 @@ class Period:
         one lies inside the narrowest, such as a day by the mean solar times of long ago, and in what is `apart`.
         """
         widest = widths[0] * _MINUTE
-        edges = {cut for cut in self.cuts[1:] if (cut - _EPOCH) % widest}
+        edges = {cut for cut in self.cuts if self.start < cut < self.end and (cut - _EPOCH) % widest}
         edges |= {edge for each in apart for edge in each if self.start < edge < self.end}
         pieces: list[Piece] = []
         for start, end in pairwise([self.start, *sorted(edges), self.end]):

@@ -1,16 +1,16 @@
 """Figures of a period, read from the ledger and the roll-ups in one snapshot, so that no two of them disagree."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import asyncpg
 
 from lobby_common import sql
+from lobby_common.events.log import Connection
 from lobby_common.times import utc_now
-from lobby_counter import activity
-from lobby_counter.activity import Made
+from lobby_counter import activity, days
 from lobby_counter.calendars import Period, Piece
 
 QUERIES = sql.load("lobby_counter", "figures.sql")
@@ -72,12 +72,20 @@ class Figures:
     totals: dict[str, int] = field(default_factory=dict)
 
     def add(self, row: asyncpg.Record) -> None:
-        """The row's figures belong to its key, or to the totals."""
-        figures = {name: int(value) for name, value in row.items() if name not in _NOT_FIGURES}
-        if row["total"]:
-            self.totals.update(figures)
-        elif any(figures.values()):
-            self.rows.setdefault(Key(*(row[name] for name in Key._fields)), {}).update(figures)
+        """The row's figures are added to those of its key, or to the totals."""
+        found = self.totals if row["total"] else self.rows.setdefault(Key(*(row[name] for name in Key._fields)), {})
+        for name, value in row.items():
+            if name not in _NOT_FIGURES:
+                found[name] = found.get(name, 0) + int(value)
+
+    def finish(self, *, recorded: bool) -> "Figures":
+        """Rows without a figure are gone, and what is new now stands apart only from what was recorded as new."""
+        for values in (self.totals, *self.rows.values()):
+            present = values.pop("present_new", 0)
+            if recorded:
+                values["present_new"] = present
+        self.rows = {key: values for key, values in self.rows.items() if any(values.values())}
+        return self
 
 
 _NOT_FIGURES = {"total", *Key._fields}
@@ -91,14 +99,13 @@ async def find_beginning(pool: asyncpg.Pool, workspace_id: str) -> datetime | No
 
 async def read(pool: asyncpg.Pool, question: Question) -> Figures:
     """Returns the figures asked for; rows without one are left out."""
-    figures = Figures()
+    found = Figures()
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
         await conn.execute(FOR_LONG_PERIODS)
-        made = await activity.read_made(conn, question.only.workspace_id)
-        for name, arguments in _statements(question, made):
-            for row in await conn.fetch(QUERIES[name], *arguments):
-                figures.add(row)
-    return figures
+        for queries, name, arguments in await _statements(conn, question):
+            for row in await conn.fetch(queries[name], *arguments):
+                found.add(row)
+    return found.finish(recorded=question.recorded)
 
 
 async def read_entries(pool: asyncpg.Pool, question: Question) -> Figures:
@@ -106,20 +113,69 @@ async def read_entries(pool: asyncpg.Pool, question: Question) -> Figures:
     found = Figures()
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
         await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-        name, arguments = _of_entries(question)
-        for row in await conn.fetch(QUERIES[name], *arguments):
+        queries, name, arguments = _of_entries(question)
+        for row in await conn.fetch(queries[name], *arguments):
             found.add(row)
-    return found
+    return found.finish(recorded=question.recorded)
 
 
-Statement = tuple[str, tuple[Any, ...]]
-"""Its name and arguments."""
+Statement = tuple[Mapping[str, str], str, tuple[Any, ...]]
+"""Where it is, its name and its arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Facet:
+    """One grouping, or one of its values, by which days are read."""
+
+    number: int
+    value: str | None
+    total: int
+    """The facet of which the totals are."""
+
+
+def _facet_of(question: Question) -> _Facet | None:
+    """Returns by what days are to be read; None where they cannot answer."""
+    only = question.only
+    if only.counter_id != only.workspace_id:
+        return None
+    values: dict[str, Any] = {"account": only.account_id, "platform": only.platform, "agent": only.agent_id}
+    filtered = {name: str(value) for name, value in values.items() if value is not None}
+    names = question.by | filtered.keys()
+    if len(names) > 1:
+        return None
+    number = sum(days.FACETS[name] for name in names)
+    return _Facet(number, next(iter(filtered.values()), None), number if filtered else 0)
+
+
+async def _statements(conn: Connection, question: Question) -> list[Statement]:
+    """Returns what is to be read; figures that two give add up."""
+    only, period = question.only, question.period
+    waits: Statement = (QUERIES, "count_waits", (*_asked(question), period.start, period.end))
+    facet, mark = _facet_of(question), await days.read_mark(conn, only.workspace_id)
+    made = mark.within(period) if facet and mark else None
+    if facet is None or made is None:
+        return [*_of_rows(question), *await _of_people(conn, question), waits]
+    asked = (*_asked(question)[:3], facet.number, facet.value, made.start, made.end)
+    cut = len(period.cuts) > 1
+    found: list[Statement] = [
+        (days.QUERIES, "count_days", (*asked, question.recorded)),
+        (days.QUERIES, "count_people_of_days", (*asked, cut, facet.total)),
+        (QUERIES, "count_missed_open", (*_asked(question), made.start, made.end, question.now)),
+    ]
+    beside = [replace(question, period=part) for part in made.beside(period)]
+    if beside:
+        found.append((days.QUERIES, "count_people_beside_days", (*asked, period.start, period.end)))
+    for part in beside:
+        found += _of_rows(part)
+        if part.recorded:
+            found.append((QUERIES, "count_present_new", _of_entries(replace(part, recorded=False))[2]))
+    return [*found, waits]
 
 
 def _of_entries(question: Question) -> Statement:
     period, only = question.period, question.only
     name = "count_recorded" if question.recorded else "count_entries"
-    return name, (*_asked(question), period.start, period.end, only.counter_id)
+    return QUERIES, name, (*_asked(question), period.start, period.end, only.counter_id)
 
 
 def _asked(question: Question) -> tuple[Any, ...]:
@@ -134,28 +190,44 @@ def _asked(question: Question) -> tuple[Any, ...]:
     )
 
 
-def _statements(question: Question, made: Made) -> list[Statement]:
-    """Returns what is to be read; of a figure that two give the later is right."""
-    period, only = question.period, question.only
-    found: list[Statement]
-    asked = _asked(question)
+def _is_rolled_up(question: Question) -> bool:
+    """Returns whether roll-ups by hours hold the entries that are asked for."""
+    only = question.only
+    return not question.by & OF_ENTRY and not question.recorded and only.counter_id == only.workspace_id
+
+
+def _of_rows(question: Question) -> list[Statement]:
+    """Returns what gives the figures that add up, from roll-ups by hours or from rows."""
+    asked, period, rolled_up = _asked(question), question.period, _is_rolled_up(question)
     rows = (*asked, period.start, period.end)
-    by_entry = bool(question.by & OF_ENTRY)
-    rolled_up = not by_entry and not question.recorded and only.counter_id == only.workspace_id
-    if by_entry:
-        found = [("count_messages_by_entry", rows), ("count_missed_by_entry", (*rows, question.now))]
+    found: list[Statement]
+    if question.by & OF_ENTRY:
+        found = [
+            (QUERIES, "count_messages_by_entry", rows),
+            (QUERIES, "count_missed_by_entry", (*rows, question.now)),
+        ]
     else:
         pieces = _columns(period.pieces())
         found = [
-            ("count_rolled_up", (*asked, *pieces, rolled_up)),
-            ("count_missed", (*asked, *pieces, question.now)),
+            (QUERIES, "count_rolled_up", (*asked, *pieces, rolled_up)),
+            (QUERIES, "count_missed", (*asked, *pieces, question.now)),
         ]
-    if not rolled_up:
-        found.append(_of_entries(question))
-    active: Statement = ("count_active_repeats", (*rows, only.counter_id, by_entry))
-    if rolled_up:
-        active = ("count_active", (*asked, *_columns(made.pieces(period))))
-    return [*found, ("count_served", rows), ("count_waits", rows), active]
+    return found if rolled_up else [*found, _of_entries(question)]
+
+
+async def _of_people(conn: Connection, question: Question) -> list[Statement]:
+    """Returns what gives people, each once per row, from their messages or from the hours in which they wrote."""
+    period, only = question.period, question.only
+    rows = (*_asked(question), period.start, period.end)
+    active: Statement = (
+        QUERIES,
+        "count_active_repeats",
+        (*rows, only.counter_id, bool(question.by & OF_ENTRY)),
+    )
+    if _is_rolled_up(question):
+        made = await activity.read_made(conn, only.workspace_id)
+        active = (QUERIES, "count_active", (*_asked(question), *_columns(made.pieces(period))))
+    return [active, (QUERIES, "count_served", rows)]
 
 
 def _columns(pieces: Sequence[Piece]) -> tuple[list[int], list[datetime], list[datetime]]:

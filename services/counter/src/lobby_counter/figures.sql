@@ -337,6 +337,66 @@ SELECT
 FROM figure
 GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
 
+-- name: count_missed_open
+-- Open waits that were missed as of $9, by when they began.
+WITH figure AS (
+    SELECT
+        width_bucket(w.owed_since, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
+        w.late_time < $9::timestamptz AS late,
+        w.window_lost_time <= $9 AS lost_window,
+        w.unanswered_time < $9 AS unanswered
+    FROM wait AS w
+    JOIN conversation AS c ON c.conversation_id = w.conversation_id
+    LEFT JOIN entry AS e
+        ON e.channel_user_id = c.channel_user_id AND e.account_id = c.account_id AND e.again_event_id IS NULL
+    WHERE w.workspace_id = $1
+        AND w.owed_since >= $7
+        AND w.owed_since < $8
+        AND w.end_time IS NULL
+        AND ($4::uuid IS NULL OR c.account_id = $4)
+        AND ($5::smallint IS NULL OR c.platform = $5)
+        AND ($6::uuid IS NULL OR w.agent_id = $6)
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+    count(*) FILTER (WHERE late) AS late,
+    count(*) FILTER (WHERE lost_window) AS lost_window,
+    count(*) FILTER (WHERE unanswered) AS unanswered
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
+
+-- name: count_present_new
+-- Entries that are new now, of which recorded figures are read too.
+WITH figure AS (
+    SELECT
+        width_bucket(e.occurred_time, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN e.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN e.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(e.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3::text[]) THEN e.campaign_id END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3::text[]) THEN e.language END AS language,
+        CASE WHEN 'country' = ANY ($3::text[]) THEN e.country END AS country
+    FROM entry AS e
+    JOIN verdict AS v ON v.counter_id = $9 AND v.entry_id = e.entry_id AND v.verdict = 'new'
+    WHERE e.workspace_id = $1
+        AND e.occurred_time >= $7
+        AND e.occurred_time < $8
+        AND ($4::uuid IS NULL OR e.account_id = $4)
+        AND ($5::smallint IS NULL OR e.platform = $5)
+        AND ($6::uuid IS NULL OR e.agent_id = $6)
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+    count(*) AS present_new
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
+
 -- name: count_active_repeats
 -- People who wrote something that counts and have no new entry, each once per row; $9 is the counter.
 WITH figure AS (

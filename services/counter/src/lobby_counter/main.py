@@ -21,6 +21,7 @@ from lobby_counter.events import PRODUCERS, CounterEvents
 from lobby_counter.explaining import Explaining
 from lobby_counter.handling_api import HandlingApi
 from lobby_counter.journey import describe
+from lobby_counter.making import Days
 from lobby_counter.recounts import Recounts
 from lobby_counter.report_api import ReportApi
 from lobby_counter.schedule_api import ScheduleApi
@@ -40,6 +41,7 @@ async def build(runtime: Runtime) -> None:
     runtime.serve(add_ReportServiceServicer_to_server, ReportApi(runtime.pool, calendars, counts))
     runtime.alone("deadlines", Deadlines(runtime.log, calendars).run)
     runtime.alone("activity", Activity(runtime.log).run)
+    runtime.alone("days", Days(runtime.log).run)
     runtime.alone("causes", Explaining(runtime.log, calendars).run)
     runtime.serve(add_WaitServiceServicer_to_server, WaitApi(runtime.pool, calendars))
     runtime.serve(add_HandlingServiceServicer_to_server, HandlingApi(runtime.pool, calendars))
