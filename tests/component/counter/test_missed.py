@@ -5,8 +5,10 @@ from collections import Counter as Sums
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import asyncpg
 import pytest
 
+from lobby_common.postgres import steps
 from lobby_common.times import to_proto
 from lobby_counter.deadlines import Deadlines
 from lobby_counter.waits import Ending, Miss, Wait
@@ -212,3 +214,42 @@ async def test_circumstances_told_twice_are_on_record_once(counter, story):
     assert (row["fail_time"], str(row["conversation_id"])) == (at("10:02"), story.id("conversation", "A@WA1"))
     [row] = await counter.pool.fetch("SELECT * FROM account_state")
     assert (row["state"], row["state_time"]) == ("logged_out", at("10:03"))
+
+
+PLACES = """
+SELECT w.wait_id FROM wait AS w JOIN conversation AS c ON c.conversation_id = w.conversation_id
+WHERE (w.channel_user_id, w.account_id, w.platform)
+    IS DISTINCT FROM (c.channel_user_id, c.account_id, c.platform)
+"""
+EARLIER = """
+INSERT INTO conversation (conversation_id, workspace_id, account_id, channel_user_id, position, platform)
+SELECT md5('c' || n)::uuid, md5('w')::uuid, md5('a' || n % 3)::uuid, md5('u' || n)::uuid, n, n % 2
+FROM generate_series(1, 9) AS n;
+INSERT INTO wait (wait_id, conversation_id, workspace_id, owed_since, end_time, ending, late_time)
+SELECT md5('w' || n || {0})::uuid, md5('c' || n)::uuid, md5('w')::uuid, now(), now() + interval '1 hour', 'answered',
+    now()
+FROM generate_series(1, 9) AS n;
+"""
+
+
+async def test_waits_of_before_and_of_code_of_before_know_their_place(database):
+    texts = {name: text for name, text in steps("lobby_counter") if not name.startswith("common/")}
+    connection = await asyncpg.connect(database.admin_url, server_settings={"search_path": "earlier"})
+    await connection.execute("CREATE SCHEMA earlier")
+    for name, text in texts.items():
+        if "wait_places" in name:
+            await connection.execute(EARLIER.format(1))
+            missed = await connection.fetch("SELECT * FROM missed ORDER BY width, slot, account_id")
+        await connection.execute(text)
+    assert await connection.fetch("SELECT * FROM missed ORDER BY width, slot, account_id") == missed
+    await connection.execute(EARLIER.split(";")[1].format(2))
+    assert await connection.fetchval("SELECT count(*) FROM wait") == 18
+    assert await connection.fetch(PLACES) == []
+    await connection.close()
+
+
+async def test_waits_know_their_place(counter, story):
+    await counter.hear(story.owes("A", "WA1", at("10:00")), story.owes("B", "TG1", at("10:01")))
+    await counter.hear(story.ends_wait("A", "WA1", at("10:00"), at("10:09")))
+    assert await counter.pool.fetchval("SELECT count(*) FROM wait WHERE account_id IS NOT NULL") == 2
+    assert await counter.pool.fetch(PLACES) == []

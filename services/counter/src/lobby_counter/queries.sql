@@ -619,12 +619,12 @@ DO UPDATE SET
 INSERT INTO wait (
     wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
     first_position, end_position, received_time, first, holds, window_lost_time, late_time, unanswered_time,
-    business_time, queue_time, opened, bot_time, explained
+    business_time, queue_time, opened, bot_time, channel_user_id, account_id, platform, explained
 )
 SELECT
     wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
     first_position, end_position, received_time, first, holds, window_lost_time, coalesce(late_time, 'infinity'),
-    coalesce(unanswered_time, 'infinity'), business_time, queue_time, opened, bot_time,
+    coalesce(unanswered_time, 'infinity'), business_time, queue_time, opened, bot_time, channel_user_id, account_id, platform,
     -- Who was not missed has nothing to explain.
     end_time IS NOT NULL
         AND NOT coalesce(late_time < end_time OR window_lost_time <= end_time OR unanswered_time < end_time, false)
@@ -632,11 +632,11 @@ FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[], $8::text[],
     $9::text[], $10::bigint[], $11::bigint[], $12::timestamptz[], $13::boolean[], $14::jsonb[], $15::timestamptz[],
     $16::timestamptz[], $17::timestamptz[], $18::interval[], $19::interval[],
-    $20::jsonb[], $21::timestamptz[]
+    $20::jsonb[], $21::timestamptz[], $22::uuid[], $23::uuid[], $24::smallint[]
 ) AS w (
     wait_id, conversation_id, workspace_id, agent_id, end_agent_id, owed_since, end_time, ending, close_reason,
     first_position, end_position, received_time, first, holds, window_lost_time, late_time, unanswered_time,
-    business_time, queue_time, opened, bot_time
+    business_time, queue_time, opened, bot_time, channel_user_id, account_id, platform
 )
 ORDER BY end_time NULLS LAST
 ON CONFLICT (wait_id)

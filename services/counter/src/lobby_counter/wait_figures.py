@@ -163,7 +163,7 @@ def _asked(question: Question) -> tuple[Any, ...]:
 
 
 def _count_ended(tally: Tally, row: Any) -> None:
-    lengths = Counter(dict(zip(row["seconds"], row["waits"], strict=True)))
+    lengths = Counter(row["seconds"])
     match row["outcome"]:
         case "answered":
             tally.durations.answered.update(lengths)

@@ -220,6 +220,9 @@ async def _write_waits(
         [_queue_time(each) for each in waits],
         [_opened_rows(each.opened) for each in waits],
         [each.bot_time for each in waits],
+        [known[each.conversation_id].channel_user_id for each in waits],
+        [known[each.conversation_id].account_id for each in waits],
+        [known[each.conversation_id].platform for each in waits],
     )
     missed = [
         (wait.wait_id, miss)

@@ -1,12 +1,12 @@
 -- name: measure_ended
--- Waits that are over, by how they ended: how many took how many whole seconds.
+-- Waits that are over, by how they ended: how many whole seconds each took.
 -- Parameters of figures of waits: workspace, cuts, grouped by, account, platform, agent, from, to, whether by their end,
 -- whether only first ones (NULL: all), whether grouped by what only the entry of their chat knows.
 WITH figure AS (
     SELECT
         width_bucket(CASE WHEN $9::boolean THEN w.end_time ELSE w.owed_since END, $2::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id END AS account_id,
-        CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN w.platform END AS platform,
         CASE WHEN 'agent' = ANY ($3::text[]) THEN w.agent_id END AS agent_id,
         CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
         CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
@@ -16,59 +16,52 @@ WITH figure AS (
             WHEN w.close_reason IN ('no_answer_needed', 'spam') THEN 'cancelled'
             ELSE 'closed'
         END AS outcome,
-        CASE
-            WHEN $12::boolean THEN coalesce(w.business_time, w.end_time - w.owed_since)
-            ELSE w.end_time - w.owed_since
-        END AS duration,
-        w.end_time - w.owed_since AS calendar_time,
-        least(greatest(w.received_time, w.owed_since), w.end_time) - w.owed_since AS platform_time,
-        w.queue_time,
+        greatest(
+            ceil(
+                date_part(
+                    'epoch',
+                    CASE
+                        WHEN $12::boolean THEN coalesce(w.business_time, w.end_time - w.owed_since)
+                        ELSE w.end_time - w.owed_since
+                    END
+                )
+            ),
+            0
+        )::integer AS seconds,
+        date_part('epoch', w.end_time - w.owed_since) AS whole,
+        date_part('epoch', least(greatest(w.received_time, w.owed_since), w.end_time) - w.owed_since) AS platform_part,
+        date_part('epoch', w.queue_time) AS queue_part,
         w.late_time < w.end_time AS late,
         w.window_lost_time <= w.end_time AS lost_window,
         w.unanswered_time < w.end_time AS unanswered
     FROM wait AS w
-    JOIN conversation AS c ON c.conversation_id = w.conversation_id
     LEFT JOIN entry AS e
         ON $11::boolean
-            AND e.channel_user_id = c.channel_user_id
-            AND e.account_id = c.account_id
+            AND e.channel_user_id = w.channel_user_id
+            AND e.account_id = w.account_id
             AND e.again_event_id IS NULL
     WHERE w.workspace_id = $1
         AND w.end_time IS NOT NULL
         AND ($9 OR w.owed_since >= $7 AND w.owed_since < $8)
         AND (NOT $9 OR w.end_time >= $7 AND w.end_time < $8)
-        AND ($4::uuid IS NULL OR c.account_id = $4)
-        AND ($5::smallint IS NULL OR c.platform = $5)
+        AND ($4::uuid IS NULL OR w.account_id = $4)
+        AND ($5::smallint IS NULL OR w.platform = $5)
         AND ($6::uuid IS NULL OR w.agent_id = $6)
         AND ($10::boolean IS NULL OR w.first = $10)
-), length AS (
-    SELECT
-        bucket, account_id, platform, agent_id, campaign_id, language, country, outcome,
-        greatest(ceil(date_part('epoch', duration)), 0)::integer AS seconds,
-        count(*) AS waits,
-        count(*) FILTER (WHERE late) AS late,
-        count(*) FILTER (WHERE lost_window) AS lost_window,
-        count(*) FILTER (WHERE unanswered) AS unanswered,
-        sum(platform_time) AS platform_time,
-        sum(queue_time) AS queue_time,
-        sum(calendar_time - coalesce(platform_time, '0') - queue_time) AS agent_time
-    FROM figure
-    GROUP BY bucket, account_id, platform, agent_id, campaign_id, language, country, outcome, seconds
 )
 SELECT
     bucket, account_id::text, platform,
     CASE WHEN 'agent' = ANY ($3) THEN coalesce(agent_id::text, '') END AS agent_id,
     campaign_id, language, country, outcome,
     array_agg(seconds) AS seconds,
-    array_agg(waits) AS waits,
-    sum(late)::bigint AS late,
-    sum(lost_window)::bigint AS lost_window,
-    sum(unanswered)::bigint AS unanswered,
-    extract(epoch FROM coalesce(sum(platform_time), '0'))::double precision AS platform_seconds,
-    extract(epoch FROM coalesce(sum(queue_time), '0'))::double precision AS queue_seconds,
-    extract(epoch FROM coalesce(sum(agent_time), '0'))::double precision AS agent_seconds
-FROM length
-GROUP BY bucket, account_id, platform, length.agent_id, campaign_id, language, country, outcome
+    count(*) FILTER (WHERE late) AS late,
+    count(*) FILTER (WHERE lost_window) AS lost_window,
+    count(*) FILTER (WHERE unanswered) AS unanswered,
+    coalesce(sum(platform_part), 0) AS platform_seconds,
+    coalesce(sum(queue_part), 0) AS queue_seconds,
+    coalesce(sum(whole - coalesce(platform_part, 0) - queue_part), 0) AS agent_seconds
+FROM figure
+GROUP BY bucket, account_id, platform, figure.agent_id, campaign_id, language, country, outcome
 
 -- name: read_open
 -- Open waits as of $12, whoever has them; $6 is not looked at.
@@ -76,29 +69,28 @@ SELECT
     width_bucket(
         CASE WHEN $9::boolean THEN coalesce(w.end_time, $12::timestamptz) ELSE w.owed_since END, $2::timestamptz[]
     ) AS bucket,
-    CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id::text END AS account_id,
-    CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
+    CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id::text END AS account_id,
+    CASE WHEN 'platform' = ANY ($3::text[]) THEN w.platform END AS platform,
     CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
     CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
     CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
     CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
-    c.account_id::text AS at_account_id, w.wait_id::text, w.conversation_id::text, w.agent_id::text AS wait_agent_id,
+    w.account_id::text AS at_account_id, w.wait_id::text, w.conversation_id::text, w.agent_id::text AS wait_agent_id,
     w.first_position, w.owed_since, w.received_time, w.end_time, w.ending, w.end_agent_id::text, w.close_reason, w.first,
     w.holds, w.opened, w.bot_time, w.window_lost_time, nullif(w.late_time, 'infinity') AS late_time,
     nullif(w.unanswered_time, 'infinity') AS unanswered_time
 FROM wait AS w
-JOIN conversation AS c ON c.conversation_id = w.conversation_id
 LEFT JOIN entry AS e
     ON $11::boolean
-        AND e.channel_user_id = c.channel_user_id
-        AND e.account_id = c.account_id
+        AND e.channel_user_id = w.channel_user_id
+        AND e.account_id = w.account_id
         AND e.again_event_id IS NULL
 WHERE w.workspace_id = $1
     AND w.end_time IS NULL
     AND ($9 OR w.owed_since >= $7 AND w.owed_since < $8)
     AND (NOT $9 OR coalesce(w.end_time, $12) >= $7 AND coalesce(w.end_time, $12) < $8)
-    AND ($4::uuid IS NULL OR c.account_id = $4)
-    AND ($5::smallint IS NULL OR c.platform = $5)
+    AND ($4::uuid IS NULL OR w.account_id = $4)
+    AND ($5::smallint IS NULL OR w.platform = $5)
     AND ($6::uuid IS NULL OR true)
     AND ($10::boolean IS NULL OR w.first = $10)
 
@@ -108,30 +100,29 @@ SELECT
     width_bucket(
         CASE WHEN $9::boolean THEN coalesce(w.end_time, $12::timestamptz) ELSE w.owed_since END, $2::timestamptz[]
     ) AS bucket,
-    CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id::text END AS account_id,
-    CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
+    CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id::text END AS account_id,
+    CASE WHEN 'platform' = ANY ($3::text[]) THEN w.platform END AS platform,
     CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
     CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
     CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
     CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
-    c.account_id::text AS at_account_id, w.wait_id::text, w.conversation_id::text, w.agent_id::text AS wait_agent_id,
+    w.account_id::text AS at_account_id, w.wait_id::text, w.conversation_id::text, w.agent_id::text AS wait_agent_id,
     w.first_position, w.owed_since, w.received_time, w.end_time, w.ending, w.end_agent_id::text, w.close_reason, w.first,
     w.holds, w.opened, w.bot_time, w.window_lost_time, nullif(w.late_time, 'infinity') AS late_time,
     nullif(w.unanswered_time, 'infinity') AS unanswered_time
 FROM wait AS w
-JOIN conversation AS c ON c.conversation_id = w.conversation_id
 LEFT JOIN entry AS e
     ON $11::boolean
-        AND e.channel_user_id = c.channel_user_id
-        AND e.account_id = c.account_id
+        AND e.channel_user_id = w.channel_user_id
+        AND e.account_id = w.account_id
         AND e.again_event_id IS NULL
 WHERE w.workspace_id = $1
     AND NOT w.explained
     AND w.end_time IS NOT NULL
     AND ($9 OR w.owed_since >= $7 AND w.owed_since < $8)
     AND (NOT $9 OR coalesce(w.end_time, $12) >= $7 AND coalesce(w.end_time, $12) < $8)
-    AND ($4::uuid IS NULL OR c.account_id = $4)
-    AND ($5::smallint IS NULL OR c.platform = $5)
+    AND ($4::uuid IS NULL OR w.account_id = $4)
+    AND ($5::smallint IS NULL OR w.platform = $5)
     AND ($6::uuid IS NULL OR w.agent_id = $6)
     AND ($10::boolean IS NULL OR w.first = $10)
 LIMIT 5000
@@ -141,8 +132,8 @@ LIMIT 5000
 WITH figure AS (
     SELECT
         width_bucket(CASE WHEN $9::boolean THEN w.end_time ELSE w.owed_since END, $2::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id::text END AS account_id,
-        CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN w.platform END AS platform,
         CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
         CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
         CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
@@ -150,22 +141,22 @@ WITH figure AS (
         m.miss,
         m.cause
     FROM wait AS w
-    JOIN conversation AS c ON c.conversation_id = w.conversation_id
     LEFT JOIN entry AS e
         ON $11::boolean
-            AND e.channel_user_id = c.channel_user_id
-            AND e.account_id = c.account_id
+            AND e.channel_user_id = w.channel_user_id
+            AND e.account_id = w.account_id
             AND e.again_event_id IS NULL
     CROSS JOIN LATERAL (
         VALUES ('late', w.late_cause), ('lost_window', w.lost_window_cause), ('unanswered', w.unanswered_cause)
     ) AS m (miss, cause)
     WHERE w.workspace_id = $1
         AND w.explained
+        AND (w.late_cause IS NOT NULL OR w.lost_window_cause IS NOT NULL OR w.unanswered_cause IS NOT NULL)
         AND m.cause IS NOT NULL
         AND ($9 OR w.owed_since >= $7 AND w.owed_since < $8)
         AND (NOT $9 OR w.end_time >= $7 AND w.end_time < $8)
-        AND ($4::uuid IS NULL OR c.account_id = $4)
-        AND ($5::smallint IS NULL OR c.platform = $5)
+        AND ($4::uuid IS NULL OR w.account_id = $4)
+        AND ($5::smallint IS NULL OR w.platform = $5)
         AND ($6::uuid IS NULL OR w.agent_id = $6)
         AND ($10::boolean IS NULL OR w.first = $10)
 )
@@ -175,48 +166,73 @@ GROUP BY bucket, account_id, platform, agent_id, campaign_id, language, country,
 
 -- name: count_missed_people
 -- People missed in any way as of $11, each once per row: how many were new, and how many no person ever answered.
-WITH figure AS MATERIALIZED (
+WITH missed AS (
+    SELECT owed_since, end_time, ending, account_id, platform, agent_id, channel_user_id, first
+    FROM wait
+    WHERE workspace_id = $1
+        AND end_time IS NOT NULL
+        AND (late_time < end_time OR window_lost_time <= end_time OR unanswered_time < end_time)
+        AND ($9::boolean OR owed_since >= $7 AND owed_since < $8)
+        AND (NOT $9 OR end_time >= $7 AND end_time < $8)
+    UNION ALL
+    SELECT owed_since, $11::timestamptz, NULL, account_id, platform, agent_id, channel_user_id, first
+    FROM wait
+    WHERE workspace_id = $1
+        AND end_time IS NULL
+        AND (late_time < $11 OR window_lost_time <= $11 OR unanswered_time < $11)
+        AND ($9 OR owed_since >= $7 AND owed_since < $8)
+        AND (NOT $9 OR $11 >= $7 AND $11 < $8)
+), figure AS MATERIALIZED (
     SELECT
-        width_bucket(
-            CASE WHEN $9::boolean THEN coalesce(w.end_time, $11::timestamptz) ELSE w.owed_since END, $2::timestamptz[]
-        ) AS bucket,
-        CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id END AS account_id,
-        CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
-        CASE WHEN 'agent' = ANY ($3::text[]) THEN w.agent_id END AS agent_id,
-        c.channel_user_id,
-        c.account_id AS at_account_id,
-        bool_or(w.first) AS first
-    FROM wait AS w
-    JOIN conversation AS c ON c.conversation_id = w.conversation_id
-    WHERE w.workspace_id = $1
-        AND (
-            w.late_time < coalesce(w.end_time, $11)
-            OR w.window_lost_time <= coalesce(w.end_time, $11)
-            OR w.unanswered_time < coalesce(w.end_time, $11)
-        )
-        AND ($9 OR w.owed_since >= $7 AND w.owed_since < $8)
-        AND (NOT $9 OR coalesce(w.end_time, $11) >= $7 AND coalesce(w.end_time, $11) < $8)
-        AND ($4::uuid IS NULL OR c.account_id = $4)
-        AND ($5::smallint IS NULL OR c.platform = $5)
-        AND ($6::uuid IS NULL OR w.agent_id = $6)
-        AND ($10::boolean IS NULL OR w.first = $10)
+        width_bucket(CASE WHEN $9 THEN end_time ELSE owed_since END, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN account_id END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN agent_id END AS agent_id,
+        channel_user_id,
+        missed.account_id AS at_account_id,
+        bool_or(first) AS first,
+        coalesce(bool_or(ending = 'answered'), false) AS answered
+    FROM missed
+    WHERE ($4::uuid IS NULL OR account_id = $4)
+        AND ($5::smallint IS NULL OR platform = $5)
+        AND ($6::uuid IS NULL OR agent_id = $6)
+        AND ($10::boolean IS NULL OR first = $10)
     GROUP BY 1, 2, 3, 4, 5, 6
 ), known AS MATERIALIZED (
-    -- Each customer is looked up once.
+    -- Each customer is looked up once, and of nobody who was answered is it asked whether he ever was. OFFSET keeps these
+    -- searches of their own: they look like so many that all there is would be read.
     SELECT
         f.channel_user_id, f.account_id AS at_account_id, coalesce(u.contact_id, f.channel_user_id) AS person,
-        e.campaign_id, e.language, e.country, v.verdict IS NOT NULL AS new,
-        NOT EXISTS (
-            SELECT
-            FROM channel_user AS other
-            JOIN message AS m ON m.channel_user_id = other.channel_user_id AND m.direction = 2 AND m.human
-            WHERE other.contact_id = u.contact_id
-        ) AS lost
-    FROM (SELECT DISTINCT channel_user_id, at_account_id FROM figure) AS f (channel_user_id, account_id)
-    LEFT JOIN channel_user AS u ON u.channel_user_id = f.channel_user_id
-    LEFT JOIN entry AS e
-        ON e.channel_user_id = f.channel_user_id AND e.account_id = f.account_id AND e.again_event_id IS NULL
-    LEFT JOIN verdict AS v ON v.counter_id = $1 AND v.entry_id = e.entry_id AND v.verdict = 'new'
+        e.campaign_id, e.language, e.country, coalesce(e.new, false) AS new,
+        NOT f.answered AND NOT coalesce(h.answered, false) AS lost
+    FROM (
+        SELECT channel_user_id, at_account_id, bool_or(first), bool_or(answered)
+        FROM figure
+        GROUP BY channel_user_id, at_account_id
+    ) AS f (channel_user_id, account_id, first, answered)
+    LEFT JOIN LATERAL (
+        SELECT contact_id FROM channel_user WHERE channel_user_id = f.channel_user_id OFFSET 0
+    ) AS u ON true
+    LEFT JOIN LATERAL (
+        SELECT
+            campaign_id, language, country,
+            EXISTS (
+                SELECT FROM verdict AS v WHERE v.counter_id = $1 AND v.entry_id = entry.entry_id AND v.verdict = 'new'
+            ) AS new
+        FROM entry
+        WHERE channel_user_id = f.channel_user_id
+            AND account_id = f.account_id
+            AND again_event_id IS NULL
+            AND (f.first OR $3 && ARRAY['campaign', 'language', 'country'])
+        OFFSET 0
+    ) AS e ON true
+    LEFT JOIN LATERAL (
+        SELECT true AS answered
+        FROM channel_user AS other
+        JOIN message AS m ON m.channel_user_id = other.channel_user_id AND m.direction = 2 AND m.human
+        WHERE other.contact_id = u.contact_id AND NOT f.answered
+        LIMIT 1
+    ) AS h ON true
 ), split AS (
     SELECT
         f.bucket, f.account_id::text, f.platform,
@@ -242,26 +258,25 @@ GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, la
 WITH figure AS (
     SELECT
         width_bucket(CASE WHEN $9::boolean THEN w.end_time ELSE w.owed_since END, $2::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id::text END AS account_id,
-        CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN w.platform END AS platform,
         CASE WHEN 'agent' = ANY ($3::text[]) THEN a.agent_id::text END AS agent_id,
         CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
         CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
         CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country
     FROM wait AS w
     JOIN agent_miss AS a ON a.wait_id = w.wait_id
-    JOIN conversation AS c ON c.conversation_id = w.conversation_id
     LEFT JOIN entry AS e
         ON $11::boolean
-            AND e.channel_user_id = c.channel_user_id
-            AND e.account_id = c.account_id
+            AND e.channel_user_id = w.channel_user_id
+            AND e.account_id = w.account_id
             AND e.again_event_id IS NULL
     WHERE w.workspace_id = $1
         AND w.end_time IS NOT NULL
         AND ($9 OR w.owed_since >= $7 AND w.owed_since < $8)
         AND (NOT $9 OR w.end_time >= $7 AND w.end_time < $8)
-        AND ($4::uuid IS NULL OR c.account_id = $4)
-        AND ($5::smallint IS NULL OR c.platform = $5)
+        AND ($4::uuid IS NULL OR w.account_id = $4)
+        AND ($5::smallint IS NULL OR w.platform = $5)
         AND ($6::uuid IS NULL OR a.agent_id = $6)
         AND ($10::boolean IS NULL OR w.first = $10)
 )
