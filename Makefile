@@ -19,7 +19,7 @@ ifdef LOBBY_PORT
 export LOBBY_PORT
 endif
 
-.PHONY: help setup pins up down test check format lint types imports contracts generated chaos chaos-full soak fuzz bench protos docs bench-growth bench-identity bench-import
+.PHONY: help setup pins up down test check format lint types imports contracts generated chaos chaos-full soak fuzz bench protos docs bench-figures bench-growth bench-identity bench-import
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/\1\t/' | expand -t 14
@@ -88,6 +88,9 @@ bench-import: setup ## how long a base takes to be imported (ARGS="--rows 100000
 
 bench-growth: setup ## the same beside a stack that holds a year of messages (ARGS="--sizes 0 100000 1000000")
 	@exec $(BIN)/python -m tests.bench.growth $(ARGS)
+
+bench-figures: setup ## figures of the counter beside a ledger of millions; merges (ARGS="--sizes 500000 5000000")
+	@exec $(BIN)/python -m tests.bench.figures $(ARGS)
 
 bench-identity: setup ## identity alone beside known people; merges and undos from two sides (ARGS="--sizes 1000000")
 	@exec $(BIN)/python -m tests.bench.people $(ARGS)
