@@ -30,6 +30,10 @@ class CountApi(CountServiceServicer):
         """Returns the figures of a period."""
         if pb.GROUP_BY_SHEET in request.group_by:
             return await self._by_sheet(request)
+        return await self.count(request)
+
+    async def count(self, request: pb.GetCountsRequest, *, people: bool = True) -> pb.GetCountsResponse:
+        """Returns the figures of a period; without people, and what waits now, only those that add up over buckets."""
         by = asking.groups(request.group_by)
         counter = await self._counter(request)
         only = asking.filter_of(request, counter.counter_id)
@@ -38,7 +42,8 @@ class CountApi(CountServiceServicer):
         )
         if period is None:
             return pb.GetCountsResponse(totals=_counts({}))
-        question = Question(only, period, by, recorded=request.view == pb.VIEW_RECORDED, now=utc_now())
+        recorded = request.view == pb.VIEW_RECORDED
+        question = Question(only, period, by, recorded=recorded, now=utc_now(), people=people)
         return _answer(await figures.read(self._pool, question), period, cut=request.bucket in asking.CUT)
 
     async def ListEntries(self, request: pb.ListEntriesRequest, _context: object) -> pb.ListEntriesResponse:

@@ -62,6 +62,8 @@ class Question:
     recorded: bool
     now: datetime = field(default_factory=utc_now)
     """As of which waits that are open are late."""
+    people: bool = True
+    """Whether people and what waits now are asked for too; else only what adds up over buckets."""
 
 
 @dataclass(slots=True)
@@ -153,6 +155,8 @@ async def _statements(conn: Connection, question: Question) -> list[Statement]:
     waits: Statement = (QUERIES, "count_waits", (*_asked(question), period.start, period.end))
     facet, mark = _facet_of(question), await days.read_mark(conn, only.workspace_id)
     made = mark.within(period) if facet and mark else None
+    if not question.people:
+        return _of_rows(question)
     if facet is None or made is None:
         return [*_of_rows(question), *await _of_people(conn, question), waits]
     asked = (*_asked(question)[:3], facet.number, facet.value, made.start, made.end)

@@ -32,7 +32,7 @@ class ReportApi(ReportServiceServicer):
         self._calendars = calendars
         self._counts = counts
 
-    async def GetHeatMap(self, request: pb.GetHeatMapRequest, context: object) -> pb.GetHeatMapResponse:
+    async def GetHeatMap(self, request: pb.GetHeatMapRequest, _context: object) -> pb.GetHeatMapResponse:
         """Returns figures by hour and day of the week."""
         zone = await self._zone(request.time_zone, request.counter_id)
         asked = count_pb.GetCountsRequest(
@@ -44,7 +44,7 @@ class ReportApi(ReportServiceServicer):
             counter_id=request.counter_id,
         )
         _copy_period(request, asked)
-        found = await self._counts.GetCounts(asked, context)
+        found = await self._counts.count(asked, people=False)
         cells: defaultdict[tuple[int, int], pb.HeatMapCell] = defaultdict(pb.HeatMapCell)
         for row in found.rows:
             wall = from_proto(row.bucket_start).astimezone(zone)
