@@ -3,6 +3,7 @@
 import pytest
 
 from lobby.connectors.v1 import events_pb2 as connectors_pb2
+from lobby.connectors.v1 import message_pb2
 from lobby.identity.v1 import events_pb2 as identity_pb2
 from lobby_common import ids
 from lobby_common.times import from_proto
@@ -217,3 +218,79 @@ async def test_what_follows_carries_the_trace_and_names_its_cause(routing):
     assert all(event.traceparent.startswith("00-1111") for event in events)
     assert {event.cause_id for event in events} != {""}
     assert {event.key for event in events} == {routing.conversation_id(WA, "a")}
+
+
+async def answered_and_closed(routing) -> str:
+    """An agent answered and closed; thanks may come."""
+    agent = await routing.agent()
+    await routing.hear(routing.wrote(WA, "a", -10), routing.sent(WA, "a", -9, agent_id=agent, seen_seq=1))
+    with routing.as_agent(agent):
+        await routing.close(WA, "a")
+    return agent
+
+
+def thanked(routing, minutes: float = 120, **more):
+    return routing.wrote(WA, "a", minutes, **{"text": "thanks 🙏", "kind": message_pb2.MESSAGE_KIND_TEXT, **more})
+
+
+async def effects_of(routing, message) -> str:
+    return await routing.pool.fetchval(
+        "SELECT effects FROM conversation_message WHERE message_id = $1", message.message_id
+    )
+
+
+@pytest.mark.parametrize("text", ["thanks", "谢谢", "Muito obrigada!", "ขอบคุณค่ะ"])
+async def test_thanks_for_the_answer_to_what_is_closed_open_nothing_and_are_owed_nothing(routing, text):
+    await answered_and_closed(routing)
+    message = thanked(routing, text=text)
+    assert await routing.hear(message) == []
+    found = await routing.get(WA, "a")
+    assert (found.owed, found.state, found.episode) == (False, found.STATE_CLOSED, 1)
+    assert (found.last_message_text, found.inbound_seq) == (text, 1)
+    assert await effects_of(routing, message) == "thanked:1,conversation_continued"
+
+
+async def test_thanks_may_be_said_more_than_once(routing):
+    await answered_and_closed(routing)
+    assert await routing.hear_one_by_one(thanked(routing), thanked(routing, 121), thanked(routing, 122)) == []
+
+
+async def test_what_comes_after_thanks_is_owed(routing):
+    await answered_and_closed(routing)
+    told = await routing.hear_one_by_one(thanked(routing), routing.wrote(WA, "a", 121, text="when will it come?"))
+    assert names(told)[0] == "Opened"
+    assert from_proto((await routing.get(WA, "a")).owed_since) == at(121)
+
+
+async def test_thanks_in_an_open_conversation_are_owed_an_answer(routing):
+    agent = await routing.agent()
+    await routing.hear(routing.wrote(WA, "a", -10), routing.sent(WA, "a", -9, agent_id=agent, seen_seq=1))
+    assert "Owed" in names(await routing.hear(thanked(routing)))
+
+
+async def test_thanks_that_come_days_later_begin_something_new(routing):
+    await answered_and_closed(routing)
+    assert names(await routing.hear(thanked(routing, 72 * 60 + 30)))[0] == "Opened"
+
+
+async def test_who_was_never_answered_has_nothing_to_thank_for(routing):
+    agent = await routing.agent()
+    await routing.hear(routing.wrote(WA, "a", -10))
+    with routing.as_agent(agent):
+        await routing.close(WA, "a")
+    assert "Owed" in names(await routing.hear(thanked(routing)))
+
+
+async def test_a_picture_with_thanks_below_is_owed_an_answer(routing):
+    await answered_and_closed(routing)
+    assert "Owed" in names(await routing.hear(thanked(routing, kind=message_pb2.MESSAGE_KIND_IMAGE)))
+
+
+async def test_thanks_that_are_lost_are_found_and_heard_again(routing):
+    await answered_and_closed(routing)
+    message = thanked(routing)
+    await routing.hear(message)
+    await routing.pool.execute("DELETE FROM conversation_message WHERE message_id = $1", message.message_id)
+    assert await routing.prove(message) == {message.message_id}
+    assert not (await routing.get(WA, "a")).owed
+    assert await effects_of(routing, message) == "thanked:1,conversation_continued"

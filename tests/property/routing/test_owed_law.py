@@ -29,6 +29,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("wrote"), MINUTES),
         st.tuples(st.just("reacted"), MINUTES),
+        st.tuples(st.just("thanked"), MINUTES),
         st.tuples(st.just("answered"), MINUTES, st.integers(0, 8)),
         st.tuples(st.just("echoed"), MINUTES),
         st.tuples(st.just("bot"), MINUTES),
@@ -48,17 +49,28 @@ class Model:
     echoes: list[tuple[datetime, int]] = field(default_factory=list)
     promised: int = 0
     """Agents say they had seen that many, perhaps more than have come so far."""
+    helped: bool = False
+    """A person answered at some time."""
+    thankful: bool = False
+    """It is closed, and was answered then."""
 
     def apply(self, step: tuple, number: int) -> None:
+        self.helped |= step[0] in ("answered", "echoed")
         match step:
-            case ("wrote", minute):
+            case ("thanked", _) if self.thankful:
+                pass
+            case ("wrote" | "thanked", minute):
                 self.wrote.append((at(minute), number))
+                self.thankful &= self.owed_since() is None
             case ("answered", _, seen):
                 self.promised = max(self.promised, seen)
             case ("echoed", minute):
                 self.echoes.append((at(minute), number))
             case ("closed", _):
+                self.thankful = self.helped and self.owed_since() is None
                 self.answered |= set(range(len(self.wrote)))
+            case ("reopened", _):
+                self.thankful = False
 
     def owed_since(self) -> datetime | None:
         owed = [
@@ -73,9 +85,12 @@ def play(floor: Floor, step: tuple, number: int) -> None:
     cause = Cause(f"cause {number}", message_id=f"message {number}")
     message_id, came_in = f"message {number}", TEN + timedelta(hours=number)
     match step:
-        case ("wrote" | "reacted", minute):
-            effective = step[0] == "wrote"
-            floor.receive(ID, Inbound(message_id, "chat", at(minute), came_in, effective=effective), cause)
+        case ("wrote" | "reacted" | "thanked", minute):
+            effective, plain = step[0] != "reacted", step[0] == "thanked"
+            said = Inbound(
+                message_id, "chat", at(minute), came_in, effective=effective, plain=plain, text_start="thanks"
+            )
+            floor.receive(ID, said, cause)
         case ("answered", minute, seen):
             floor.send(ID, Outbound(message_id, at(minute), came_in, agent_id="agent", seen_seq=seen), cause)
         case ("echoed", minute):

@@ -27,6 +27,7 @@ COALESCE(c.lease_agent_id::text, ''),
 c.lease_expire_time,
 c.window_lost,
 c.bot_answered,
+c.thanks_until,
 c.inbound_seq,
 c.owed_since,
 c.inbound_time,
@@ -297,30 +298,30 @@ INSERT INTO conversation (
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
     answered_seq, echo_time, echo_received_time, ended_by, lease_agent_id, lease_expire_time,
-    window_lost, bot_answered, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
-    window_close_time, last_message_hour
+    window_lost, bot_answered, thanks_until, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text,
+    last_message_time, window_close_time, last_message_hour
 )
 SELECT
     conversation_id, workspace_id, account_id, platform, channel_user_id, contact_id,
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
     answered_seq, echo_time, echo_received_time, ended_by, lease_agent_id, lease_expire_time,
-    window_lost, bot_answered, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
-    window_close_time, date_trunc('hour', last_message_time, 'UTC')
+    window_lost, bot_answered, thanks_until, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text,
+    last_message_time, window_close_time, date_trunc('hour', last_message_time, 'UTC')
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[],
     $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[], $12::int[],
     $13::uuid[], $14::boolean[], $15::uuid[], $16::timestamptz[], $17::text[], $18::uuid[], $19::boolean[],
     $20::bigint[], $21::timestamptz[], $22::timestamptz[], $23::uuid[], $24::uuid[], $25::timestamptz[],
-    $26::boolean[], $27::boolean[], $28::bigint[], $29::timestamptz[], $30::timestamptz[], $31::uuid[], $32::text[],
-    $33::timestamptz[], $34::timestamptz[]
+    $26::boolean[], $27::boolean[], $28::timestamptz[], $29::bigint[], $30::timestamptz[], $31::timestamptz[],
+    $32::uuid[], $33::text[], $34::timestamptz[], $35::timestamptz[]
 ) AS t (
     conversation_id, workspace_id, account_id, platform, channel_user_id, contact_id,
     chat, display_name, country, language, closed, episode,
     agent_id, was_assigned, answer_agent_id, answer_time, team, released_by, pooled,
     answered_seq, echo_time, echo_received_time, ended_by, lease_agent_id, lease_expire_time,
-    window_lost, bot_answered, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text, last_message_time,
-    window_close_time
+    window_lost, bot_answered, thanks_until, inbound_seq, owed_since, inbound_time, last_message_id, last_message_text,
+    last_message_time, window_close_time
 )
 ON CONFLICT (conversation_id) DO UPDATE
 SET
@@ -348,6 +349,7 @@ SET
     lease_expire_time = excluded.lease_expire_time,
     window_lost = excluded.window_lost,
     bot_answered = excluded.bot_answered,
+    thanks_until = excluded.thanks_until,
     inbound_time = excluded.inbound_time,
     last_message_id = excluded.last_message_id,
     last_message_text = excluded.last_message_text,

@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from lobby_routing.domain.thanks import is_only_thanks
+
 LEASE = timedelta(seconds=120)
 """How long an agent who claims or answers keeps others from answering."""
+REOPEN = timedelta(hours=72)
+"""How long after a close thanks for the answer belong to what was closed; later they begin something new."""
 
 ERASED = "erased/"
 """How the address begins that stands for that of a customer who was forgotten; no platform has such ones."""
@@ -68,6 +72,8 @@ class Conversation(NamedTuple):
     """The reply window closed on the wait that is open."""
     bot_answered: bool = False
     """A bot answered in it."""
+    thanks_until: datetime | None = None
+    """Closed when it was answered: who only says thanks until then is owed nothing, and opens nothing."""
     # From here on: what every message changes.
     inbound_seq: int = 0
     owed_since: datetime | None = None
@@ -90,6 +96,12 @@ class Conversation(NamedTuple):
         held = self.lease_expire_time is not None and self.lease_expire_time > now
         return held and self.lease_agent_id != agent_id
 
+    def is_thanked_by(self, inbound: "Inbound") -> bool:
+        """Returns whether a message only says thanks for the answer with which it was closed."""
+        if not (self.closed and inbound.plain) or self.thanks_until is None:
+            return False
+        return inbound.occurred_time <= self.thanks_until and is_only_thanks(inbound.text_start)
+
 
 _NEW_WAIT: dict[str, Any] = {"window_lost": False, "bot_answered": False}
 """What is not true of a wait that begins."""
@@ -110,6 +122,8 @@ class Inbound:
     occurred_time: datetime
     received_time: datetime
     effective: bool
+    plain: bool = False
+    """It is a text, and nothing else."""
     text_start: str = ""
     display_name: str = ""
     country: str = ""
@@ -205,10 +219,12 @@ def oldest(unanswered: Sequence[Unanswered]) -> datetime | None:
     return min((message.occurred_time for message in unanswered), default=None)
 
 
-def close(conversation: Conversation) -> Conversation:
-    """It is closed and nothing is owed."""
+def close(conversation: Conversation, now: datetime) -> Conversation:
+    """It is closed and nothing is owed; where it was answered, thanks are awaited for a while."""
+    answered = conversation.answer_time is not None or conversation.echo_time is not None
     return conversation._replace(
         closed=True,
+        thanks_until=now + REOPEN if answered and conversation.owed_since is None else None,
         owed_since=None,
         answered_seq=max(conversation.answered_seq, conversation.inbound_seq),
         pooled=False,

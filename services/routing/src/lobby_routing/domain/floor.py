@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from lobby_routing.domain import conversation as law
-from lobby_routing.domain import deciding, facts
+from lobby_routing.domain import deciding, facts, thanks
 from lobby_routing.domain.agents import OFFLINE, ONLINE, Agent, Roster
 from lobby_routing.domain.conversation import Conversation, Echo, Inbound, Outbound, Unanswered
 from lobby_routing.domain.deciding import Decision, Policy
@@ -17,6 +17,8 @@ from lobby_routing.domain.urgency import Rank, rank
 
 POOLED = "pooled"
 """The effect of a message for which it was decided that nobody is free, and nobody is told: nobody had it before."""
+THANKED = "thanked"
+"""The effect of a message that only says thanks for the answer to what is closed, with the version of the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,11 @@ class Floor:
     def receive(self, conversation_id: str, inbound: Inbound, cause: Cause) -> None:
         """The customer's message has had its effect; it is new to this conversation."""
         before = self._lose_window(conversation_id, inbound.occurred_time, cause)
-        after = law.receive(before, inbound)
         effects: list[str] = []
+        if inbound.effective and before.is_thanked_by(inbound):
+            inbound = replace(inbound, effective=False)
+            effects.append(f"{THANKED}:{thanks.VERSION}")
+        after = law.receive(before, inbound)
         self._change(before, after, cause)
         fresh = after.episode != before.episode
         if fresh:
@@ -210,7 +215,7 @@ class Floor:
         if before.closed:
             return
         before = self._lose_window(conversation_id, self.now, cause)
-        after = law.close(before)
+        after = law.close(before, self.now)
         self._change(before, after, cause)
         self._tell(facts.Closed(after, reason, agent_id, before.owed_since), cause)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from lobby.connectors.v1.events_pb2 import MessageDeleted, MessageEdited, MessageSent
+from lobby.connectors.v1.message_pb2 import MESSAGE_KIND_TEXT
 from lobby.events.v1.batch_pb2 import Event
 from lobby.identity.v1.events_pb2 import MessageIdentified
 from lobby_common.events.log import Connection, Tx
@@ -261,6 +262,7 @@ def _inbound(payload: MessageIdentified) -> Inbound:
         occurred_time=from_proto(payload.occurred_time),
         received_time=from_proto(payload.received_time),
         effective=payload.greeting,
+        plain=payload.kind == MESSAGE_KIND_TEXT,
         text_start=_shown(payload.text_start),
         display_name=_shown(payload.display_name),
         country=payload.country.upper(),
