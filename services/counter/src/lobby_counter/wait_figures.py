@@ -21,6 +21,7 @@ from lobby_counter.wait_store import whole_wait
 from lobby_counter.waits import Miss, Part, RootCause, Wait, agent_misses, segments
 
 PEOPLE = ("missed_people", "missed_new_people", "lost_people", "lost_new_people")
+ANSWERED = ("answered_conversations", "answered_people", "collisions")
 _SECOND = timedelta(seconds=1)
 
 
@@ -94,6 +95,7 @@ class Rows:
     causes: list[Any]
     agent_misses: list[Any]
     people: list[Any]
+    answered: list[Any]
     unexplained: list[tuple[Any, Wait]]
     """Open waits, and those that are over whose causes are not found yet."""
     around: Surroundings
@@ -123,6 +125,7 @@ async def _read_rows(conn: Connection, question: Question, calendar_of: Callable
         await conn.fetch(QUERIES["count_causes"], *asked),
         await conn.fetch(QUERIES["count_agent_misses"], *asked),
         await conn.fetch(QUERIES["count_missed_people"], *asked[:-1], question.now),
+        await conn.fetch(QUERIES["count_answered"], *asked),
         others,
         await explaining.read_surroundings(
             conn, (wait.conversation_id for _, wait in missed), (row["at_account_id"] for row, _ in missed)
@@ -138,9 +141,10 @@ def _count(rows: Rows, question: Question) -> Tallies:
         tallies.of(row).causes[Miss(row["miss"]), RootCause(row["cause"])] += row["waits"]
     for row in rows.agent_misses:
         tallies.of(row).agent_misses += row["agent_misses"]
-    for row in rows.people:
-        people = tallies.people if row["total"] else tallies.of(row).people
-        people.update({name: row[name] for name in PEOPLE})
+    for names, counted in ((PEOPLE, rows.people), (ANSWERED, rows.answered)):
+        for row in counted:
+            people = tallies.people if row["total"] else tallies.of(row).people
+            people.update({name: row[name] for name in names})
     _count_others(tallies, rows, question)
     return tallies
 

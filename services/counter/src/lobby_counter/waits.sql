@@ -253,6 +253,66 @@ SELECT
 FROM split
 GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
 
+-- name: count_answered
+-- Conversations and people that a person answered, each once per row, and collisions: waits of people whom somebody else
+-- answered in another conversation that was open when these began, or had begun less than a minute before.
+WITH answered AS MATERIALIZED (
+    SELECT
+        w.wait_id, w.conversation_id, w.agent_id, w.end_agent_id, w.owed_since, w.end_time, w.first, c.account_id,
+        c.platform, c.channel_user_id, coalesce(u.contact_id, c.channel_user_id) AS person
+    FROM wait AS w
+    JOIN conversation AS c ON c.conversation_id = w.conversation_id
+    LEFT JOIN channel_user AS u ON u.channel_user_id = c.channel_user_id
+    WHERE w.workspace_id = $1
+        AND w.ending = 'answered'
+        AND ($9::boolean OR w.owed_since < $8::timestamptz)
+        AND (NOT $9 OR w.end_time < $8)
+        -- Whatever may collide with a wait of the period was open less than a minute before it.
+        AND w.end_time >= $7::timestamptz - interval '1 minute'
+), met AS (
+    SELECT DISTINCT later.wait_id
+    FROM answered AS later
+    JOIN answered AS other
+        ON other.person = later.person
+            AND other.conversation_id <> later.conversation_id
+            AND other.end_agent_id <> later.end_agent_id
+            AND (other.owed_since, other.wait_id) < (later.owed_since, later.wait_id)
+            AND (
+                later.owed_since < other.end_time
+                OR later.owed_since < other.owed_since + interval '1 minute'
+            )
+), figure AS (
+    SELECT
+        width_bucket(CASE WHEN $9::boolean THEN w.end_time ELSE w.owed_since END, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN w.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
+        w.conversation_id, w.person, m.wait_id IS NOT NULL AS collided
+    FROM answered AS w
+    LEFT JOIN met AS m ON m.wait_id = w.wait_id
+    LEFT JOIN entry AS e
+        ON $11::boolean
+            AND e.channel_user_id = w.channel_user_id
+            AND e.account_id = w.account_id
+            AND e.again_event_id IS NULL
+    WHERE ($9 OR w.owed_since >= $7)
+        AND (NOT $9 OR w.end_time >= $7)
+        AND ($4::uuid IS NULL OR w.account_id = $4)
+        AND ($5::smallint IS NULL OR w.platform = $5)
+        AND ($6::uuid IS NULL OR w.agent_id = $6)
+        AND ($10::boolean IS NULL OR w.first = $10)
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+    count(DISTINCT conversation_id) AS answered_conversations,
+    count(DISTINCT person) AS answered_people,
+    count(*) FILTER (WHERE collided) AS collisions
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
+
 -- name: count_agent_misses
 -- Assignments that came to nothing, of waits that are over, by the agents who missed them.
 WITH figure AS (

@@ -370,6 +370,9 @@ class WaitFigures(_message.Message):
     LOST_PEOPLE_FIELD_NUMBER: _builtins.int
     LOST_NEW_PEOPLE_FIELD_NUMBER: _builtins.int
     AGENT_MISSES_FIELD_NUMBER: _builtins.int
+    ANSWERED_CONVERSATIONS_FIELD_NUMBER: _builtins.int
+    ANSWERED_PEOPLE_FIELD_NUMBER: _builtins.int
+    COLLISIONS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Account, where grouped by it."""
     platform: _account_pb2.Platform.ValueType
@@ -426,6 +429,14 @@ class WaitFigures(_message.Message):
     """Assignments that ended without an answer while the customer waited, of these waits: taken away, or kept beyond the target.
     Where grouped by agent they are those of the agent, whoever had the wait at its end.
     """
+    answered_conversations: _builtins.int
+    """Conversations in which a person answered, each once; `answered` are waits, and there may be several in one."""
+    answered_people: _builtins.int
+    """People whom a person answered, each once, however many conversations they have."""
+    collisions: _builtins.int
+    """Answered waits of people whom somebody else answered in another conversation of theirs at the same time: it had begun less
+    than a minute before, or was not answered yet.
+    """
     @_builtins.property
     def bucket_start(self) -> _timestamp_pb2.Timestamp:
         """Start of the bucket."""
@@ -470,10 +481,13 @@ class WaitFigures(_message.Message):
         lost_people: _builtins.int = ...,
         lost_new_people: _builtins.int = ...,
         agent_misses: _builtins.int = ...,
+        answered_conversations: _builtins.int = ...,
+        answered_people: _builtins.int = ...,
+        collisions: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_mean_answered_seconds", b"_mean_answered_seconds", "_p50_seconds", b"_p50_seconds", "_p90_seconds", b"_p90_seconds", "_p95_seconds", b"_p95_seconds", "_platform", b"_platform", "account_id", b"account_id", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "country", b"country", "language", b"language", "mean_answered_seconds", b"mean_answered_seconds", "p50_seconds", b"p50_seconds", "p90_seconds", b"p90_seconds", "p95_seconds", b"p95_seconds", "platform", b"platform"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_mean_answered_seconds", b"_mean_answered_seconds", "_p50_seconds", b"_p50_seconds", "_p90_seconds", b"_p90_seconds", "_p95_seconds", b"_p95_seconds", "_platform", b"_platform", "account_id", b"account_id", "agent_id", b"agent_id", "agent_misses", b"agent_misses", "agent_seconds", b"agent_seconds", "answered", b"answered", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "cancelled", b"cancelled", "causes", b"causes", "closed_unanswered", b"closed_unanswered", "country", b"country", "language", b"language", "late", b"late", "lost_new_people", b"lost_new_people", "lost_people", b"lost_people", "lost_window", b"lost_window", "mean_answered_seconds", b"mean_answered_seconds", "missed_new_people", b"missed_new_people", "missed_people", b"missed_people", "p50_seconds", b"p50_seconds", "p90_seconds", b"p90_seconds", "p95_seconds", b"p95_seconds", "platform", b"platform", "platform_seconds", b"platform_seconds", "queue_seconds", b"queue_seconds", "service_levels", b"service_levels", "still_waiting", b"still_waiting", "unanswered", b"unanswered", "waits", b"waits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_mean_answered_seconds", b"_mean_answered_seconds", "_p50_seconds", b"_p50_seconds", "_p90_seconds", b"_p90_seconds", "_p95_seconds", b"_p95_seconds", "_platform", b"_platform", "account_id", b"account_id", "agent_id", b"agent_id", "agent_misses", b"agent_misses", "agent_seconds", b"agent_seconds", "answered", b"answered", "answered_conversations", b"answered_conversations", "answered_people", b"answered_people", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "cancelled", b"cancelled", "causes", b"causes", "closed_unanswered", b"closed_unanswered", "collisions", b"collisions", "country", b"country", "language", b"language", "late", b"late", "lost_new_people", b"lost_new_people", "lost_people", b"lost_people", "lost_window", b"lost_window", "mean_answered_seconds", b"mean_answered_seconds", "missed_new_people", b"missed_new_people", "missed_people", b"missed_people", "p50_seconds", b"p50_seconds", "p90_seconds", b"p90_seconds", "p95_seconds", b"p95_seconds", "platform", b"platform", "platform_seconds", b"platform_seconds", "queue_seconds", b"queue_seconds", "service_levels", b"service_levels", "still_waiting", b"still_waiting", "unanswered", b"unanswered", "waits", b"waits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__account_id: _TypeAlias = _typing.Literal["account_id"]  # noqa: Y015
     _WhichOneofArgType__account_id: _TypeAlias = _typing.Literal["_account_id", b"_account_id"]  # noqa: Y015
