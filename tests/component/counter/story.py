@@ -33,6 +33,7 @@ from lobby.routing.v1.events_pb2 import (
     ReplyWindowClosed,
 )
 from lobby.translate.v1.events_pb2 import MessageTranslated
+from lobby.translate.v1.translation_pb2 import Translation, TranslationStatus
 from lobby_common.events import Incoming
 from lobby_common.ids import derive_id
 from lobby_common.times import to_proto
@@ -97,18 +98,20 @@ class Story:
         campaign: str = "",
         country: str = "",
         locale: str = "",
+        received: datetime | None = None,
+        dated: bool = False,
     ) -> Incoming:
-        """A channel user wrote to an account."""
+        """A channel user wrote to an account; `dated`: the id of the message says when, as in life."""
         name = message or f"{user}@{account} {when.isoformat()}"
         said = MessageIdentified(
-            message_id=self.id("message", name),
+            message_id=derive_id(when, self._name, name) if dated else self.id("message", name),
             account_id=self.id("account", account),
             platform=_platform(account),  # type: ignore[arg-type]  # the enum's number
             chat=chat or f"chat of {user}",
             channel_user_id=self.id("user", user),
             contact_id=self.id("contact", contact or user),
             occurred_time=to_proto(when),
-            received_time=to_proto(when),
+            received_time=to_proto(received or when),
             locale=locale,
             country=country,
             referral=Referral(source_id=campaign),
@@ -306,8 +309,18 @@ class Story:
         )
         return self._event("routing", f"closed {user}@{account} {when.isoformat()}", when, said)
 
-    def translates(self, incoming: Incoming, language: str, *, version: int = 1, customer: str = "") -> Incoming:
-        """The language of a message is known."""
+    def translates(
+        self,
+        incoming: Incoming,
+        language: str,
+        *,
+        version: int = 1,
+        customer: str = "",
+        status: str = "unspecified",
+        reason: str = "",
+        when: datetime | None = None,
+    ) -> Incoming:
+        """The language of a message is known, and what became of its translation."""
         message = incoming.payload
         assert isinstance(message, MessageIdentified)
         said = MessageTranslated(
@@ -317,8 +330,11 @@ class Story:
             language=language,
             version=version,
             customer_language=customer,
+            translation=Translation(
+                status=TranslationStatus.Value(f"TRANSLATION_STATUS_{status.upper()}"), reason=reason
+            ),
         )
-        return self._event("translate", f"translated {message.message_id} {version}", at("12:00"), said)
+        return self._event("translate", f"translated {message.message_id} {version}", when or at("12:00"), said)
 
     def _agent(self, name: str) -> str:
         return self.id("agent", name) if name else ""

@@ -11,6 +11,7 @@ import pytest
 from lobby.counter.v1 import wait_service_pb2 as pb
 from lobby_common.caller import Caller
 from lobby_common.errors import Invalid
+from lobby_common.events import Incoming
 from lobby_counter.explaining import Explaining
 from tests.component.counter.story import Story, at
 from tests.component.counter.waiting import hear, tale
@@ -121,6 +122,64 @@ async def test_who_opened_it_and_did_not_answer_is_told_from_who_ignored_it(coun
     totals = (await counter.wait_figures()).totals
     assert totals.still_waiting == 2
     assert causes(totals) == {("late", "opened_not_answered"): 1, ("late", "assigned_ignored"): 1}
+
+
+async def late_and_answered(counter, story, written: Incoming) -> None:
+    """Ann had it from the beginning, and answered too late."""
+    await counter.hear(
+        written,
+        story.assigns("A", "WA1", "ann", at("10:00")),
+        story.owes("A", "WA1", at("10:00"), agent="ann"),
+        story.ends_wait("A", "WA1", at("10:00"), at("10:09"), agent="ann"),
+    )
+
+
+@pytest.mark.parametrize("order", ["as it happened", "reversed"])
+async def test_who_had_it_and_could_not_read_it_waited_for_its_translation(counter, story, order):
+    written = story.says("A", "WA1", at("10:00"))
+    failed = story.translates(written, "th", status="untranslated", reason="timeout", when=at("10:00"))
+    if order == "reversed":
+        await counter.hear(failed)
+    await late_and_answered(counter, story, written)
+    await Explaining(counter.log, counter.calendars).finish()
+    await counter.hear(failed, story.translates(written, "th", version=2, status="translated", when=at("10:08")))
+    for _ in range(2):
+        assert causes((await counter.wait_figures()).totals) == {("late", "waiting_for_translation"): 1}
+        [wait] = (await counter.waits()).waits
+        assert [each.cause for each in wait.misses] == [pb.ROOT_CAUSE_WAITING_FOR_TRANSLATION]
+        await Explaining(counter.log, counter.calendars).finish()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"status": "untranslated", "reason": "undetermined"},
+        {"status": "same_language"},
+        {"status": "unspecified"},
+    ],
+)
+async def test_who_could_read_it_did_not_wait_for_a_translation(counter, story, told):
+    written = story.says("A", "WA1", at("10:00"))
+    await late_and_answered(counter, story, written)
+    await counter.hear(story.translates(written, "th", when=at("10:00"), **told))
+    assert causes((await counter.wait_figures()).totals) == {("late", "assigned_ignored"): 1}
+
+
+async def test_a_translation_that_comes_soon_takes_its_failure_back(counter, story):
+    written = story.says("A", "WA1", at("10:00"))
+    await late_and_answered(counter, story, written)
+    await counter.hear(story.translates(written, "th", status="untranslated", reason="timeout", when=at("10:00")))
+    assert causes((await counter.wait_figures()).totals) == {("late", "waiting_for_translation"): 1}
+    await Explaining(counter.log, counter.calendars).finish()
+    await counter.hear(story.translates(written, "th", version=2, status="translated", when=at("10:01")))
+    assert causes((await counter.wait_figures()).totals) == {("late", "assigned_ignored"): 1}
+
+
+async def test_while_translate_is_away_nobody_can_read_anything(counter, story):
+    written = story.says("A", "WA1", at("10:00"), dated=True)
+    await late_and_answered(counter, story, written)
+    await counter.hear(story.translates(written, "th", when=at("10:07")))
+    assert causes((await counter.wait_figures()).totals) == {("late", "waiting_for_translation"): 1}
 
 
 async def test_the_state_of_the_account_explains_misses_also_where_it_is_told_later(counter, story):
@@ -287,7 +346,12 @@ async def test_figures_are_a_recount_of_the_rows_behind_them(counter, seed, now)
         story.becomes("TG1", random.choice(("silent", "connected")), BEGIN + timedelta(hours=7 * n)) for n in range(9)
     ]
     for user in "ABCDE":
-        await counter.hear(story.says(user, "WA1", BEGIN, campaign=f"ad-{user}"))
+        written = story.says(user, "WA1", BEGIN, campaign=f"ad-{user}")
+        await counter.hear(written)
+        told += [
+            story.translates(written, "th", version=n, status=random.choice(("untranslated", "translated")), when=when)
+            for n, when in ((number + 2, BEGIN + timedelta(hours=number)) for number in range(0, 60, 4))
+        ]
     await hear(counter, random, told)
     if seed % 2:
         await Explaining(counter.log, counter.calendars).finish()

@@ -206,3 +206,26 @@ def test_segments_have_no_gaps_whatever_was_told_late():
     assert found[0].start == at(3)
     assert found[-1].end == at(8)
     assert all(before.end == after.start for before, after in pairwise(found))
+
+
+def test_who_could_not_read_it_for_most_of_the_time_waited_for_a_translation():
+    wait = wait_of(Assigned("ann", at(0)), Owed(at(0), "ann", at(0)), Seen("ann", at(1)))
+    for untranslated, root in (
+        ([(at(0), None)], RootCause.WAITING_FOR_TRANSLATION),
+        ([(at(1), at(4))], RootCause.WAITING_FOR_TRANSLATION),
+        ([(at(0), at(2)), (at(1), at(3)), (at(9), None)], RootCause.WAITING_FOR_TRANSLATION),
+        ([(at(0), at(2))], RootCause.OPENED_NOT_ANSWERED),
+        ([(at(-60), None)], RootCause.OPENED_NOT_ANSWERED),
+        ([(at(9), None)], RootCause.OPENED_NOT_ANSWERED),
+    ):
+        assert cause(wait, around=Circumstances(untranslated=untranslated)) is root, untranslated
+
+
+def test_nobody_waits_for_a_translation_in_the_pool_and_a_failed_answer_comes_first():
+    never = [(at(0), None)]
+    pooled = wait_of(Owed(at(0), None, at(0), "over_capacity"), Assigned("ann", at(4)))
+    assert cause(pooled, around=Circumstances(untranslated=never)) is RootCause.OVER_CAPACITY
+    held = wait_of(Assigned("ann", at(0)), Owed(at(0), "ann", at(0)))
+    assert cause(held, around=Circumstances([at(2)], untranslated=never)) is RootCause.SEND_FAILED
+    offline = [(at(0), "logged_out")]
+    assert cause(held, around=Circumstances(states=offline, untranslated=never)) is RootCause.CHANNEL_OFFLINE

@@ -42,6 +42,8 @@ async def apply(
         await _follow(conn, facts, calendar_of, changes)
     if facts.languages:
         await store.learn_languages(conn, facts.languages)
+    if facts.rendered:
+        await wait_store.write_rendered(conn, facts.rendered)
     if facts.failures:
         await wait_store.write_failures(conn, facts.failures)
     if facts.states:

@@ -5,7 +5,7 @@ its entry, an answer for the person of its chat, a membership for its channel us
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
@@ -38,9 +38,10 @@ from lobby.routing.v1.events_pb2 import (
     ReplyWindowClosed,
 )
 from lobby.translate.v1.events_pb2 import MessageTranslated
+from lobby.translate.v1.translation_pb2 import TRANSLATION_STATUS_UNSPECIFIED, TRANSLATION_STATUS_UNTRANSLATED
 from lobby_common.events import Incoming, Tx
 from lobby_common.events.log import Connection
-from lobby_common.ids import derive_id
+from lobby_common.ids import derive_id, time_of
 from lobby_common.times import from_proto, to_proto, utc_now
 from lobby_counter import app, conversations, store, wait_store
 from lobby_counter.clients import Calendars
@@ -58,6 +59,7 @@ from lobby_counter.facts import (
     Origin,
     Outbound,
     Presence,
+    Rendered,
 )
 from lobby_counter.facts import Change as FiguresChange
 from lobby_counter.judging import PRECISION
@@ -69,6 +71,12 @@ _BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 """A day after the first that there is, which databases may call the beginning of time."""
 _CHATS_REMEMBERED = 16_384
 """A message brings its chat here several times, from several services, and seldom only one message comes."""
+_SOON = timedelta(seconds=30)
+"""Within that after a message was written something is told of its language, unless translate is away."""
+_EPOCH = datetime(1970, 1, 2, tzinfo=UTC)
+"""Ids of messages without a time of their own say less."""
+_NOTHING_TO_AWAIT = ("undetermined", "same_language")
+"""Why a text has no translation and needs none."""
 _LONGEST_WORD = 200
 """Campaign ids and the like are cut: nobody vouches for what an ad puts there."""
 
@@ -277,12 +285,33 @@ def _read_sent(facts: Facts, incoming: Incoming, said: MessageSent) -> None:
     )
 
 
-def _read_translated(facts: Facts, _: Incoming, said: MessageTranslated) -> None:
+def _read_translated(facts: Facts, incoming: Incoming, said: MessageTranslated) -> None:
     known = said.language not in ("", "und")
     language = said.language if known else said.customer_language
+    chat = chat_id(said.account_id, said.chat)
     if language:
-        chat = chat_id(said.account_id, said.chat)
         facts.languages.append(Language(said.message_id, chat, said.version, _word(language)))
+    if said.version > 1 or said.translation.status == TRANSLATION_STATUS_UNTRANSLATED or _is_late(incoming, said):
+        _read_rendered(facts, incoming, said, chat)
+
+
+def _is_late(incoming: Incoming, said: MessageTranslated) -> bool:
+    """Returns whether nobody told anything of the message for a while after it was written, which its id says."""
+    written = time_of(said.message_id)
+    return _EPOCH < written < from_proto(incoming.event.time) - _SOON
+
+
+def _read_rendered(facts: Facts, incoming: Incoming, said: MessageTranslated, chat: str) -> None:
+    """Where translate was away it could not be read since it was written; else since it was told that it cannot be."""
+    told = from_proto(incoming.event.time)
+    status, reason = said.translation.status, said.translation.reason
+    awaited = status == TRANSLATION_STATUS_UNTRANSLATED and reason not in _NOTHING_TO_AWAIT
+    late = said.version == 1 and _is_late(incoming, said)
+    if not awaited and status == TRANSLATION_STATUS_UNSPECIFIED and said.version > 1:
+        return
+    start = time_of(said.message_id) if late else told if awaited else None
+    end = None if awaited else told
+    facts.rendered.append(Rendered(said.message_id, said.version, said.account_id, chat, start, end))
 
 
 def _read_assigned(facts: Facts, incoming: Incoming, said: ConversationAssigned) -> None:

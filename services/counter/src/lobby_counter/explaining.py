@@ -30,23 +30,32 @@ class Surroundings:
 
     failures: dict[str, list[datetime]]
     states: dict[str, list[tuple[datetime, str]]]
+    untranslated: dict[str, list[tuple[datetime, datetime | None]]]
 
     def of(self, conversation_id: str, account_id: str) -> Circumstances:
         """Returns the circumstances of the waits of a conversation."""
-        return Circumstances(self.failures.get(conversation_id, ()), self.states.get(account_id, ()))
+        return Circumstances(
+            self.failures.get(conversation_id, ()),
+            self.states.get(account_id, ()),
+            self.untranslated.get(conversation_id, ()),
+        )
 
 
 async def read_surroundings(
     conn: Connection, conversation_ids: Iterable[str], account_ids: Iterable[str]
 ) -> Surroundings:
     """Returns what happened in the conversations and to the accounts."""
+    wanted = list(set(conversation_ids))
     failures: dict[str, list[datetime]] = defaultdict(list)
-    for conversation_id, at in await conn.fetch(QUERIES["read_failures"], list(set(conversation_ids))):
+    for conversation_id, at in await conn.fetch(QUERIES["read_failures"], wanted):
         failures[conversation_id].append(at)
+    untranslated: dict[str, list[tuple[datetime, datetime | None]]] = defaultdict(list)
+    for conversation_id, start, end in await conn.fetch(QUERIES["read_untranslated"], wanted):
+        untranslated[conversation_id].append((start, end))
     states: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
     for account_id, at, state in await conn.fetch(QUERIES["read_states"], list(set(account_ids))):
         states[account_id].append((at, state))
-    return Surroundings(failures, states)
+    return Surroundings(failures, states, untranslated)
 
 
 def causes(wait: Wait, now: datetime, around: Circumstances, clock: BusinessClock) -> dict[Miss, RootCause]:

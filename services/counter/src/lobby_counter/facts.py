@@ -50,6 +50,20 @@ class Language:
 
 
 @dataclass(frozen=True, slots=True)
+class Rendered:
+    """A version of a message was told that its reader can read since then, or cannot: `start` is None where he can."""
+
+    message_id: str
+    version: int
+    account_id: str
+    chat_id: str
+    start: datetime | None
+    """Since when he could not read it."""
+    end: datetime | None
+    """When it was there; None where it is not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Import:
     """Channel users were imported as known before, or an import was undone; `hints`: who they were thought to be."""
 
@@ -125,6 +139,8 @@ class Facts:
     told: list[Told] = field(default_factory=list)
     outbound: list[Outbound] = field(default_factory=list)
     languages: list[Language] = field(default_factory=list)
+    rendered: list[Rendered] = field(default_factory=list)
+    """Without those that were translated at once: nobody waited for them."""
     failures: list[Failure] = field(default_factory=list)
     states: list[AccountState] = field(default_factory=list)
     handled: list[HandledTime] = field(default_factory=list)

@@ -708,6 +708,52 @@ WHERE w.conversation_id = f.conversation_id
     AND w.end_time >= f.fail_time
     AND (w.late_time < w.end_time OR w.window_lost_time <= w.end_time OR w.unanswered_time < w.end_time)
 
+-- name: write_rendered
+-- Texts that nobody could read are on record until they can be; misses of waits that were over before this was told are to
+-- be explained again.
+WITH told AS (
+    SELECT message_id, version, account_id, chat_id, start_time, end_time
+    FROM unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::timestamptz[], $6::timestamptz[])
+        AS r (message_id, version, account_id, chat_id, start_time, end_time)
+), fresh AS (
+    INSERT INTO untranslated (message_id, version, account_id, chat_id, start_time, end_time)
+    SELECT
+        t.message_id, t.version, t.account_id, t.chat_id, t.start_time,
+        -- What can be read at last may be told in the same batch.
+        coalesce(
+            t.end_time,
+            (SELECT min(n.end_time) FROM told AS n WHERE n.message_id = t.message_id AND n.version > t.version)
+        )
+    FROM told AS t
+    WHERE t.start_time IS NOT NULL
+    ON CONFLICT DO NOTHING
+    RETURNING account_id, chat_id, start_time
+), readable AS (
+    UPDATE untranslated AS u
+    SET end_time = t.end_time
+    FROM (
+        SELECT message_id, min(version) AS version, min(end_time) AS end_time
+        FROM told
+        WHERE end_time IS NOT NULL AND version > 1
+        GROUP BY message_id
+    ) AS t
+    WHERE u.message_id = t.message_id AND u.version < t.version AND u.end_time IS NULL
+    RETURNING u.account_id, u.chat_id, u.start_time
+), touched AS (
+    SELECT account_id, chat_id, start_time FROM fresh
+    UNION ALL
+    SELECT account_id, chat_id, start_time FROM readable
+)
+UPDATE wait AS w
+SET explained = false
+FROM touched AS t
+JOIN chat AS k ON k.chat_id = t.chat_id
+JOIN conversation AS c ON c.channel_user_id = k.channel_user_id AND c.account_id = t.account_id
+WHERE w.conversation_id = c.conversation_id
+    AND w.explained
+    AND w.end_time >= t.start_time
+    AND (w.late_time < w.end_time OR w.window_lost_time <= w.end_time OR w.unanswered_time < w.end_time)
+
 -- name: write_states
 -- What states of accounts changed to is on record; misses of waits that were over before this was told are to be explained
 -- again.

@@ -21,7 +21,7 @@ from lobby_counter.conversations import (
     Told,
     rebuilt,
 )
-from lobby_counter.facts import AccountState, Failure
+from lobby_counter.facts import AccountState, Failure, Rendered
 from lobby_counter.store import QUERIES
 from lobby_counter.waits import Ending, Hold, Opened, Part, Wait, agent_misses, dated, segments
 
@@ -284,6 +284,19 @@ async def write_failures(conn: Connection, failures: Sequence[Failure]) -> None:
         [each.event_id for each in failures],
         [each.conversation_id for each in failures],
         [each.time for each in failures],
+    )
+
+
+async def write_rendered(conn: Connection, rendered: Sequence[Rendered]) -> None:
+    """Since when, and until when, messages could not be read is on record, once per version."""
+    await conn.execute(
+        QUERIES["write_rendered"],
+        [each.message_id for each in rendered],
+        [each.version for each in rendered],
+        [each.account_id for each in rendered],
+        [each.chat_id for each in rendered],
+        [each.start for each in rendered],
+        [each.end for each in rendered],
     )
 
 

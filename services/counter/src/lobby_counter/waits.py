@@ -6,7 +6,7 @@ and who had it for how long; when it was missed, in which of three ways, and wha
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
@@ -43,6 +43,7 @@ class RootCause(StrEnum):
     OVER_CAPACITY = "over_capacity"
     ASSIGNED_IGNORED = "assigned_ignored"
     OPENED_NOT_ANSWERED = "opened_not_answered"
+    WAITING_FOR_TRANSLATION = "waiting_for_translation"
     SEND_FAILED = "send_failed"
     RULE = "rule"
 
@@ -188,6 +189,10 @@ def _held(holds: Sequence[Hold], start: datetime, end: datetime) -> Iterator[Seg
             yield Segment(part, since, until, owner.agent_id, owner.pool_reason)
 
 
+_MILLISECOND = timedelta(milliseconds=1)
+"""As exactly as ids tell when a message was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """What else happened that may be the reason of a miss."""
@@ -196,6 +201,19 @@ class Circumstances:
     """When answers in the conversation were not accepted by the platform."""
     states: Sequence[tuple[datetime, str]] = ()
     """What the account's state changed to, in order."""
+    untranslated: Sequence[tuple[datetime, datetime | None]] = ()
+    """From when to when a text of the customer was not in a language that its reader reads; None: it still is not."""
+
+    def unread(self, segment: "Segment", owed_since: datetime) -> list[tuple[datetime, datetime]]:
+        """Returns when in a segment a text that the wait is about could not be read, in order and without overlaps."""
+        start, end = segment.start, segment.end
+        about = [(since, until or end) for since, until in self.untranslated if since > owed_since - _MILLISECOND]
+        found: list[tuple[datetime, datetime]] = []
+        for since, until in sorted((max(since, start), min(until, end)) for since, until in about):
+            begin = max(since, found[-1][1]) if found else since
+            if begin < until:
+                found.append((begin, until))
+        return found
 
     def state(self, at: datetime) -> str:
         """Returns the account's state at an instant; "" where it is not known."""
@@ -220,21 +238,48 @@ def root_cause(wait: Wait, breach: datetime, around: Circumstances, clock: Busin
         return RootCause.SEND_FAILED
     if around.state(breach) in _OFFLINE:
         return RootCause.CHANNEL_OFFLINE
-    longest = _longest(segments(wait, breach), clock)
+    longest = _longest(_read_and_unread(wait, breach, around), clock)
     if longest is None:
         return RootCause.RULE
-    match longest.part:
+    segment = longest.segment
+    match segment.part:
         case Part.PLATFORM:
-            return _platform_cause(longest, around)
+            return _platform_cause(segment, around)
         case Part.QUEUE:
-            return _POOLED.get(longest.pool_reason, RootCause.RULE)
+            return _POOLED.get(segment.pool_reason, RootCause.RULE)
         case Part.AGENT:
-            opened = any(each.agent_id == longest.agent_id and each.time <= breach for each in wait.opened)
-            return RootCause.OPENED_NOT_ANSWERED if opened else RootCause.ASSIGNED_IGNORED
+            return RootCause.WAITING_FOR_TRANSLATION if longest.unread else _agent_cause(wait, segment, breach)
 
 
-def _longest(parts: Sequence[Segment], clock: BusinessClock) -> Segment | None:
-    return max(parts, key=lambda each: clock.elapsed(each.start, each.end), default=None)
+def _agent_cause(wait: Wait, segment: Segment, breach: datetime) -> RootCause:
+    opened = any(each.agent_id == segment.agent_id and each.time <= breach for each in wait.opened)
+    return RootCause.OPENED_NOT_ANSWERED if opened else RootCause.ASSIGNED_IGNORED
+
+
+class _Share(NamedTuple):
+    """What of a segment an agent could read, or could not: pieces of time."""
+
+    segment: Segment
+    unread: bool
+    pieces: list[tuple[datetime, datetime]]
+
+
+def _read_and_unread(wait: Wait, until: datetime, around: Circumstances) -> list[_Share]:
+    """Nobody but an agent waits for a translation: of all else it does not matter whether it could be read."""
+    found = []
+    for each in segments(wait, until):
+        unread = around.unread(each, wait.owed_since) if each.part is Part.AGENT else []
+        edges = [each.start, *(edge for piece in unread for edge in piece), each.end]
+        found.append(_Share(each, False, list(zip(edges[::2], edges[1::2], strict=True))))
+        found.append(_Share(each, True, unread))
+    return found
+
+
+def _longest(shares: Sequence[_Share], clock: BusinessClock) -> _Share | None:
+    def worked(share: _Share) -> timedelta:
+        return sum((clock.elapsed(start, end) for start, end in share.pieces), timedelta())
+
+    return max(shares, key=worked, default=None)
 
 
 def _platform_cause(segment: Segment, around: Circumstances) -> RootCause:

@@ -396,6 +396,15 @@ FROM send_failure
 WHERE conversation_id = ANY ($1::uuid[])
 ORDER BY fail_time
 
+-- name: read_untranslated
+-- When texts of conversations could not be read; an end of NULL: they cannot.
+SELECT c.conversation_id::text, u.start_time, u.end_time
+FROM conversation AS c
+JOIN chat AS k ON k.channel_user_id = c.channel_user_id
+JOIN untranslated AS u ON u.chat_id = k.chat_id AND u.account_id = c.account_id
+WHERE c.conversation_id = ANY ($1::uuid[])
+ORDER BY u.start_time
+
 -- name: read_states
 -- What states of accounts changed to.
 SELECT account_id::text, state_time, state
