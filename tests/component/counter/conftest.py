@@ -168,6 +168,13 @@ class Counter:
         with caller.use(who or Caller((story or self.story).workspace_id, "owner")):
             return await self._waits.ListWaits(waits_pb.ListWaitsRequest(**_times(request)), None)
 
+    async def recovered(
+        self, story: Story | None = None, who: Caller | None = None, **request: Any
+    ) -> pb.ListRecoveredResponse:
+        """ListRecovered as the owner, or as `who`."""
+        with caller.use(who or Caller((story or self.story).workspace_id, "owner")):
+            return await self._api.ListRecovered(pb.ListRecoveredRequest(**_times(request)), None)
+
     async def handling(self, who: Caller | None = None, **request: Any) -> handling_pb.GetHandlingResponse:
         """GetHandling as the owner, or as `who`."""
         with caller.use(who or Caller(self.story.workspace_id, "owner")):

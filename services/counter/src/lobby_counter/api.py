@@ -1,6 +1,7 @@
 """CountService: figures and the entries behind them."""
 
 from collections.abc import Callable
+from math import ceil
 
 import asyncpg
 
@@ -8,12 +9,13 @@ from lobby.counter.v1 import count_service_pb2 as pb
 from lobby.counter.v1.count_service_pb2_grpc import CountServiceServicer
 from lobby_common import caller, pages
 from lobby_common.times import to_proto, utc_now
-from lobby_counter import asking, commands, entries, figures, sheet_store
+from lobby_counter import asking, commands, entries, figures, recovered, sheet_store
 from lobby_counter.calendars import Period
 from lobby_counter.clients import Calendars
 from lobby_counter.entries import ListedCorrection, ListedEntry
 from lobby_counter.figures import Figures, Key, Question
 from lobby_counter.policies import Counter
+from lobby_counter.recovered import Recovered
 
 _MOST_SHEETS = 1_000
 """By which figures are split at once."""
@@ -69,6 +71,25 @@ class CountApi(CountServiceServicer):
             token = pages.encode(last.occurred_time.isoformat(), last.event_id)
         shown = [_entry(each, counter) for each in found[:size]]
         return pb.ListEntriesResponse(entries=shown, next_page_token=token)
+
+    async def ListRecovered(self, request: pb.ListRecoveredRequest, _context: object) -> pb.ListRecoveredResponse:
+        """Returns a page of messages that were recovered, oldest first."""
+        size = pages.size(request.page_size)
+        start, end = asking.whole_bounds(request)
+        page = recovered.Page(
+            only=asking.filter_of(request),
+            start=start,
+            end=end,
+            campaign_id=asking.text(request, "campaign_id"),
+            language=asking.text(request, "language"),
+            country=asking.text(request, "country"),
+            after=pages.decode_after(request.page_token),
+            size=size + 1,
+        )
+        found = await recovered.read(self._pool, page)
+        last = found[size - 1] if len(found) > size else None
+        token = "" if last is None else pages.encode(last.occurred_time.isoformat(), last.message_id)
+        return pb.ListRecoveredResponse(messages=map(_recovered, found[:size]), next_page_token=token)
 
     async def _counter(self, request: pb.GetCountsRequest | pb.ListEntriesRequest) -> Counter:
         workspace_id = caller.current().workspace_id
@@ -148,6 +169,7 @@ def _counts(values: dict[str, int], key: Key | None = None) -> pb.Counts:
     row.workload = row.new + row.active_repeats
     row.messages_in = values.get("messages_in", 0)
     row.messages_out = values.get("messages_out", 0)
+    row.recovered = values.get("recovered", 0)
     return row
 
 
@@ -174,6 +196,20 @@ def _entry(entry: ListedEntry, counter: Counter) -> pb.Entry:
         corrections=map(_correction, entry.corrections),
         counter_id=counter.counter_id,
         policy_version=counter.policy_version,
+    )
+
+
+def _recovered(message: Recovered) -> pb.RecoveredMessage:
+    delay = message.received_time - message.occurred_time
+    return pb.RecoveredMessage(
+        message_id=message.message_id,
+        contact_id=message.contact_id or "",
+        account_id=message.account_id,
+        platform=message.platform,  # type: ignore[arg-type]  # stored as the enum's number
+        agent_id=message.agent_id or "",
+        occurred_time=to_proto(message.occurred_time),
+        received_time=to_proto(message.received_time),
+        delay_seconds=ceil(delay.total_seconds()),
     )
 
 

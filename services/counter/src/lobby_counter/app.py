@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from lobby_common.events.log import Connection
-from lobby_counter import activity, handling, judging, rule_store, store, wait_store
+from lobby_counter import activity, handling, judging, recovered, rule_store, store, wait_store
 from lobby_counter.domain import Cause, CauseKind, ChannelUserId, ContactId
 from lobby_counter.facts import Changes, Facts
 from lobby_counter.judging import CalendarOf, Told
@@ -58,6 +58,7 @@ async def apply(
 async def _count(conn: Connection, facts: Facts, now: datetime, changes: Changes) -> Counted:
     counted = await store.count_inbound(conn, facts.inbound) if facts.inbound else Counted()
     await activity.note_late(conn, facts.inbound, now)
+    await recovered.write(conn, facts.inbound)
     if facts.outbound:
         counted.special |= await store.count_outbound(conn, facts.outbound)
     for message in facts.messages():

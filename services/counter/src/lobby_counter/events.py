@@ -64,6 +64,7 @@ from lobby_counter.facts import (
 from lobby_counter.facts import Change as FiguresChange
 from lobby_counter.judging import PRECISION
 from lobby_counter.ledger import HINT, BaseRow, Greeting, Member, Regrouping, first_id
+from lobby_counter.recovered import RECOVERED_SECONDS
 
 PRODUCERS = ("connectors", "identity", "routing", "translate")
 
@@ -208,10 +209,16 @@ def _read_identified(facts: Facts, incoming: Incoming, said: MessageIdentified) 
             occurred_time,
             said.platform,
             said.greeting,
+            _recovered_time(said),
         )
     )
     if said.greeting:
         facts.greetings[said.message_id] = partial(_greeting, event, said, occurred_time)
+
+
+def _recovered_time(said: MessageIdentified) -> datetime | None:
+    late = said.received_time.seconds - said.occurred_time.seconds >= RECOVERED_SECONDS
+    return from_proto(said.received_time) if late else None
 
 
 def _greeting(event: Event, said: MessageIdentified, occurred_time: datetime) -> Greeting:

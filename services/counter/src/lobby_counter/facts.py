@@ -22,6 +22,8 @@ class Inbound:
     occurred_time: datetime
     platform: int
     greeting: bool
+    recovered_time: datetime | None = None
+    """When Lobby took it in, where that was so long after it was written that nothing ordinary delivered it."""
 
 
 @dataclass(frozen=True, slots=True)

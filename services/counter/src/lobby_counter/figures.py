@@ -152,13 +152,15 @@ def _facet_of(question: Question) -> _Facet | None:
 async def _statements(conn: Connection, question: Question) -> list[Statement]:
     """Returns what is to be read; figures that two give add up."""
     only, period = question.only, question.period
-    waits: Statement = (QUERIES, "count_waits", (*_asked(question), period.start, period.end))
+    rows = (*_asked(question), period.start, period.end)
+    waiting: Statement = (QUERIES, "count_waits", rows)
+    recovered: Statement = (QUERIES, "count_recovered", (*rows, bool(question.by & OF_ENTRY)))
     facet, mark = _facet_of(question), await days.read_mark(conn, only.workspace_id)
     made = mark.within(period) if facet and mark else None
     if not question.people:
         return _of_rows(question)
     if facet is None or made is None:
-        return [*_of_rows(question), *await _of_people(conn, question), waits]
+        return [*_of_rows(question), *await _of_people(conn, question), waiting, recovered]
     asked = (*_asked(question)[:3], facet.number, facet.value, made.start, made.end)
     cut = len(period.cuts) > 1
     found: list[Statement] = [
@@ -173,7 +175,7 @@ async def _statements(conn: Connection, question: Question) -> list[Statement]:
         found += _of_rows(part)
         if part.recorded:
             found.append((QUERIES, "count_present_new", _of_entries(replace(part, recorded=False))[2]))
-    return [*found, waits]
+    return [*found, waiting, recovered]
 
 
 def _of_entries(question: Question) -> Statement:

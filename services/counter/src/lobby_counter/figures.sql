@@ -524,6 +524,71 @@ UNION ALL
 SELECT true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, count(*)
 FROM (SELECT DISTINCT person FROM figure) AS everybody
 
+-- name: write_recovered
+-- Messages that came long after they were written are on record, once.
+INSERT INTO recovered (message_id, workspace_id, occurred_time, received_time)
+SELECT message_id, workspace_id, occurred_time, received_time
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
+    AS r (message_id, workspace_id, occurred_time, received_time)
+ON CONFLICT DO NOTHING
+
+-- name: count_recovered
+-- Messages that came long after they were written; $9: whether grouped by what only the entry of their chat knows.
+WITH figure AS (
+    SELECT
+        width_bucket(r.occurred_time, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN m.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN m.platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(m.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country
+    FROM recovered AS r
+    JOIN message AS m ON m.message_id = r.message_id
+    LEFT JOIN entry AS e
+        ON $9::boolean
+            AND e.channel_user_id = m.channel_user_id
+            AND e.account_id = m.account_id
+            AND e.again_event_id IS NULL
+    WHERE r.workspace_id = $1
+        AND r.occurred_time >= $7
+        AND r.occurred_time < $8
+        AND ($4::uuid IS NULL OR m.account_id = $4)
+        AND ($5::smallint IS NULL OR m.platform = $5)
+        AND ($6::uuid IS NULL OR m.agent_id = $6)
+)
+SELECT
+    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+    count(*) AS recovered
+FROM figure
+GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
+
+-- name: list_recovered
+-- A page of messages that came long after they were written, by when that was.
+SELECT
+    r.message_id::text, u.contact_id::text, m.account_id::text, m.platform, m.agent_id::text, r.occurred_time,
+    r.received_time
+FROM recovered AS r
+JOIN message AS m ON m.message_id = r.message_id
+LEFT JOIN channel_user AS u ON u.channel_user_id = m.channel_user_id
+LEFT JOIN entry AS e
+    ON ($7::text IS NOT NULL OR $8::text IS NOT NULL OR $9::text IS NOT NULL)
+        AND e.channel_user_id = m.channel_user_id
+        AND e.account_id = m.account_id
+        AND e.again_event_id IS NULL
+WHERE r.workspace_id = $1
+    AND r.occurred_time >= $2
+    AND r.occurred_time < $3
+    AND ($4::uuid IS NULL OR m.account_id = $4)
+    AND ($5::smallint IS NULL OR m.platform = $5)
+    AND ($6::uuid IS NULL OR m.agent_id = $6)
+    AND ($7 IS NULL OR coalesce(e.campaign_id, '') = $7)
+    AND ($8 IS NULL OR coalesce(e.language, '') = $8)
+    AND ($9 IS NULL OR coalesce(e.country, '') = $9)
+    AND ($10::timestamptz IS NULL OR (r.occurred_time, r.message_id) > ($10, $11::uuid))
+ORDER BY r.occurred_time, r.message_id
+LIMIT $12
+
 -- name: list_entries
 -- A page of entries with their present verdict at a counter and their person, in the order in which they are judged.
 -- What is no entry any more is there only where it is asked for.

@@ -235,6 +235,7 @@ class Counts(_message.Message):
     MESSAGES_OUT_FIELD_NUMBER: _builtins.int
     ACTIVE_REPEATS_FIELD_NUMBER: _builtins.int
     WORKLOAD_FIELD_NUMBER: _builtins.int
+    RECOVERED_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Account, where grouped by it."""
     platform: _account_pb2.Platform.ValueType
@@ -275,6 +276,11 @@ class Counts(_message.Message):
     """People active in the period without a new entry in it."""
     workload: _builtins.int
     """New plus active repeats."""
+    recovered: _builtins.int
+    """Messages from customers that reached Lobby ten minutes or more after they were written, because the platform could or would not
+    deliver them before; in messages_in too. The time they took is charged to the platform. What a platform never delivers is
+    in no figure.
+    """
     @_builtins.property
     def bucket_start(self) -> _timestamp_pb2.Timestamp:
         """Start of the bucket."""
@@ -303,10 +309,11 @@ class Counts(_message.Message):
         messages_out: _builtins.int | None = ...,
         active_repeats: _builtins.int | None = ...,
         workload: _builtins.int | None = ...,
+        recovered: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_active_repeats", b"_active_repeats", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_late", b"_late", "_lost_window", b"_lost_window", "_messages_in", b"_messages_in", "_messages_out", b"_messages_out", "_platform", b"_platform", "_served", b"_served", "_sheet_id", b"_sheet_id", "_unanswered", b"_unanswered", "_unserved", b"_unserved", "_waiting", b"_waiting", "_workload", b"_workload", "account_id", b"account_id", "active_repeats", b"active_repeats", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "country", b"country", "language", b"language", "late", b"late", "lost_window", b"lost_window", "messages_in", b"messages_in", "messages_out", b"messages_out", "platform", b"platform", "served", b"served", "sheet_id", b"sheet_id", "unanswered", b"unanswered", "unserved", b"unserved", "waiting", b"waiting", "workload", b"workload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_active_repeats", b"_active_repeats", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_late", b"_late", "_lost_window", b"_lost_window", "_messages_in", b"_messages_in", "_messages_out", b"_messages_out", "_platform", b"_platform", "_recovered", b"_recovered", "_served", b"_served", "_sheet_id", b"_sheet_id", "_unanswered", b"_unanswered", "_unserved", b"_unserved", "_waiting", b"_waiting", "_workload", b"_workload", "account_id", b"account_id", "active_repeats", b"active_repeats", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "country", b"country", "language", b"language", "late", b"late", "lost_window", b"lost_window", "messages_in", b"messages_in", "messages_out", b"messages_out", "platform", b"platform", "recovered", b"recovered", "served", b"served", "sheet_id", b"sheet_id", "unanswered", b"unanswered", "unserved", b"unserved", "waiting", b"waiting", "workload", b"workload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_active_repeats", b"_active_repeats", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_late", b"_late", "_lost_window", b"_lost_window", "_messages_in", b"_messages_in", "_messages_out", b"_messages_out", "_platform", b"_platform", "_served", b"_served", "_sheet_id", b"_sheet_id", "_unanswered", b"_unanswered", "_unserved", b"_unserved", "_waiting", b"_waiting", "_workload", b"_workload", "account_id", b"account_id", "active_repeats", b"active_repeats", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "country", b"country", "excluded", b"excluded", "language", b"language", "late", b"late", "lost_window", b"lost_window", "messages_in", b"messages_in", "messages_out", b"messages_out", "new", b"new", "platform", b"platform", "repeat", b"repeat", "served", b"served", "sheet_id", b"sheet_id", "unanswered", b"unanswered", "unserved", b"unserved", "waiting", b"waiting", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_active_repeats", b"_active_repeats", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_late", b"_late", "_lost_window", b"_lost_window", "_messages_in", b"_messages_in", "_messages_out", b"_messages_out", "_platform", b"_platform", "_recovered", b"_recovered", "_served", b"_served", "_sheet_id", b"_sheet_id", "_unanswered", b"_unanswered", "_unserved", b"_unserved", "_waiting", b"_waiting", "_workload", b"_workload", "account_id", b"account_id", "active_repeats", b"active_repeats", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "country", b"country", "excluded", b"excluded", "language", b"language", "late", b"late", "lost_window", b"lost_window", "messages_in", b"messages_in", "messages_out", b"messages_out", "new", b"new", "platform", b"platform", "recovered", b"recovered", "repeat", b"repeat", "served", b"served", "sheet_id", b"sheet_id", "unanswered", b"unanswered", "unserved", b"unserved", "waiting", b"waiting", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__account_id: _TypeAlias = _typing.Literal["account_id"]  # noqa: Y015
     _WhichOneofArgType__account_id: _TypeAlias = _typing.Literal["_account_id", b"_account_id"]  # noqa: Y015
@@ -330,6 +337,8 @@ class Counts(_message.Message):
     _WhichOneofArgType__messages_out: _TypeAlias = _typing.Literal["_messages_out", b"_messages_out"]  # noqa: Y015
     _WhichOneofReturnType__platform: _TypeAlias = _typing.Literal["platform"]  # noqa: Y015
     _WhichOneofArgType__platform: _TypeAlias = _typing.Literal["_platform", b"_platform"]  # noqa: Y015
+    _WhichOneofReturnType__recovered: _TypeAlias = _typing.Literal["recovered"]  # noqa: Y015
+    _WhichOneofArgType__recovered: _TypeAlias = _typing.Literal["_recovered", b"_recovered"]  # noqa: Y015
     _WhichOneofReturnType__served: _TypeAlias = _typing.Literal["served"]  # noqa: Y015
     _WhichOneofArgType__served: _TypeAlias = _typing.Literal["_served", b"_served"]  # noqa: Y015
     _WhichOneofReturnType__sheet_id: _TypeAlias = _typing.Literal["sheet_id"]  # noqa: Y015
@@ -364,6 +373,8 @@ class Counts(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__messages_out) -> _WhichOneofReturnType__messages_out | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__platform) -> _WhichOneofReturnType__platform | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__recovered) -> _WhichOneofReturnType__recovered | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__served) -> _WhichOneofReturnType__served | None: ...
     @_typing.overload
@@ -686,3 +697,153 @@ class ListEntriesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListEntriesResponse: _TypeAlias = ListEntriesResponse  # noqa: Y015
+
+@_typing.final
+class ListRecoveredRequest(_message.Message):
+    """Which messages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    PLATFORM_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    COUNTRY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Only of this account."""
+    platform: _account_pb2.Platform.ValueType
+    """Only of this platform."""
+    agent_id: _builtins.str
+    """Only of this agent."""
+    campaign_id: _builtins.str
+    """Only of this campaign or ad; present and empty: only those without one."""
+    language: _builtins.str
+    """Only with this language; present and empty: only those of which it is not known."""
+    country: _builtins.str
+    """Only of this country; present and empty: only those of which it is not known."""
+    page_size: _builtins.int
+    """How many at most; 0 means 50."""
+    page_token: _builtins.str
+    """Where the last page ended."""
+    @_builtins.property
+    def to(self) -> _timestamp_pb2.Timestamp:
+        """Written before this time; absent means now."""
+
+    def __init__(
+        self,
+        *,
+        to: _timestamp_pb2.Timestamp | None = ...,
+        account_id: _builtins.str = ...,
+        platform: _account_pb2.Platform.ValueType = ...,
+        agent_id: _builtins.str = ...,
+        campaign_id: _builtins.str | None = ...,
+        language: _builtins.str | None = ...,
+        country: _builtins.str | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "campaign_id", b"campaign_id", "country", b"country", "from", b"from", "language", b"language", "to", b"to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "account_id", b"account_id", "agent_id", b"agent_id", "campaign_id", b"campaign_id", "country", b"country", "from", b"from", "language", b"language", "page_size", b"page_size", "page_token", b"page_token", "platform", b"platform", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__campaign_id: _TypeAlias = _typing.Literal["campaign_id"]  # noqa: Y015
+    _WhichOneofArgType__campaign_id: _TypeAlias = _typing.Literal["_campaign_id", b"_campaign_id"]  # noqa: Y015
+    _WhichOneofReturnType__country: _TypeAlias = _typing.Literal["country"]  # noqa: Y015
+    _WhichOneofArgType__country: _TypeAlias = _typing.Literal["_country", b"_country"]  # noqa: Y015
+    _WhichOneofReturnType__language: _TypeAlias = _typing.Literal["language"]  # noqa: Y015
+    _WhichOneofArgType__language: _TypeAlias = _typing.Literal["_language", b"_language"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__campaign_id) -> _WhichOneofReturnType__campaign_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__country) -> _WhichOneofReturnType__country | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__language) -> _WhichOneofReturnType__language | None: ...
+
+Global___ListRecoveredRequest: _TypeAlias = ListRecoveredRequest  # noqa: Y015
+
+@_typing.final
+class RecoveredMessage(_message.Message):
+    """A message from a customer that reached Lobby long after it was written."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    CONTACT_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    PLATFORM_FIELD_NUMBER: _builtins.int
+    AGENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_TIME_FIELD_NUMBER: _builtins.int
+    RECEIVED_TIME_FIELD_NUMBER: _builtins.int
+    DELAY_SECONDS_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    """Id of the message."""
+    contact_id: _builtins.str
+    """The person, as known now; empty where that is not known yet."""
+    account_id: _builtins.str
+    """The account."""
+    platform: _account_pb2.Platform.ValueType
+    """Its platform."""
+    agent_id: _builtins.str
+    """The agent to whom it belongs; empty means nobody yet."""
+    delay_seconds: _builtins.int
+    """How long that took, in whole seconds, rounded up."""
+    @_builtins.property
+    def occurred_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was written."""
+
+    @_builtins.property
+    def received_time(self) -> _timestamp_pb2.Timestamp:
+        """When Lobby took it in."""
+
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        contact_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        platform: _account_pb2.Platform.ValueType = ...,
+        agent_id: _builtins.str = ...,
+        occurred_time: _timestamp_pb2.Timestamp | None = ...,
+        received_time: _timestamp_pb2.Timestamp | None = ...,
+        delay_seconds: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_time", b"occurred_time", "received_time", b"received_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "agent_id", b"agent_id", "contact_id", b"contact_id", "delay_seconds", b"delay_seconds", "message_id", b"message_id", "occurred_time", b"occurred_time", "platform", b"platform", "received_time", b"received_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecoveredMessage: _TypeAlias = RecoveredMessage  # noqa: Y015
+
+@_typing.final
+class ListRecoveredResponse(_message.Message):
+    """A page of messages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___RecoveredMessage]:
+        """The messages."""
+
+    def __init__(
+        self,
+        *,
+        messages: _abc.Iterable[Global___RecoveredMessage] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecoveredResponse: _TypeAlias = ListRecoveredResponse  # noqa: Y015

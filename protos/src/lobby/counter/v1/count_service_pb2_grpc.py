@@ -45,6 +45,11 @@ class CountServiceStub:
                 request_serializer=lobby_dot_counter_dot_v1_dot_count__service__pb2.ListEntriesRequest.SerializeToString,
                 response_deserializer=lobby_dot_counter_dot_v1_dot_count__service__pb2.ListEntriesResponse.FromString,
                 _registered_method=True)
+        self.ListRecovered = channel.unary_unary(
+                '/lobby.counter.v1.CountService/ListRecovered',
+                request_serializer=lobby_dot_counter_dot_v1_dot_count__service__pb2.ListRecoveredRequest.SerializeToString,
+                response_deserializer=lobby_dot_counter_dot_v1_dot_count__service__pb2.ListRecoveredResponse.FromString,
+                _registered_method=True)
 
 
 class CountServiceServicer:
@@ -65,6 +70,13 @@ class CountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRecovered(self, request, context):
+        """The messages behind `recovered`, oldest first; an agent sees only his own. INVALID_PERIOD, BAD_PAGE_TOKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CountServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +89,11 @@ def add_CountServiceServicer_to_server(servicer, server):
                     servicer.ListEntries,
                     request_deserializer=lobby_dot_counter_dot_v1_dot_count__service__pb2.ListEntriesRequest.FromString,
                     response_serializer=lobby_dot_counter_dot_v1_dot_count__service__pb2.ListEntriesResponse.SerializeToString,
+            ),
+            'ListRecovered': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecovered,
+                    request_deserializer=lobby_dot_counter_dot_v1_dot_count__service__pb2.ListRecoveredRequest.FromString,
+                    response_serializer=lobby_dot_counter_dot_v1_dot_count__service__pb2.ListRecoveredResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +151,33 @@ class CountService:
             '/lobby.counter.v1.CountService/ListEntries',
             lobby_dot_counter_dot_v1_dot_count__service__pb2.ListEntriesRequest.SerializeToString,
             lobby_dot_counter_dot_v1_dot_count__service__pb2.ListEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRecovered(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.counter.v1.CountService/ListRecovered',
+            lobby_dot_counter_dot_v1_dot_count__service__pb2.ListRecoveredRequest.SerializeToString,
+            lobby_dot_counter_dot_v1_dot_count__service__pb2.ListRecoveredResponse.FromString,
             options,
             channel_credentials,
             insecure,

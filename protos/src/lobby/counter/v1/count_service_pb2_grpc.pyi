@@ -37,6 +37,8 @@ class CountServiceStub:
     """Figures of a period; an agent sees only his own. INVALID_PERIOD, INVALID_TIME_ZONE, COUNTER_NOT_FOUND."""
     ListEntries: _grpc.UnaryUnaryMultiCallable[_count_service_pb2.ListEntriesRequest, _count_service_pb2.ListEntriesResponse]
     """The entries behind a figure, oldest first; an agent sees only his own. COUNTER_NOT_FOUND."""
+    ListRecovered: _grpc.UnaryUnaryMultiCallable[_count_service_pb2.ListRecoveredRequest, _count_service_pb2.ListRecoveredResponse]
+    """The messages behind `recovered`, oldest first; an agent sees only his own. INVALID_PERIOD, BAD_PAGE_TOKEN."""
 
 @_typing.type_check_only
 class CountServiceAsyncStub(CountServiceStub):
@@ -47,6 +49,8 @@ class CountServiceAsyncStub(CountServiceStub):
     """Figures of a period; an agent sees only his own. INVALID_PERIOD, INVALID_TIME_ZONE, COUNTER_NOT_FOUND."""
     ListEntries: _aio.UnaryUnaryMultiCallable[_count_service_pb2.ListEntriesRequest, _count_service_pb2.ListEntriesResponse]  # type: ignore[assignment]
     """The entries behind a figure, oldest first; an agent sees only his own. COUNTER_NOT_FOUND."""
+    ListRecovered: _aio.UnaryUnaryMultiCallable[_count_service_pb2.ListRecoveredRequest, _count_service_pb2.ListRecoveredResponse]  # type: ignore[assignment]
+    """The messages behind `recovered`, oldest first; an agent sees only his own. INVALID_PERIOD, BAD_PAGE_TOKEN."""
 
 class CountServiceServicer(metaclass=_abc_1.ABCMeta):
     """How many people came, and what became of them."""
@@ -66,5 +70,13 @@ class CountServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_count_service_pb2.ListEntriesResponse, _abc.Awaitable[_count_service_pb2.ListEntriesResponse]]:
         """The entries behind a figure, oldest first; an agent sees only his own. COUNTER_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListRecovered(
+        self,
+        request: _count_service_pb2.ListRecoveredRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_count_service_pb2.ListRecoveredResponse, _abc.Awaitable[_count_service_pb2.ListRecoveredResponse]]:
+        """The messages behind `recovered`, oldest first; an agent sees only his own. INVALID_PERIOD, BAD_PAGE_TOKEN."""
 
 def add_CountServiceServicer_to_server(servicer: CountServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
