@@ -4,7 +4,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from lobby.counter.v1 import counter_pb2, counter_service_pb2
 from lobby.counter.v1.count_service_pb2 import VERDICT_EXCLUDED, VERDICT_NEW, VERDICT_NONE, VERDICT_REPEAT
+from lobby_common import caller
+from lobby_common.caller import Caller
+from lobby_common.metrics import REGISTRY
+from lobby_counter.recounts import Recounts
 from tests.component.counter.story import Story, at
 
 
@@ -222,3 +227,73 @@ async def test_what_was_lost_is_mended_at_every_counter(counter, story):
     await counter.mend(*told)
     assert len(await counter.entries(counter_id=weekly)) == 3
     assert await counter.new_and_repeat() == (2, 0)
+
+
+def fail_for(monkeypatch, cause_id: str) -> None:
+    """What is judged because of that counter or campaign fails."""
+    whole = Recounts._recount
+
+    async def fail(self, tx, workspace_id, work):
+        if work.cause.cause_id == cause_id:
+            raise ArithmeticError("it cannot be judged")
+        await whole(self, tx, workspace_id, work)
+
+    monkeypatch.setattr(Recounts, "_recount", fail)
+
+
+async def found(counter, counter_id: str) -> counter_pb2.Counter:
+    with caller.use(Caller(counter.story.workspace_id, "owner")):
+        request = counter_service_pb2.GetCounterRequest(counter_id=counter_id)
+        return (await counter.counters.GetCounter(request, None)).counter
+
+
+async def test_a_recount_that_fails_holds_up_no_other_and_is_tried_again(counter, story, monkeypatch):
+    await counter.hear(story.says("A", "WA1", on(1)), story.says("A", "WA2", on(2)))
+    broken = await counter.make_counter(wait=False, dedupe_level="DEDUPE_LEVEL_ACCOUNT")
+    sound = await counter.make_counter(wait=False, dedupe_level="DEDUPE_LEVEL_ACCOUNT")
+    fail_for(monkeypatch, broken)
+    for failures in (1, 2):
+        await counter.recounts.finish()
+        states = [await counter.state(each) for each in (broken, sound, story.workspace_id)]
+        assert states == ["STATE_JUDGING", "STATE_READY", "STATE_READY"]
+        shown = await found(counter, broken)
+        assert (shown.failures, shown.failure, shown.HasField("retry_time")) == (failures, "ArithmeticError", True)
+        assert not (await found(counter, sound)).failures
+        assert REGISTRY.get_sample_value("lobby_counter_recounts", {"state": "failing"}) == 1
+        await counter.recounts.finish()
+        assert (await found(counter, broken)).failures == failures, "it is not tried again at once"
+        await counter.pool.execute("UPDATE recount SET retry_time = now()")
+    assert await counter.new_and_repeat(counter_id=sound) == (2, 0)
+    monkeypatch.undo()
+    await counter.pool.execute("UPDATE recount SET retry_time = now()")
+    await counter.recounts.finish()
+    shown = await found(counter, broken)
+    assert (shown.state, shown.failures, shown.failure) == (shown.STATE_READY, 0, "")
+    assert await counter.new_and_repeat(counter_id=broken) == (2, 0)
+    assert REGISTRY.get_sample_value("lobby_counter_recounts", {"state": "waiting"}) == 0
+
+
+async def test_pauses_between_tries_grow_up_to_ten_minutes(counter, story, monkeypatch):
+    broken = await counter.make_counter(wait=False)
+    await counter.hear(story.says("A", "WA1", on(1)))
+    fail_for(monkeypatch, broken)
+    pauses = []
+    for _ in range(12):
+        await counter.pool.execute("UPDATE recount SET retry_time = now()")
+        await counter.recounts.finish()
+        pauses.append(await counter.pool.fetchval("SELECT round(extract(epoch FROM retry_time - now())) FROM recount"))
+    assert pauses == [min(2**n, 600) for n in range(12)]
+
+
+async def test_a_recount_of_a_campaign_that_fails_holds_up_all_counters_of_its_workspace_alone(
+    counter, story, monkeypatch
+):
+    other = Story("W2")
+    await counter.hear(story.says("A", "WA1", on(1)), other.says("A", "WA1", on(1)))
+    made = await counter.make_counter()
+    monkeypatch.setattr(Recounts, "_recount", lambda *_: 1 / 0)
+    await counter.make_campaign(["WA1"], on(1))
+    assert [await counter.state(each) for each in (made, story.workspace_id)] == ["STATE_JUDGING"] * 2
+    monkeypatch.undo()
+    await counter.make_campaign(["WA1"], on(1), story=other)
+    assert await counter.pool.fetchval("SELECT count(*) FROM recount") == 1

@@ -15,6 +15,7 @@ from lobby_cli.sheets import Verified, verify
 from lobby_common import caller
 from lobby_common.caller import Caller
 from lobby_common.errors import Conflict, Invalid, LobbyError, NotFound
+from lobby_counter.recounts import Recounts
 from tests.component.counter.story import Story, an_id, at
 
 A_DAY = timedelta(days=1)
@@ -422,3 +423,14 @@ async def test_any_history_gives_an_export_that_anybody_computes_to_the_present_
     present = [sum(getattr(day.present, name) for day in figures.days) for name in ("new", "repeat", "excluded")]
     assert list(found.total.values()) == present
     assert told(figures.settled)[:3] == tuple(present)
+
+
+async def test_a_sheet_is_closed_while_another_counter_fails_to_judge(sheets, counter, story, monkeypatch):
+    await counter.hear(story.says("A", "WA1", at("10:00")))
+    sheet = await sheets.create()
+    broken = await counter.make_counter(wait=False, dedupe_level="DEDUPE_LEVEL_ACCOUNT")
+    monkeypatch.setattr(Recounts, "_recount", lambda *_: 1 / 0)
+    await counter.recounts.finish()
+    assert await counter.state(broken) == "STATE_JUDGING"
+    await sheets.close(sheet.sheet_id)
+    assert [day.settled.new for day in await sheets.days(sheet.sheet_id)] == [1]

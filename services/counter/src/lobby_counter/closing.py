@@ -68,7 +68,9 @@ class Closer:
             await store.lock_workspaces(tx.conn, [workspace_id])
             sheet = await sheet_store.lock(tx.conn, workspace_id, sheet_id)
             now = utc_now()
-            if sheet is None or not _is_due(sheet, now) or await rule_store.is_recounted(tx.conn, workspace_id):
+            if sheet is None or not _is_due(sheet, now):
+                return False
+            if await rule_store.is_recounted(tx.conn, workspace_id, sheet.rule.counter_id):
                 return False
             changes = await sheet_store.find_changes(tx.conn, workspace_id, sheet)
             after = replace(sheet, next_day=sheet.next_day + timedelta(days=1))

@@ -83,7 +83,7 @@ async def adopt_counter(conn: Connection, who: Caller, counter_id: str) -> Count
         return counter
     if counter.retired:
         raise Conflict("COUNTER_RETIRED", "the counter judges nothing any more")
-    if await rule_store.is_recounted(conn, who.workspace_id):
+    if await rule_store.is_recounted(conn, who.workspace_id, counter.counter_id):
         raise Conflict("COUNTER_JUDGING", "the counter still judges what was before; its figures are not all there")
     await rule_store.adopt_counter(conn, who.workspace_id, counter.counter_id, who.actor)
     return counter

@@ -22,6 +22,7 @@ from lobby_counter.calendars import UnknownTimeZone, find_zone
 from lobby_counter.clients import Calendars
 from lobby_counter.comparing import Compared, Different
 from lobby_counter.policies import DEFAULT, BaseMode, CampaignId, Counter, DedupeLevel, Policy
+from lobby_counter.rule_store import Recounting
 
 T = TypeVar("T")
 
@@ -58,8 +59,8 @@ class CounterApi(CounterServiceServicer):
 
             async def make() -> pb.CreateCounterResponse:
                 made = await commands.create_counter(tx.conn, who, name, policy)
-                adopted_id = await rule_store.find_adopted(tx.conn, who.workspace_id)
-                return pb.CreateCounterResponse(counter=_counter(made, _State(adopted_id, judging=True)))
+                state = await _State.of(tx.conn, who.workspace_id)
+                return pb.CreateCounterResponse(counter=_counter(made, state))
 
             return await answer_once(tx, "CreateCounter", request.request_id, pb.CreateCounterResponse, make)
 
@@ -91,7 +92,7 @@ class CounterApi(CounterServiceServicer):
         async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             pair = await self._pair(conn, request)
             found = await comparing.compare(conn, workspace_id, pair, (start, end))
-            judging = await rule_store.is_recounted(conn, workspace_id)
+            judging = await rule_store.is_recounted(conn, workspace_id, *pair)
         return pb.GetCounterComparisonResponse(differences=map(_difference, found), judging=judging)
 
     async def ListDifferences(self, request: pb.ListDifferencesRequest, _context: object) -> pb.ListDifferencesResponse:
@@ -137,11 +138,13 @@ class _State:
     """What is known of a workspace's counters together."""
 
     adopted_id: str
-    judging: bool
+    recounting: Recounting
 
     @classmethod
     async def of(cls, conn: Connection, workspace_id: str) -> Self:
-        return cls(await rule_store.find_adopted(conn, workspace_id), await rule_store.is_recounted(conn, workspace_id))
+        return cls(
+            await rule_store.find_adopted(conn, workspace_id), await rule_store.load_recounting(conn, workspace_id)
+        )
 
 
 def checked_accounts(given: Iterable[str]) -> frozenset[str]:
@@ -198,14 +201,19 @@ def shown_policy(policy: Policy) -> nouns.Policy:
 
 
 def _counter(counter: Counter, state: _State) -> nouns.Counter:
+    recount = None if counter.retired else state.recounting.of(counter.counter_id)
+    failed = recount if recount is not None and recount.failures else None
     return nouns.Counter(
         counter_id=counter.counter_id,
         display_name=counter.display_name,
         policy=shown_policy(counter.policy),
         policy_version=counter.policy_version,
         create_time=None if counter.create_time is None else to_proto(counter.create_time),
-        state=_state(counter, judging=state.judging),
+        state=_state(counter, judging=recount is not None),
         adopted=counter.counter_id == state.adopted_id,
+        failures=0 if failed is None else failed.failures,
+        failure="" if failed is None else failed.failure,
+        retry_time=None if failed is None else to_proto(failed.retry_time),
     )
 
 

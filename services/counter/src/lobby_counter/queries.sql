@@ -467,15 +467,37 @@ INSERT INTO recount (recount_id, workspace_id, cause_id, actor)
 VALUES ($1, $2, $3, $4)
 
 -- name: find_recounted
--- The workspaces in which counters are not done with what was before, oldest work first.
+-- The workspaces in which counters are not done with what was before and may go on, oldest work first.
 SELECT workspace_id::text
 FROM recount
+WHERE retry_time <= now()
 GROUP BY workspace_id
 ORDER BY min(recount_id::text)
 
--- name: is_recounted
--- Whether the counters of the workspace are not done with what was before.
-SELECT EXISTS (SELECT FROM recount WHERE workspace_id = $1)
+-- name: load_recounts
+-- What the counters of a workspace are not done with: the counter of which that is, NULL: all, because of a campaign.
+SELECT c.counter_id::text, r.failures, r.failure, r.retry_time
+FROM recount AS r
+LEFT JOIN counter AS c ON c.counter_id = r.cause_id
+WHERE r.workspace_id = $1
+ORDER BY r.failures DESC, r.recount_id
+
+-- name: put_off_recount
+-- The work in a workspace that was next failed, and is not tried again before a while.
+UPDATE recount
+SET
+    failures = failures + 1,
+    failure = $2,
+    retry_time = now() + make_interval(secs => least(power(2, least(failures, 20)), $3::double precision))
+WHERE recount_id = (
+    SELECT recount_id FROM recount WHERE workspace_id = $1 AND retry_time <= now() ORDER BY recount_id LIMIT 1
+)
+RETURNING recount_id::text, failures
+
+-- name: count_recounts
+-- How many recounts are to be done, and how many of these failed the last time.
+SELECT count(*) AS waiting, count(*) FILTER (WHERE failures > 0) AS failing
+FROM recount
 
 -- name: copy_chat_messages
 -- The next messages of before of a workspace are in their chats; returns whether there were any left to copy.
@@ -509,11 +531,11 @@ WHERE t.workspace_id = $1 AND t.copied_time IS NOT NULL
 RETURNING true
 
 -- name: next_recount
--- The oldest work in a workspace, with the channel users of the next entries; none: it is done.
+-- The oldest work in a workspace that may go on, with the channel users of the next entries; none: it is done.
 WITH work AS (
     SELECT recount_id, workspace_id, cause_id, actor, cursor_time, cursor_event_id
     FROM recount
-    WHERE workspace_id = $1
+    WHERE workspace_id = $1 AND retry_time <= now()
     ORDER BY recount_id
     LIMIT 1
 )
@@ -532,7 +554,7 @@ ORDER BY n.occurred_time, n.event_id
 -- name: move_recount
 -- The work is done up to an entry.
 UPDATE recount
-SET cursor_time = $2, cursor_event_id = $3
+SET cursor_time = $2, cursor_event_id = $3, failures = 0, failure = '', retry_time = '-infinity'
 WHERE recount_id = $1
 
 -- name: end_recount

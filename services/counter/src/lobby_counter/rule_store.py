@@ -196,13 +196,56 @@ async def begin_recount(conn: Connection, workspace_id: str, cause_id: str, acto
 
 
 async def find_recounted(conn: Connection) -> list[str]:
-    """Returns the workspaces whose counters are not done with what was before, that with the oldest work first."""
+    """Returns the workspaces with work that may go on, that with the oldest work first."""
     return [row["workspace_id"] for row in await conn.fetch(QUERIES["find_recounted"])]
 
 
-async def is_recounted(conn: Connection, workspace_id: str) -> bool:
-    """Returns whether the workspace's counters are not done with what was before."""
-    return bool(await conn.fetchval(QUERIES["is_recounted"], workspace_id))
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """What was before is to be judged by a counter, or because of a campaign by all."""
+
+    counter_id: str | None
+    """None: all of the workspace."""
+    failures: int
+    """How often it failed in a row."""
+    failure: str
+    """The name of the last error."""
+    retry_time: datetime
+    """Not before this time again; long ago where it did not fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recounting:
+    """What a workspace's counters are not done with, that which failed most first."""
+
+    recounts: tuple[Recount, ...] = ()
+
+    def of(self, counter_id: str) -> Recount | None:
+        """Returns what a counter is not done with, whatever others are not done with; None: it has judged all."""
+        return next((each for each in self.recounts if each.counter_id in (None, counter_id)), None)
+
+
+async def load_recounting(conn: Connection, workspace_id: str) -> Recounting:
+    """Returns what the workspace's counters are not done with."""
+    return Recounting(tuple(Recount(**dict(row)) for row in await conn.fetch(QUERIES["load_recounts"], workspace_id)))
+
+
+async def is_recounted(conn: Connection, workspace_id: str, *counter_ids: str) -> bool:
+    """Returns whether one of these counters of the workspace is not done with what was before."""
+    recounting = await load_recounting(conn, workspace_id)
+    return any(recounting.of(counter_id) is not None for counter_id in counter_ids)
+
+
+async def put_off(conn: Connection, workspace_id: str, failure: str, longest_seconds: float) -> tuple[str, int] | None:
+    """The work that was next is not tried again before a while; returns its id and how often it failed in a row."""
+    row = await conn.fetchrow(QUERIES["put_off_recount"], workspace_id, failure, longest_seconds)
+    return None if row is None else (row["recount_id"], row["failures"])
+
+
+async def count_recounts(conn: Connection) -> tuple[int, int]:
+    """Returns how many recounts are to be done, and how many of these failed the last time."""
+    [(waiting, failing)] = await conn.fetch(QUERIES["count_recounts"])
+    return waiting, failing
 
 
 async def copy_chat_messages(conn: Connection, workspace_id: str, size: int) -> bool:

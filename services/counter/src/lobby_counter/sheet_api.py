@@ -117,7 +117,7 @@ class SheetApi(SheetServiceServicer):
             present = await sheet_store.count(conn, who.workspace_id, sheet, cut, starts or [sheet.start])
             over_all = await sheet_store.count(conn, who.workspace_id, sheet, whole, [sheet.start])
             settled = await sheet_store.list_settled(conn, rule.sheet_id, first, last)
-            judging = await rule_store.is_recounted(conn, who.workspace_id)
+            judging = await rule_store.is_recounted(conn, who.workspace_id, rule.counter_id)
         shown = []
         for number, day in enumerate(days, start=1):
             if number in present or day in settled:

@@ -113,6 +113,9 @@ class Counter(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     ADOPTED_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    RETRY_TIME_FIELD_NUMBER: _builtins.int
     counter_id: _builtins.str
     """Id of the counter; the workspace's own has the workspace's id."""
     display_name: _builtins.str
@@ -123,6 +126,12 @@ class Counter(_message.Message):
     """Whether it has judged what was before."""
     adopted: _builtins.bool
     """Whether the workspace's figures count by it where no counter is named."""
+    failures: _builtins.int
+    """How often in a row it failed to judge what was before; 0 unless it is judging. It is tried again, with longer and longer pauses of
+    up to ten minutes; other counters and their sheets do not wait for it.
+    """
+    failure: _builtins.str
+    """The name of the last error; empty where there is none."""
     @_builtins.property
     def policy(self) -> Global___Policy:
         """How it counts."""
@@ -130,6 +139,10 @@ class Counter(_message.Message):
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made; absent of the workspace's own, which was always there."""
+
+    @_builtins.property
+    def retry_time(self) -> _timestamp_pb2.Timestamp:
+        """When it is tried again; absent where it did not fail."""
 
     def __init__(
         self,
@@ -141,10 +154,13 @@ class Counter(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         state: Global___Counter.State.ValueType = ...,
         adopted: _builtins.bool = ...,
+        failures: _builtins.int = ...,
+        failure: _builtins.str = ...,
+        retry_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "policy", b"policy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "policy", b"policy", "retry_time", b"retry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adopted", b"adopted", "counter_id", b"counter_id", "create_time", b"create_time", "display_name", b"display_name", "policy", b"policy", "policy_version", b"policy_version", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adopted", b"adopted", "counter_id", b"counter_id", "create_time", b"create_time", "display_name", b"display_name", "failure", b"failure", "failures", b"failures", "policy", b"policy", "policy_version", b"policy_version", "retry_time", b"retry_time", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
