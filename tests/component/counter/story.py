@@ -15,6 +15,7 @@ from lobby.identity.v1.events_pb2 import (
     BaseImported,
     BaseRow,
     BaseUndone,
+    ContactErased,
     ContactGroup,
     ContactMerged,
     ContactSplit,
@@ -65,8 +66,8 @@ def _key(said: Any) -> str:
             return said.account_id if isinstance(said, AccountStateChanged) else said.agent_id
         case BaseImported() | BaseUndone():
             return said.import_id
-        case ContactMerged():
-            return said.group.contact_id
+        case ContactMerged() | ContactErased():
+            return said.contact_id if isinstance(said, ContactErased) else said.group.contact_id
         case ContactSplit():
             return said.groups[0].contact_id
         case _:
@@ -152,6 +153,14 @@ class Story:
         if undone:
             said = BaseUndone(import_id=self.id("import", row), rows=[told])
         return self._event("identity", f"{said.DESCRIPTOR.name} {row}", at("12:00"), said)
+
+    def erases(self, contact: str, users: Iterable[str]) -> Incoming:
+        """A person was forgotten."""
+        contact_id = self.id("contact", contact)
+        said = ContactErased(
+            contact_id=contact_id, contact_ids=[contact_id], channel_user_ids=[self.id("user", user) for user in users]
+        )
+        return self._event("identity", f"erased {contact}", at("12:00"), said)
 
     def answers(
         self,

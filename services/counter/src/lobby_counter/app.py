@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from lobby_common.events.log import Connection
-from lobby_counter import activity, handling, judging, recovered, rule_store, store, wait_store
+from lobby_counter import activity, forgetting, handling, judging, recovered, rule_store, store, wait_store
 from lobby_counter.domain import Cause, CauseKind, ChannelUserId, ContactId
 from lobby_counter.facts import Changes, Facts
 from lobby_counter.judging import CalendarOf, Told
@@ -40,6 +40,12 @@ async def apply(
         await judging.record(conn, ledgers, calendar_of, now, changes)
     if facts.told:
         await _follow(conn, facts, calendar_of, changes)
+    await _keep(conn, facts)
+    return changes
+
+
+async def _keep(conn: Connection, facts: Facts) -> None:
+    """What changes no figure by itself is on record: it says in which language, why, and for how long."""
     if facts.languages:
         await store.learn_languages(conn, facts.languages)
     if facts.rendered:
@@ -52,7 +58,8 @@ async def apply(
         await handling.write_handled(conn, facts.handled)
     if facts.presences:
         await handling.write_presences(conn, facts.presences)
-    return changes
+    if facts.erased:
+        await forgetting.write(conn, facts.erased)
 
 
 async def _count(conn: Connection, facts: Facts, now: datetime, changes: Changes) -> Counted:

@@ -19,6 +19,7 @@ from lobby.events.v1.batch_pb2 import Event
 from lobby.identity.v1.events_pb2 import (
     BaseImported,
     BaseUndone,
+    ContactErased,
     ContactGroup,
     ContactMerged,
     ContactSplit,
@@ -50,6 +51,7 @@ from lobby_counter.domain import BaseId, Cause, CauseKind, ChannelUserId, Contac
 from lobby_counter.facts import (
     AccountState,
     Changes,
+    Erased,
     Facts,
     Failure,
     HandledTime,
@@ -91,6 +93,7 @@ class CounterEvents:
         ContactSplit,
         BaseImported,
         BaseUndone,
+        ContactErased,
         MessageSent,
         ConversationAssigned,
         ConversationOwed,
@@ -381,6 +384,11 @@ def _read_presence(facts: Facts, incoming: Incoming, said: AgentPresenceChanged)
     facts.presences.append(Presence(event.id, event.workspace_id, said.agent_id, time, _word(said.presence)))
 
 
+def _read_erased(facts: Facts, incoming: Incoming, said: ContactErased) -> None:
+    workspace_id = incoming.event.workspace_id
+    facts.erased += [Erased(channel_user_id, workspace_id) for channel_user_id in said.channel_user_ids]
+
+
 def _tell_of(facts: Facts, incoming: Incoming, ref: ConversationRef, change: Change) -> None:
     conversation = Conversation(
         ref.conversation_id, incoming.event.workspace_id, ref.account_id, ref.platform, ref.channel_user_id
@@ -393,6 +401,7 @@ _READERS: dict[type[Message], Callable[[Facts, Incoming, Any], None]] = {
     ContactMerged: _read_merged,
     BaseImported: _read_imported,
     BaseUndone: _read_undone,
+    ContactErased: _read_erased,
     ContactSplit: _read_split,
     MessageSent: _read_sent,
     ConversationAssigned: _read_assigned,

@@ -121,6 +121,14 @@ class Presence:
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """A channel user was forgotten."""
+
+    channel_user_id: str
+    workspace_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """The event of a batch from which a change of figures is told."""
 
@@ -147,6 +155,7 @@ class Facts:
     states: list[AccountState] = field(default_factory=list)
     handled: list[HandledTime] = field(default_factory=list)
     presences: list[Presence] = field(default_factory=list)
+    erased: list[Erased] = field(default_factory=list)
     origins: dict[str, Origin] = field(default_factory=dict)
     """The first event of each workspace."""
 

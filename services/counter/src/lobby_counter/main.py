@@ -19,6 +19,7 @@ from lobby_counter.counter_api import CounterApi
 from lobby_counter.deadlines import Deadlines
 from lobby_counter.events import PRODUCERS, CounterEvents
 from lobby_counter.explaining import Explaining
+from lobby_counter.forgetting import Forgetter
 from lobby_counter.handling_api import HandlingApi
 from lobby_counter.journey import describe
 from lobby_counter.making import Days
@@ -42,6 +43,7 @@ async def build(runtime: Runtime) -> None:
     runtime.alone("deadlines", Deadlines(runtime.log, calendars).run)
     runtime.alone("activity", Activity(runtime.log).run)
     runtime.alone("days", Days(runtime.log).run)
+    runtime.alone("forgetting", Forgetter(runtime.log).run)
     runtime.alone("causes", Explaining(runtime.log, calendars).run)
     runtime.serve(add_WaitServiceServicer_to_server, WaitApi(runtime.pool, calendars))
     runtime.serve(add_HandlingServiceServicer_to_server, HandlingApi(runtime.pool, calendars))

@@ -1007,6 +1007,62 @@ ON CONFLICT (message_id)
 DO UPDATE SET version = excluded.version, language = excluded.language
 WHERE awaited_language.version < excluded.version
 
+-- name: insert_forgetting
+-- Channel users were forgotten: digests of their addresses are to go.
+INSERT INTO forgetting (channel_user_id, workspace_id)
+SELECT channel_user_id, workspace_id
+FROM unnest($1::uuid[], $2::uuid[]) AS f (channel_user_id, workspace_id)
+ON CONFLICT DO NOTHING
+
+-- name: find_forgetting
+-- The channel user who is due next.
+SELECT channel_user_id::text, workspace_id::text, passes
+FROM forgetting
+WHERE due_time <= now()
+ORDER BY due_time
+LIMIT 1
+
+-- name: forget_chats
+-- Chats of a channel user have ids that say nothing; digests of addresses are ids of version 8. What came for them since, and
+-- before anybody else wrote from there, is his.
+WITH his AS MATERIALIZED (
+    SELECT chat_id, gen_random_uuid() AS said_nothing
+    FROM chat
+    WHERE channel_user_id = $1 AND substr(chat_id::text, 15, 1) = '8'
+), known AS (
+    UPDATE forgetting
+    SET chat_ids = chat_ids || ARRAY(SELECT chat_id FROM his)
+    WHERE channel_user_id = $1
+    RETURNING chat_ids
+), renamed AS (
+    UPDATE chat AS k
+    SET chat_id = h.said_nothing
+    FROM his AS h
+    WHERE k.chat_id = h.chat_id
+), rendered AS (
+    UPDATE untranslated AS u
+    SET chat_id = coalesce(
+        (SELECT h.said_nothing FROM his AS h ORDER BY h.chat_id = u.chat_id DESC LIMIT 1),
+        (SELECT k.chat_id FROM chat AS k WHERE k.channel_user_id = $1 LIMIT 1)
+    )
+    WHERE u.chat_id = ANY (SELECT unnest(chat_ids) FROM known)
+        AND NOT EXISTS (SELECT FROM chat AS k WHERE k.chat_id = u.chat_id AND k.channel_user_id <> $1)
+)
+UPDATE message
+SET channel_user_id = $1, awaited_chat_id = NULL
+WHERE awaited_chat_id = ANY (SELECT unnest(chat_ids) FROM known)
+
+-- name: postpone_forgetting
+-- He is looked at again after some seconds.
+UPDATE forgetting
+SET passes = passes + 1, due_time = now() + make_interval(secs => $2)
+WHERE channel_user_id = $1
+
+-- name: end_forgetting
+-- Nothing of his comes any more.
+DELETE FROM forgetting
+WHERE channel_user_id = $1
+
 -- name: find_step
 -- What became of a message: when it was counted, and the entry that it made if it made one.
 SELECT m.event_id::text, m.counted_time, m.direction, v.judged_time, v.verdict, v.reason

@@ -1,0 +1,12 @@
+-- Expands: channel users who were forgotten.
+
+-- Channel users who were forgotten: digests of their chat addresses are to go.
+CREATE TABLE forgetting (
+    channel_user_id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    -- Digests that went; by them is found what was still on its way. They go with this row.
+    chat_ids uuid[] NOT NULL DEFAULT '{}',
+    passes integer NOT NULL DEFAULT 0,
+    due_time timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX forgetting_due_time ON forgetting (due_time);
