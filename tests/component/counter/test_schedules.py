@@ -72,6 +72,70 @@ async def test_what_was_measured_stays_as_it_was(counter, story, now):
         await counter.pool.execute("UPDATE schedule SET target_seconds = 1")
 
 
+async def test_an_account_has_hours_of_its_own_from_its_first_schedule_on(counter, story, now):
+    now(FRIDAY - timedelta(days=2))
+    await counter.make_schedule(time_zone="UTC", intervals=OFFICE, target_seconds=3600)
+    late = [{"weekday": day, "start": "12:00", "end": "20:00"} for day in range(1, 6)]
+    own = story.id("account", "TG1")
+    made = await counter.make_schedule(
+        time_zone="UTC", intervals=late, target_seconds=1800, account_id=own, start_time=FRIDAY - timedelta(hours=1)
+    )
+    assert (made.account_id, (await counter.schedule(made.schedule_id)).account_id) == (own, own)
+    thursday = FRIDAY - timedelta(days=1)
+    for user, account, since in (("A", "WA1", FRIDAY), ("A", "TG1", FRIDAY), ("B", "TG1", thursday)):
+        await counter.hear(story.owes(user, account, since))
+    now(monday := datetime(2026, 11, 23, 12, 10, tzinfo=UTC))
+    waits = (await counter.waits()).waits
+    deadlines = {(each.account_id, stamp(each.start_time)): stamp(each.late_time) for each in waits}
+    assert deadlines == {
+        (story.id("account", "WA1"), FRIDAY): datetime(2026, 11, 23, 9, 30, tzinfo=UTC),
+        (own, FRIDAY): FRIDAY + timedelta(minutes=30),
+        # Half an hour of Thursday by the workspace's hours, the rest of Friday's, which are still the workspace's.
+        (own, thursday): datetime(2026, 11, 20, 9, 30, tzinfo=UTC),
+    }
+    business = [(each.account_id, each.business_seconds) for each in waits if stamp(each.start_time) == FRIDAY]
+    assert sorted(business) == sorted([(story.id("account", "WA1"), 220 * 60), (own, 220 * 60)])
+    for user, account, since in (("A", "WA1", FRIDAY), ("A", "TG1", FRIDAY), ("B", "TG1", thursday)):
+        await counter.hear(story.ends_wait(user, account, since, monday))
+    closed = {(each.account_id, stamp(each.start_time)): each for each in (await counter.waits()).waits}
+    assert {key: stamp(each.late_time) for key, each in closed.items()} == deadlines
+    figures = await counter.wait_figures(clock=waits_pb.WAIT_CLOCK_BUSINESS, group_by=["GROUP_BY_ACCOUNT"])
+    assert {row.account_id: row.answered for row in figures.rows} == {story.id("account", "WA1"): 1, own: 2}
+
+
+async def test_schedules_of_accounts_move_deadlines_of_theirs_alone_and_never_the_past(counter, story, now):
+    now(at("12:00"))
+    await counter.hear(
+        story.owes("A", "WA1", at("11:58")),
+        story.owes("A", "TG1", at("11:58")),
+        story.owes("B", "TG1", at("09:00")),
+        story.owes("C", "TG1", at("09:00")),
+        story.ends_wait("C", "TG1", at("09:00"), at("09:20")),
+    )
+    ended, late = "SELECT * FROM wait WHERE end_time IS NOT NULL", "SELECT late_time FROM wait WHERE owed_since = $1"
+    before = await counter.pool.fetch(ended), await counter.pool.fetch(late, at("09:00"))
+    night = [{"weekday": 7, "start": "22:00", "end": "23:00"}]
+    await counter.make_schedule(intervals=night, account_id=story.id("account", "TG1"))
+    await Deadlines(counter.log, counter.calendars).finish()
+    assert (await counter.pool.fetch(ended), await counter.pool.fetch(late, at("09:00"))) == before
+    waits = {each.account_id: each for each in (await counter.waits(start=at("11:58"))).waits}
+    assert stamp(waits[story.id("account", "WA1")].late_time) == at("12:03")
+    assert stamp(waits[story.id("account", "TG1")].late_time) == at("22:03")
+
+
+async def test_one_moment_has_one_schedule_of_each_account_and_of_the_workspace(counter, story, now):
+    now(at("12:00"))
+    start = at("13:00")
+    for account_id in ("", story.id("account", "WA1"), story.id("account", "WA2")):
+        await counter.make_schedule(intervals=OFFICE, start_time=start, account_id=account_id)
+        with pytest.raises(Conflict) as refusal:
+            await counter.make_schedule(intervals=OFFICE, start_time=start, account_id=account_id)
+        assert refusal.value.reason == "SCHEDULE_EXISTS"
+    with pytest.raises(Invalid) as refused:
+        await counter.make_schedule(intervals=OFFICE, account_id="no id")
+    assert refused.value.reason == "INVALID_ACCOUNT_ID"
+
+
 async def test_a_schedule_is_shown_as_it_was_made(counter, now):
     now(at("12:00"))
     night = [{"weekday": "WEEKDAY_SATURDAY", "start": "22:00", "end": "06:00"}]

@@ -4,7 +4,7 @@ A workspace without a schedule works round the clock, and its business days are 
 show the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -125,6 +125,26 @@ class Version(NamedTuple):
     hours: Hours
     target: timedelta = TARGET
     """For how long of business time a customer may wait who begins to wait then."""
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """The business clocks of a workspace: its own, and those of accounts that have schedules of their own."""
+
+    calendar: Calendar
+    versions: Mapping[str | None, tuple[Version, ...]] = field(default_factory=dict)
+    """By account and then by their start; None: the whole workspace's."""
+    _made: dict[str | None, "BusinessClock"] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def of(self, account_id: str) -> "BusinessClock":
+        """Returns the clock of an account: the workspace's until the first schedule of its own starts, then its own."""
+        own = self.versions.get(account_id, ())
+        key = account_id if own else None
+        if key not in self._made:
+            general = self.versions.get(None, ())
+            before = tuple(each for each in general if not own or each.start < own[0].start)
+            self._made[key] = BusinessClock(self.calendar, (*before, *own))
+        return self._made[key]
 
 
 @lru_cache(_REMEMBERED)

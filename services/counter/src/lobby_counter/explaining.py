@@ -10,7 +10,7 @@ from lobby_common import sql
 from lobby_common.events import EventLog
 from lobby_common.events.log import Connection
 from lobby_counter import store, wait_store
-from lobby_counter.business import BusinessClock
+from lobby_counter.business import BusinessClock, Clocks
 from lobby_counter.clients import Calendars
 from lobby_counter.wait_store import whole_wait
 from lobby_counter.waits import Circumstances, Miss, RootCause, Wait, root_cause
@@ -95,12 +95,17 @@ class Explaining:
             return len(rows)
 
 
-async def _explain(conn: Connection, waits: Sequence[tuple[Wait, str]], clock: BusinessClock) -> None:
+async def _explain(conn: Connection, waits: Sequence[tuple[Wait, str]], clocks: Clocks) -> None:
     around = await read_surroundings(
         conn, (wait.conversation_id for wait, _ in waits), (account_id for _, account_id in waits)
     )
     found = [
-        causes(wait, wait.end_time or wait.owed_since, around.of(wait.conversation_id, account_id), clock)
+        causes(
+            wait,
+            wait.end_time or wait.owed_since,
+            around.of(wait.conversation_id, account_id),
+            clocks.of(account_id),
+        )
         for wait, account_id in waits
     ]
     await conn.execute(

@@ -799,17 +799,18 @@ WHERE w.workspace_id = ANY ($2::uuid[])
 -- name: load_schedules
 -- The versions of the schedules of workspaces, by their start.
 SELECT
-    schedule_id::text, workspace_id::text, start_time, time_zone, intervals, holidays, target_seconds, create_time
+    schedule_id::text, workspace_id::text, account_id::text, start_time, time_zone, intervals, holidays, target_seconds,
+    create_time
 FROM schedule
 WHERE workspace_id = ANY ($1::uuid[])
-ORDER BY start_time
+ORDER BY start_time, account_id NULLS FIRST
 
 -- name: insert_schedule
 -- There is a new schedule.
 INSERT INTO schedule (
-    schedule_id, workspace_id, start_time, time_zone, intervals, holidays, target_seconds, actor
+    schedule_id, workspace_id, account_id, start_time, time_zone, intervals, holidays, target_seconds, actor
 )
-VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)
+VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9)
 RETURNING create_time
 
 -- name: redate_waits
@@ -830,9 +831,10 @@ WHERE redate
 
 -- name: find_undated
 -- Some waits of a workspace whose deadlines are to be found.
-SELECT wait_id::text, owed_since, end_time
-FROM wait
-WHERE workspace_id = $1 AND (late_time IS NULL OR redate)
+SELECT w.wait_id::text, c.account_id::text, w.owed_since, w.end_time
+FROM wait AS w
+JOIN conversation AS c ON c.conversation_id = w.conversation_id
+WHERE w.workspace_id = $1 AND (w.late_time IS NULL OR w.redate)
 LIMIT $2
 
 -- name: date_waits

@@ -15,7 +15,7 @@ from lobby_counter import schedules
 from lobby_counter.business import DAY_MINUTES, TARGET, Hours, Interval, Version
 from lobby_counter.calendars import UnknownTimeZone, find_zone
 from lobby_counter.clients import Calendars
-from lobby_counter.counter_api import page_of
+from lobby_counter.counter_api import checked_accounts, page_of
 from lobby_counter.schedules import Schedule
 
 
@@ -32,13 +32,14 @@ class ScheduleApi(ScheduleServiceServicer):
         who = caller.current()
         calendar = await self._calendars.get(who.workspace_id)
         hours = _hours(request, calendar.zone.key)
+        [account_id] = checked_accounts([request.account_id] if request.account_id else []) or [None]
         target = timedelta(seconds=request.target_seconds) if request.HasField("target_seconds") else TARGET
         async with self._log.transaction() as tx:
 
             async def make() -> pb.CreateScheduleResponse:
                 now = utc_now()
                 start = _start(request) if request.HasField("start_time") else now
-                made = await schedules.create_schedule(tx.conn, who, Version(start, hours, target), now)
+                made = await schedules.create_schedule(tx.conn, who, Version(start, hours, target), now, account_id)
                 return pb.CreateScheduleResponse(schedule=_schedule(made))
 
             return await answer_once(tx, "CreateSchedule", request.request_id, pb.CreateScheduleResponse, make)
@@ -101,6 +102,7 @@ def _schedule(schedule: Schedule) -> pb.Schedule:
         holidays=[day.isoformat() for day in sorted(hours.holidays)],
         target_seconds=int(target.total_seconds()),
         create_time=to_proto(schedule.create_time),
+        account_id=schedule.account_id or "",
     )
 
 

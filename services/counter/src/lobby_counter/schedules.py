@@ -28,6 +28,8 @@ class Schedule:
 
     schedule_id: str
     version: Version
+    account_id: str | None
+    """Whose it is; None: the whole workspace's."""
     create_time: datetime
 
 
@@ -45,8 +47,10 @@ async def get_schedule(conn: Connection, workspace_id: str, schedule_id: str) ->
     raise NotFound("SCHEDULE_NOT_FOUND", "there is no such schedule in this workspace")
 
 
-async def create_schedule(conn: Connection, who: Caller, version: Version, now: datetime) -> Schedule:
-    """There is a new schedule, and open waits that it reaches into will have deadlines by it.
+async def create_schedule(
+    conn: Connection, who: Caller, version: Version, now: datetime, account_id: str | None
+) -> Schedule:
+    """There is a new schedule of an account or of the workspace, and open waits that it reaches into will follow it.
 
     Raises Invalid START_TIME_PASSED, Conflict SCHEDULE_EXISTS, Exhausted TOO_MANY_SCHEDULES.
     """
@@ -56,12 +60,13 @@ async def create_schedule(conn: Connection, who: Caller, version: Version, now: 
     known = await list_schedules(conn, who.workspace_id)
     if len(known) >= MOST_SCHEDULES:
         raise Exhausted("TOO_MANY_SCHEDULES", f"a workspace has {MOST_SCHEDULES} schedules at most")
-    if any(each.version.start == version.start for each in known):
+    if any((each.version.start, each.account_id) == (version.start, account_id) for each in known):
         raise Conflict("SCHEDULE_EXISTS", "another schedule starts at the same time")
     schedule_id = new_id()
-    made = await conn.fetchval(QUERIES["insert_schedule"], schedule_id, who.workspace_id, *_columns(version), who.actor)
+    place = (schedule_id, who.workspace_id, account_id)
+    made = await conn.fetchval(QUERIES["insert_schedule"], *place, *_columns(version), who.actor)
     await conn.execute(QUERIES["redate_waits"], who.workspace_id, version.start)
-    return Schedule(schedule_id, version, made)
+    return Schedule(schedule_id, version, account_id, made)
 
 
 def _columns(version: Version) -> Sequence[Any]:
@@ -76,4 +81,4 @@ def _columns(version: Version) -> Sequence[Any]:
 
 
 def _schedule(row: Any) -> Schedule:
-    return Schedule(row["schedule_id"], version_of(row), row["create_time"])
+    return Schedule(row["schedule_id"], version_of(row), row["account_id"], row["create_time"])

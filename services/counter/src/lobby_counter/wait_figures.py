@@ -12,7 +12,7 @@ import asyncpg
 
 from lobby_common.events.log import Connection
 from lobby_counter import explaining, wait_store
-from lobby_counter.business import BusinessClock
+from lobby_counter.business import BusinessClock, Clocks
 from lobby_counter.calendars import Calendar, Period
 from lobby_counter.explaining import QUERIES, Surroundings
 from lobby_counter.figures import FOR_LONG_PERIODS, OF_ENTRY, Filter, Key
@@ -90,7 +90,7 @@ class Tallies:
 class Rows:
     """What was read in one snapshot."""
 
-    clock: BusinessClock
+    clocks: Clocks
     ended: list[Any]
     causes: list[Any]
     agent_misses: list[Any]
@@ -183,9 +183,9 @@ def _count_ended(tally: Tally, row: Any) -> None:
 
 def _count_others(tallies: Tallies, rows: Rows, question: Question) -> None:
     """Open waits are counted as of now, and misses of which the causes were not found yet are explained."""
-    clock = rows.clock
-    lengths = _lengths((wait for _, wait in rows.unexplained if wait.end_time is None), question, clock)
+    lengths = _all_lengths(rows, question)
     for row, wait in rows.unexplained:
+        clock = rows.clocks.of(row["at_account_id"])
         around = rows.around.of(wait.conversation_id, row["at_account_id"])
         if question.only.agent_id in (None, wait.agent_id):
             tally = tallies.of(row)
@@ -209,6 +209,19 @@ def _count_agents(tallies: Tallies, row: Any, wait: Wait, question: Question, cl
         if question.only.agent_id in (None, miss.agent_id):
             key = Key(*(row[name] for name in Key._fields))
             tallies.at(key._replace(agent_id=miss.agent_id) if "agent" in question.by else key).agent_misses += 1
+
+
+def _all_lengths(rows: Rows, question: Question) -> dict[str, timedelta]:
+    """Returns how long open waits have been until now, each by the clock of its account."""
+    by_clock: dict[int, tuple[BusinessClock, list[Wait]]] = {}
+    for row, wait in rows.unexplained:
+        if wait.end_time is None:
+            clock = rows.clocks.of(row["at_account_id"])
+            by_clock.setdefault(id(clock), (clock, []))[1].append(wait)
+    lengths: dict[str, timedelta] = {}
+    for clock, waits in by_clock.values():
+        lengths |= _lengths(waits, question, clock)
+    return lengths
 
 
 def _lengths(waits: Iterable[Wait], question: Question, clock: BusinessClock) -> dict[str, timedelta]:

@@ -9,7 +9,7 @@ import asyncpg
 
 from lobby_common.events.log import Connection
 from lobby_counter import explaining, wait_store
-from lobby_counter.business import BusinessClock
+from lobby_counter.business import Clocks
 from lobby_counter.calendars import Calendar
 from lobby_counter.explaining import QUERIES
 from lobby_counter.figures import FOR_LONG_PERIODS, Filter
@@ -57,8 +57,8 @@ async def read(pool: asyncpg.Pool, page: Page, calendar_of: Callable[[str], Cale
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
         await conn.execute(FOR_LONG_PERIODS)
         rows = await conn.fetch(QUERIES["list_waits"], *_asked(page))
-        clock = (await wait_store.load_clocks(conn, [workspace_id], calendar_of))[workspace_id]
-        return await _explained(conn, rows, page.now, clock)
+        clocks = (await wait_store.load_clocks(conn, [workspace_id], calendar_of))[workspace_id]
+        return await _explained(conn, rows, page.now, clocks)
 
 
 def _asked(page: Page) -> tuple[Any, ...]:
@@ -84,13 +84,13 @@ def _asked(page: Page) -> tuple[Any, ...]:
     )
 
 
-async def _explained(conn: Connection, rows: Sequence[Any], now: datetime, clock: BusinessClock) -> list[ListedWait]:
+async def _explained(conn: Connection, rows: Sequence[Any], now: datetime, clocks: Clocks) -> list[ListedWait]:
     around = await explaining.read_surroundings(
         conn, (row["conversation_id"] for row in rows), (row["at_account_id"] for row in rows)
     )
     found = []
     for row in rows:
-        wait = whole_wait(row)
+        wait, clock = whole_wait(row), clocks.of(row["at_account_id"])
         until = max(wait.end_time or now, wait.owed_since)
         listed = ListedWait(
             wait,

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from lobby_common.events.log import Connection
-from lobby_counter.business import BusinessClock, Hours, Interval, Version
+from lobby_counter.business import Clocks, Hours, Interval, Version
 from lobby_counter.calendars import Calendar, find_zone
 from lobby_counter.conversations import (
     Answered,
@@ -147,14 +147,13 @@ async def write_conversations(conn: Connection, folded: Conversations) -> None:
 
 async def load_clocks(
     conn: Connection, workspace_ids: Collection[str], calendar_of: Callable[[str], Calendar]
-) -> dict[str, BusinessClock]:
+) -> dict[str, Clocks]:
     """Returns the business clocks of workspaces, by all versions of their schedules."""
-    versions: dict[str, list[Version]] = {workspace_id: [] for workspace_id in workspace_ids}
+    versions: dict[str, dict[str | None, tuple[Version, ...]]] = {workspace_id: {} for workspace_id in workspace_ids}
     for row in await conn.fetch(QUERIES["load_schedules"], list(versions)):
-        versions[row["workspace_id"]].append(version_of(row))
-    return {
-        workspace_id: BusinessClock(calendar_of(workspace_id), tuple(found)) for workspace_id, found in versions.items()
-    }
+        found = versions[row["workspace_id"]]
+        found[row["account_id"]] = (*found.get(row["account_id"], ()), version_of(row))
+    return {workspace_id: Clocks(calendar_of(workspace_id), found) for workspace_id, found in versions.items()}
 
 
 def version_of(row: Any) -> Version:
@@ -191,9 +190,11 @@ async def _write_waits(
 ) -> None:
     if not waits:
         return
-    workspaces = [known[each.conversation_id].workspace_id for each in waits]
-    clocks = await load_clocks(conn, set(workspaces), calendar_of)
-    waits = [dated(wait, clocks[workspace]) for wait, workspace in zip(waits, workspaces, strict=True)]
+    places = [known[each.conversation_id] for each in waits]
+    workspaces = [each.workspace_id for each in places]
+    all_clocks = await load_clocks(conn, set(workspaces), calendar_of)
+    clocks = [all_clocks[each.workspace_id].of(each.account_id) for each in places]
+    waits = [dated(wait, clock) for wait, clock in zip(waits, clocks, strict=True)]
     await conn.execute(
         QUERIES["write_waits"],
         [each.wait_id for each in waits],
@@ -214,8 +215,8 @@ async def _write_waits(
         [each.late_time for each in waits],
         [each.unanswered_time for each in waits],
         [
-            None if wait.end_time is None else clocks[workspace].elapsed(wait.owed_since, wait.end_time)
-            for wait, workspace in zip(waits, workspaces, strict=True)
+            None if wait.end_time is None else clock.elapsed(wait.owed_since, wait.end_time)
+            for wait, clock in zip(waits, clocks, strict=True)
         ],
         [_queue_time(each) for each in waits],
         [_opened_rows(each.opened) for each in waits],
@@ -226,9 +227,9 @@ async def _write_waits(
     )
     missed = [
         (wait.wait_id, miss)
-        for wait, workspace in zip(waits, workspaces, strict=True)
+        for wait, clock in zip(waits, clocks, strict=True)
         if wait.end_time is not None
-        for miss in agent_misses(wait, wait.end_time, clocks[workspace])
+        for miss in agent_misses(wait, wait.end_time, clock)
     ]
     if missed:
         await conn.execute(
@@ -253,14 +254,19 @@ async def date_waits(conn: Connection, workspace_id: str, calendar_of: Callable[
     rows = await conn.fetch(QUERIES["find_undated"], workspace_id, most)
     if not rows:
         return 0
-    clock = (await load_clocks(conn, [workspace_id], calendar_of))[workspace_id]
-    waits = [dated(Wait(row["wait_id"], "", row["owed_since"], end_time=row["end_time"]), clock) for row in rows]
+    all_clocks = (await load_clocks(conn, [workspace_id], calendar_of))[workspace_id]
+    clocks = [all_clocks.of(row["account_id"]) for row in rows]
+    undated = (Wait(row["wait_id"], "", row["owed_since"], end_time=row["end_time"]) for row in rows)
+    waits = [dated(wait, clock) for wait, clock in zip(undated, clocks, strict=True)]
     await conn.execute(
         QUERIES["date_waits"],
         [each.wait_id for each in waits],
         [each.late_time for each in waits],
         [each.unanswered_time for each in waits],
-        [None if each.end_time is None else clock.elapsed(each.owed_since, each.end_time) for each in waits],
+        [
+            None if wait.end_time is None else clock.elapsed(wait.owed_since, wait.end_time)
+            for wait, clock in zip(waits, clocks, strict=True)
+        ],
     )
     return len(rows)
 

@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'lobby/counter/v1/schedule_service.proto\x12\x10lobby.counter.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1elobby/options/v1/options.proto\"\xba\x01\n\x0cWorkInterval\x12\x36\n\x07weekday\x18\x01 \x01(\x0e\x32\x19.lobby.counter.v1.WeekdayB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\x05start\x18\x02 \x01(\tB&\xbaH#r!2\x1f^([01][0-9]|2[0-3]):[0-5][0-9]$\x12;\n\x03\x65nd\x18\x03 \x01(\tB.\xbaH+r)2\'^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$\"\xf0\x01\n\x08Schedule\x12\x13\n\x0bschedule_id\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x31\n\tintervals\x18\x04 \x03(\x0b\x32\x1e.lobby.counter.v1.WorkInterval\x12\x10\n\x08holidays\x18\x05 \x03(\t\x12\x16\n\x0etarget_seconds\x18\x06 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbd\x02\n\x15\x43reateScheduleRequest\x12\x1a\n\ttime_zone\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12=\n\tintervals\x18\x02 \x03(\x0b\x32\x1e.lobby.counter.v1.WorkIntervalB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12=\n\x08holidays\x18\x03 \x03(\tB+\xbaH(\x92\x01%\x10\xe8\x07\" r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12)\n\x0etarget_seconds\x18\x04 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\xe7\x84\x0f(\x01H\x00\x88\x01\x01\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\nrequest_id\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x42\x11\n\x0f_target_seconds\"F\n\x16\x43reateScheduleResponse\x12,\n\x08schedule\x18\x01 \x01(\x0b\x32\x1a.lobby.counter.v1.Schedule\"S\n\x14ListSchedulesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"_\n\x15ListSchedulesResponse\x12-\n\tschedules\x18\x01 \x03(\x0b\x32\x1a.lobby.counter.v1.Schedule\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x12GetScheduleRequest\x12\x13\n\x0bschedule_id\x18\x01 \x01(\t\"C\n\x13GetScheduleResponse\x12,\n\x08schedule\x18\x01 \x01(\x0b\x32\x1a.lobby.counter.v1.Schedule*\xb6\x01\n\x07Weekday\x12\x17\n\x13WEEKDAY_UNSPECIFIED\x10\x00\x12\x12\n\x0eWEEKDAY_MONDAY\x10\x01\x12\x13\n\x0fWEEKDAY_TUESDAY\x10\x02\x12\x15\n\x11WEEKDAY_WEDNESDAY\x10\x03\x12\x14\n\x10WEEKDAY_THURSDAY\x10\x04\x12\x12\n\x0eWEEKDAY_FRIDAY\x10\x05\x12\x14\n\x10WEEKDAY_SATURDAY\x10\x06\x12\x12\n\x0eWEEKDAY_SUNDAY\x10\x07\x32\x98\x03\n\x0fScheduleService\x12\x81\x01\n\x0e\x43reateSchedule\x12\'.lobby.counter.v1.CreateScheduleRequest\x1a(.lobby.counter.v1.CreateScheduleResponse\"\x1c\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x12\"\r/v1/schedules:\x01*\x12{\n\rListSchedules\x12&.lobby.counter.v1.ListSchedulesRequest\x1a\'.lobby.counter.v1.ListSchedulesResponse\"\x19\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/schedules\x12\x83\x01\n\x0bGetSchedule\x12$.lobby.counter.v1.GetScheduleRequest\x1a%.lobby.counter.v1.GetScheduleResponse\"\'\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/schedules/{schedule_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'lobby/counter/v1/schedule_service.proto\x12\x10lobby.counter.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1elobby/options/v1/options.proto\"\xba\x01\n\x0cWorkInterval\x12\x36\n\x07weekday\x18\x01 \x01(\x0e\x32\x19.lobby.counter.v1.WeekdayB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\x05start\x18\x02 \x01(\tB&\xbaH#r!2\x1f^([01][0-9]|2[0-3]):[0-5][0-9]$\x12;\n\x03\x65nd\x18\x03 \x01(\tB.\xbaH+r)2\'^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$\"\x84\x02\n\x08Schedule\x12\x13\n\x0bschedule_id\x18\x01 \x01(\t\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x31\n\tintervals\x18\x04 \x03(\x0b\x32\x1e.lobby.counter.v1.WorkInterval\x12\x10\n\x08holidays\x18\x05 \x03(\t\x12\x16\n\x0etarget_seconds\x18\x06 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\naccount_id\x18\x08 \x01(\t\"\xda\x02\n\x15\x43reateScheduleRequest\x12\x1a\n\ttime_zone\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12=\n\tintervals\x18\x02 \x03(\x0b\x32\x1e.lobby.counter.v1.WorkIntervalB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12=\n\x08holidays\x18\x03 \x03(\tB+\xbaH(\x92\x01%\x10\xe8\x07\" r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12)\n\x0etarget_seconds\x18\x04 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\xe7\x84\x0f(\x01H\x00\x88\x01\x01\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\nrequest_id\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1b\n\naccount_id\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@B\x11\n\x0f_target_seconds\"F\n\x16\x43reateScheduleResponse\x12,\n\x08schedule\x18\x01 \x01(\x0b\x32\x1a.lobby.counter.v1.Schedule\"S\n\x14ListSchedulesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"_\n\x15ListSchedulesResponse\x12-\n\tschedules\x18\x01 \x03(\x0b\x32\x1a.lobby.counter.v1.Schedule\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x12GetScheduleRequest\x12\x13\n\x0bschedule_id\x18\x01 \x01(\t\"C\n\x13GetScheduleResponse\x12,\n\x08schedule\x18\x01 \x01(\x0b\x32\x1a.lobby.counter.v1.Schedule*\xb6\x01\n\x07Weekday\x12\x17\n\x13WEEKDAY_UNSPECIFIED\x10\x00\x12\x12\n\x0eWEEKDAY_MONDAY\x10\x01\x12\x13\n\x0fWEEKDAY_TUESDAY\x10\x02\x12\x15\n\x11WEEKDAY_WEDNESDAY\x10\x03\x12\x14\n\x10WEEKDAY_THURSDAY\x10\x04\x12\x12\n\x0eWEEKDAY_FRIDAY\x10\x05\x12\x14\n\x10WEEKDAY_SATURDAY\x10\x06\x12\x12\n\x0eWEEKDAY_SUNDAY\x10\x07\x32\x98\x03\n\x0fScheduleService\x12\x81\x01\n\x0e\x43reateSchedule\x12\'.lobby.counter.v1.CreateScheduleRequest\x1a(.lobby.counter.v1.CreateScheduleResponse\"\x1c\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x12\"\r/v1/schedules:\x01*\x12{\n\rListSchedules\x12&.lobby.counter.v1.ListSchedulesRequest\x1a\'.lobby.counter.v1.ListSchedulesResponse\"\x19\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/schedules\x12\x83\x01\n\x0bGetSchedule\x12$.lobby.counter.v1.GetScheduleRequest\x1a%.lobby.counter.v1.GetScheduleResponse\"\'\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/schedules/{schedule_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,6 +51,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATESCHEDULEREQUEST'].fields_by_name['target_seconds']._serialized_options = b'\272H\t\032\007\030\200\347\204\017(\001'
   _globals['_CREATESCHEDULEREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CREATESCHEDULEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_CREATESCHEDULEREQUEST'].fields_by_name['account_id']._loaded_options = None
+  _globals['_CREATESCHEDULEREQUEST'].fields_by_name['account_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_LISTSCHEDULESREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTSCHEDULESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
   _globals['_LISTSCHEDULESREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -61,24 +63,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCHEDULESERVICE'].methods_by_name['ListSchedules']._serialized_options = b'\310\363\030\004\202\323\344\223\002\017\022\r/v1/schedules'
   _globals['_SCHEDULESERVICE'].methods_by_name['GetSchedule']._loaded_options = None
   _globals['_SCHEDULESERVICE'].methods_by_name['GetSchedule']._serialized_options = b'\310\363\030\004\202\323\344\223\002\035\022\033/v1/schedules/{schedule_id}'
-  _globals['_WEEKDAY']._serialized_start=1304
-  _globals['_WEEKDAY']._serialized_end=1486
+  _globals['_WEEKDAY']._serialized_start=1353
+  _globals['_WEEKDAY']._serialized_end=1535
   _globals['_WORKINTERVAL']._serialized_start=186
   _globals['_WORKINTERVAL']._serialized_end=372
   _globals['_SCHEDULE']._serialized_start=375
-  _globals['_SCHEDULE']._serialized_end=615
-  _globals['_CREATESCHEDULEREQUEST']._serialized_start=618
-  _globals['_CREATESCHEDULEREQUEST']._serialized_end=935
-  _globals['_CREATESCHEDULERESPONSE']._serialized_start=937
-  _globals['_CREATESCHEDULERESPONSE']._serialized_end=1007
-  _globals['_LISTSCHEDULESREQUEST']._serialized_start=1009
-  _globals['_LISTSCHEDULESREQUEST']._serialized_end=1092
-  _globals['_LISTSCHEDULESRESPONSE']._serialized_start=1094
-  _globals['_LISTSCHEDULESRESPONSE']._serialized_end=1189
-  _globals['_GETSCHEDULEREQUEST']._serialized_start=1191
-  _globals['_GETSCHEDULEREQUEST']._serialized_end=1232
-  _globals['_GETSCHEDULERESPONSE']._serialized_start=1234
-  _globals['_GETSCHEDULERESPONSE']._serialized_end=1301
-  _globals['_SCHEDULESERVICE']._serialized_start=1489
-  _globals['_SCHEDULESERVICE']._serialized_end=1897
+  _globals['_SCHEDULE']._serialized_end=635
+  _globals['_CREATESCHEDULEREQUEST']._serialized_start=638
+  _globals['_CREATESCHEDULEREQUEST']._serialized_end=984
+  _globals['_CREATESCHEDULERESPONSE']._serialized_start=986
+  _globals['_CREATESCHEDULERESPONSE']._serialized_end=1056
+  _globals['_LISTSCHEDULESREQUEST']._serialized_start=1058
+  _globals['_LISTSCHEDULESREQUEST']._serialized_end=1141
+  _globals['_LISTSCHEDULESRESPONSE']._serialized_start=1143
+  _globals['_LISTSCHEDULESRESPONSE']._serialized_end=1238
+  _globals['_GETSCHEDULEREQUEST']._serialized_start=1240
+  _globals['_GETSCHEDULEREQUEST']._serialized_end=1281
+  _globals['_GETSCHEDULERESPONSE']._serialized_start=1283
+  _globals['_GETSCHEDULERESPONSE']._serialized_end=1350
+  _globals['_SCHEDULESERVICE']._serialized_start=1538
+  _globals['_SCHEDULESERVICE']._serialized_end=1946
 # @@protoc_insertion_point(module_scope)

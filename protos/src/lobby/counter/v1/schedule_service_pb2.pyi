@@ -107,12 +107,15 @@ class Schedule(_message.Message):
     HOLIDAYS_FIELD_NUMBER: _builtins.int
     TARGET_SECONDS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     schedule_id: _builtins.str
     """Id of the schedule."""
     time_zone: _builtins.str
     """IANA time zone of its clock times and days."""
     target_seconds: _builtins.int
     """For how many seconds of business time a customer may wait before it is late."""
+    account_id: _builtins.str
+    """The account whose it is; empty: the whole workspace's."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """From when it holds."""
@@ -139,10 +142,11 @@ class Schedule(_message.Message):
         holidays: _abc.Iterable[_builtins.str] | None = ...,
         target_seconds: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        account_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "holidays", b"holidays", "intervals", b"intervals", "schedule_id", b"schedule_id", "start_time", b"start_time", "target_seconds", b"target_seconds", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "create_time", b"create_time", "holidays", b"holidays", "intervals", b"intervals", "schedule_id", b"schedule_id", "start_time", b"start_time", "target_seconds", b"target_seconds", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -160,12 +164,15 @@ class CreateScheduleRequest(_message.Message):
     TARGET_SECONDS_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     time_zone: _builtins.str
     """IANA time zone; empty means the workspace's now."""
     target_seconds: _builtins.int
     """For how many seconds of business time a customer may wait; absent means 300."""
     request_id: _builtins.str
     """Makes repeating harmless."""
+    account_id: _builtins.str
+    """Only of this account; empty: of the whole workspace."""
     @_builtins.property
     def intervals(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkInterval]:
         """When people work. Round the clock is each day from 00:00 to 24:00."""
@@ -187,10 +194,11 @@ class CreateScheduleRequest(_message.Message):
         target_seconds: _builtins.int | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         request_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_target_seconds", b"_target_seconds", "start_time", b"start_time", "target_seconds", b"target_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_target_seconds", b"_target_seconds", "holidays", b"holidays", "intervals", b"intervals", "request_id", b"request_id", "start_time", b"start_time", "target_seconds", b"target_seconds", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_target_seconds", b"_target_seconds", "account_id", b"account_id", "holidays", b"holidays", "intervals", b"intervals", "request_id", b"request_id", "start_time", b"start_time", "target_seconds", b"target_seconds", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__target_seconds: _TypeAlias = _typing.Literal["target_seconds"]  # noqa: Y015
     _WhichOneofArgType__target_seconds: _TypeAlias = _typing.Literal["_target_seconds", b"_target_seconds"]  # noqa: Y015

@@ -28,7 +28,8 @@ if _version_not_supported:
 class ScheduleServiceStub:
     """When people of a workspace work, and for how long a customer may wait: the business clock. Each schedule holds from its
     start until the next one's and is never changed, so that what was measured stays as it was. Before the first one business
-    time is all time.
+    time is all time. An account may have schedules of its own: from the start of its first one on the workspace's do not hold
+    there.
     """
 
     def __init__(self, channel):
@@ -57,13 +58,14 @@ class ScheduleServiceStub:
 class ScheduleServiceServicer:
     """When people of a workspace work, and for how long a customer may wait: the business clock. Each schedule holds from its
     start until the next one's and is never changed, so that what was measured stays as it was. Before the first one business
-    time is all time.
+    time is all time. An account may have schedules of its own: from the start of its first one on the workspace's do not hold
+    there.
     """
 
     def CreateSchedule(self, request, context):
         """Makes a schedule that holds from now on, or from later. Open waits whose deadlines lie after its start have new ones within
         a moment. Repeated with the same request_id it gives the same answer. INVALID_TIME_ZONE, INVALID_HOLIDAY,
-        INVALID_PERIOD, START_TIME_PASSED, SCHEDULE_EXISTS, TOO_MANY_SCHEDULES.
+        INVALID_PERIOD, INVALID_ACCOUNT_ID, START_TIME_PASSED, SCHEDULE_EXISTS, TOO_MANY_SCHEDULES.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,7 +114,8 @@ def add_ScheduleServiceServicer_to_server(servicer, server):
 class ScheduleService:
     """When people of a workspace work, and for how long a customer may wait: the business clock. Each schedule holds from its
     start until the next one's and is never changed, so that what was measured stays as it was. Before the first one business
-    time is all time.
+    time is all time. An account may have schedules of its own: from the start of its first one on the workspace's do not hold
+    there.
     """
 
     @staticmethod

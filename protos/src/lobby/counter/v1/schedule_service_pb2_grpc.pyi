@@ -29,7 +29,8 @@ GRPC_VERSION: str
 class ScheduleServiceStub:
     """When people of a workspace work, and for how long a customer may wait: the business clock. Each schedule holds from its
     start until the next one's and is never changed, so that what was measured stays as it was. Before the first one business
-    time is all time.
+    time is all time. An account may have schedules of its own: from the start of its first one on the workspace's do not hold
+    there.
     """
 
     @_typing.overload
@@ -39,7 +40,7 @@ class ScheduleServiceStub:
     CreateSchedule: _grpc.UnaryUnaryMultiCallable[_schedule_service_pb2.CreateScheduleRequest, _schedule_service_pb2.CreateScheduleResponse]
     """Makes a schedule that holds from now on, or from later. Open waits whose deadlines lie after its start have new ones within
     a moment. Repeated with the same request_id it gives the same answer. INVALID_TIME_ZONE, INVALID_HOLIDAY,
-    INVALID_PERIOD, START_TIME_PASSED, SCHEDULE_EXISTS, TOO_MANY_SCHEDULES.
+    INVALID_PERIOD, INVALID_ACCOUNT_ID, START_TIME_PASSED, SCHEDULE_EXISTS, TOO_MANY_SCHEDULES.
     """
     ListSchedules: _grpc.UnaryUnaryMultiCallable[_schedule_service_pb2.ListSchedulesRequest, _schedule_service_pb2.ListSchedulesResponse]
     """Lists the schedules, the one that starts last first."""
@@ -50,14 +51,15 @@ class ScheduleServiceStub:
 class ScheduleServiceAsyncStub(ScheduleServiceStub):
     """When people of a workspace work, and for how long a customer may wait: the business clock. Each schedule holds from its
     start until the next one's and is never changed, so that what was measured stays as it was. Before the first one business
-    time is all time.
+    time is all time. An account may have schedules of its own: from the start of its first one on the workspace's do not hold
+    there.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateSchedule: _aio.UnaryUnaryMultiCallable[_schedule_service_pb2.CreateScheduleRequest, _schedule_service_pb2.CreateScheduleResponse]  # type: ignore[assignment]
     """Makes a schedule that holds from now on, or from later. Open waits whose deadlines lie after its start have new ones within
     a moment. Repeated with the same request_id it gives the same answer. INVALID_TIME_ZONE, INVALID_HOLIDAY,
-    INVALID_PERIOD, START_TIME_PASSED, SCHEDULE_EXISTS, TOO_MANY_SCHEDULES.
+    INVALID_PERIOD, INVALID_ACCOUNT_ID, START_TIME_PASSED, SCHEDULE_EXISTS, TOO_MANY_SCHEDULES.
     """
     ListSchedules: _aio.UnaryUnaryMultiCallable[_schedule_service_pb2.ListSchedulesRequest, _schedule_service_pb2.ListSchedulesResponse]  # type: ignore[assignment]
     """Lists the schedules, the one that starts last first."""
@@ -67,7 +69,8 @@ class ScheduleServiceAsyncStub(ScheduleServiceStub):
 class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
     """When people of a workspace work, and for how long a customer may wait: the business clock. Each schedule holds from its
     start until the next one's and is never changed, so that what was measured stays as it was. Before the first one business
-    time is all time.
+    time is all time. An account may have schedules of its own: from the start of its first one on the workspace's do not hold
+    there.
     """
 
     @_abc_1.abstractmethod
@@ -78,7 +81,7 @@ class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_schedule_service_pb2.CreateScheduleResponse, _abc.Awaitable[_schedule_service_pb2.CreateScheduleResponse]]:
         """Makes a schedule that holds from now on, or from later. Open waits whose deadlines lie after its start have new ones within
         a moment. Repeated with the same request_id it gives the same answer. INVALID_TIME_ZONE, INVALID_HOLIDAY,
-        INVALID_PERIOD, START_TIME_PASSED, SCHEDULE_EXISTS, TOO_MANY_SCHEDULES.
+        INVALID_PERIOD, INVALID_ACCOUNT_ID, START_TIME_PASSED, SCHEDULE_EXISTS, TOO_MANY_SCHEDULES.
         """
 
     @_abc_1.abstractmethod

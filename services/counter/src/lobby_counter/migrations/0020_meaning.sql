@@ -1,4 +1,4 @@
--- Expands: channel users who were forgotten.
+-- Expands: channel users who were forgotten; schedules of accounts.
 
 -- Channel users who were forgotten: digests of their chat addresses are to go.
 CREATE TABLE forgetting (
@@ -10,3 +10,9 @@ CREATE TABLE forgetting (
     due_time timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX forgetting_due_time ON forgetting (due_time);
+
+-- A schedule may be one account's: from its first one on the workspace's do not hold there. NULL: the whole workspace's.
+ALTER TABLE schedule
+    ADD COLUMN account_id uuid,
+    DROP CONSTRAINT schedule_start,
+    ADD CONSTRAINT schedule_start UNIQUE NULLS NOT DISTINCT (workspace_id, account_id, start_time);
