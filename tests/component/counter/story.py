@@ -243,13 +243,16 @@ class Story:
         )
         return self._event("routing", f"bot {user}@{account} {when.isoformat()}", when, said)
 
-    def handles(self, user: str, account: str, agent: str, start: datetime, end: datetime) -> Incoming:
-        """An agent had a conversation in the foreground."""
+    def handles(
+        self, user: str, account: str, agent: str, start: datetime, end: datetime, *, wrap_up: bool = False
+    ) -> Incoming:
+        """An agent had a conversation in the foreground, or wrapped it up."""
         said = ConversationHandled(
             conversation=self._conversation(user, account),
             agent_id=self._agent(agent),
             start_time=to_proto(start),
             end_time=to_proto(end),
+            wrap_up=wrap_up,
         )
         return self._event("routing", f"handled {user}@{account} {agent} {start.isoformat()}", end, said)
 

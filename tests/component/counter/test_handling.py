@@ -50,6 +50,21 @@ async def test_occupancy_is_the_share_of_time_online_that_was_spent_on_customers
     assert [row.online_seconds for row in hours] == [3600, 1800]
 
 
+async def test_wrapping_up_is_handling_and_is_shown_apart(counter, story, now):
+    now(at("12:00"))
+    await counter.hear(
+        story.presence("ann", "online", at("09:00")),
+        story.presence("ann", "offline", at("10:00")),
+        story.handles("A", "WA1", "ann", at("09:00"), at("09:20")),
+        story.handles("A", "WA1", "ann", at("09:20"), at("09:30"), wrap_up=True),
+    )
+    totals = (await counter.handling()).totals
+    found = (totals.handle_seconds, totals.wrap_up_seconds, totals.conversations, totals.occupancy)
+    assert found == (1800, 600, 1, 0.5)
+    rows = (await counter.handling(start=at("09:25"), group_by=["GROUP_BY_ACCOUNT"])).rows
+    assert [(row.handle_seconds, row.wrap_up_seconds) for row in rows] == [(300, 300)]
+
+
 async def test_who_is_online_is_so_for_all_accounts(counter, story):
     await counter.hear(
         story.presence("ann", "online", at("09:00")),

@@ -115,3 +115,52 @@ async def test_conversations_and_agents_of_others_are_not_found(routing, agent):
     ):
         with routing.as_agent(agent), pytest.raises(NotFound, match="CONVERSATION_NOT_FOUND"):
             await call(request(conversation_id=routing.conversation_id(WA, "a")), None)
+
+
+async def wrap_up(routing, account: str, agent: str) -> None:
+    request = pb.WrapUpConversationRequest(conversation_id=routing.conversation_id(account, "a"), agent_id=agent)
+    with routing.as_owner():
+        await routing.conversations.WrapUpConversation(request, None)
+
+
+async def wrapped_up(routing) -> list[bool]:
+    return [each.wrap_up for each in await routing.told(told_pb.ConversationHandled)]
+
+
+async def test_who_wraps_up_handles_it_until_he_is_done(routing, agent, now):
+    await focus(routing, WA, agent)
+    now(30)
+    await wrap_up(routing, WA, agent)
+    now(300)
+    await Idlers(routing.log).step()
+    await wrap_up(routing, WA, agent)
+    now(330)
+    await blur(routing, WA, agent)
+    assert await handled(routing) == [(WA, 0, 30), (WA, 30, 330)]
+    assert await wrapped_up(routing) == [False, True]
+
+
+async def test_a_conversation_that_was_not_in_the_foreground_may_be_wrapped_up(routing, agent, now):
+    await wrap_up(routing, WA, agent)
+    now(60)
+    await focus(routing, TG, agent)
+    now(90)
+    await routing.presence(agent, "away")
+    assert await handled(routing) == [(WA, 0, 60), (TG, 60, 90)]
+    assert await wrapped_up(routing) == [True, False]
+    with pytest.raises(Conflict, match="AGENT_NOT_ONLINE"):
+        await wrap_up(routing, WA, agent)
+
+
+async def test_who_forgets_to_say_that_he_is_done_wrapped_up_for_ten_minutes(routing, agent, now):
+    await wrap_up(routing, WA, agent)
+    now(601)
+    await Idlers(routing.log).step()
+    assert await handled(routing) == [(WA, 0, 600)]
+
+
+async def test_only_what_he_sees_can_be_wrapped_up(routing, agent):
+    with routing.as_agent(await routing.agent()), pytest.raises(NotFound):
+        await routing.conversations.WrapUpConversation(
+            pb.WrapUpConversationRequest(conversation_id="00000000-0000-0000-0000-000000000000"), None
+        )

@@ -375,7 +375,7 @@ def _read_handled(facts: Facts, incoming: Incoming, said: ConversationHandled) -
     event, ref = incoming.event, said.conversation
     start, end = from_proto(said.start_time), from_proto(said.end_time)
     who = (event.id, event.workspace_id, said.agent_id)
-    facts.handled.append(HandledTime(*who, ref.conversation_id, ref.account_id, ref.platform, start, end))
+    facts.handled.append(HandledTime(*who, ref.conversation_id, ref.account_id, ref.platform, start, end, said.wrap_up))
 
 
 def _read_presence(facts: Facts, incoming: Incoming, said: AgentPresenceChanged) -> None:

@@ -107,6 +107,7 @@ class HandledTime:
     platform: int
     start: datetime
     end: datetime
+    wrap_up: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class Handling:
     seconds: float = 0.0
     conversations: int = 0
     online_seconds: float | None = None
+    wrap_up_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ async def write_handled(conn: Connection, handled: Sequence[HandledTime]) -> Non
         [each.platform for each in handled],
         [each.start for each in handled],
         [each.end for each in handled],
+        [each.wrap_up for each in handled],
     )
 
 
@@ -91,6 +93,7 @@ async def read(pool: asyncpg.Pool, only: Filter, period: Period, by: frozenset[s
             key = HandlingKey(row["bucket"], row["account_id"], row["platform"], row["agent_id"])
             found = figures.of(row, key)
             found.seconds, found.conversations = row["seconds"] or 0.0, row["conversations"]
+            found.wrap_up_seconds = row["wrap_up_seconds"] or 0.0
         if of_agents:
             figures.totals.online_seconds = 0.0
             for row in await conn.fetch(QUERIES["count_online"], *asked, *period_of, only.agent_id, now):

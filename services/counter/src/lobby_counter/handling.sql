@@ -1,10 +1,13 @@
 -- name: write_handled
 -- What agents handled is on record, once.
-INSERT INTO handled (event_id, workspace_id, agent_id, conversation_id, account_id, platform, start_time, end_time)
-SELECT event_id, workspace_id, agent_id, conversation_id, account_id, platform, start_time, end_time
+INSERT INTO handled (
+    event_id, workspace_id, agent_id, conversation_id, account_id, platform, start_time, end_time, wrap_up
+)
+SELECT event_id, workspace_id, agent_id, conversation_id, account_id, platform, start_time, end_time, wrap_up
 FROM unnest(
-    $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::smallint[], $7::timestamptz[], $8::timestamptz[]
-) AS h (event_id, workspace_id, agent_id, conversation_id, account_id, platform, start_time, end_time)
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::smallint[], $7::timestamptz[], $8::timestamptz[],
+    $9::boolean[]
+) AS h (event_id, workspace_id, agent_id, conversation_id, account_id, platform, start_time, end_time, wrap_up)
 ON CONFLICT DO NOTHING
 
 -- name: write_presences
@@ -27,7 +30,7 @@ SELECT least(
 WITH piece AS (
     SELECT
         agent_id, conversation_id, account_id, platform, greatest(start_time, $7::timestamptz) AS start,
-        least(end_time, $8::timestamptz) AS until
+        least(end_time, $8::timestamptz) AS until, wrap_up
     FROM handled
     WHERE workspace_id = $1
         AND end_time > $7
@@ -42,6 +45,7 @@ WITH piece AS (
         CASE WHEN 'platform' = ANY ($3::text[]) THEN p.platform END AS platform,
         CASE WHEN 'agent' = ANY ($3::text[]) THEN p.agent_id::text END AS agent_id,
         p.conversation_id,
+        p.wrap_up,
         extract(
             epoch FROM least(p.until, coalesce(($2::timestamptz[])[b.bucket + 1], p.until))
                 - greatest(p.start, ($2::timestamptz[])[b.bucket])
@@ -53,6 +57,7 @@ WITH piece AS (
 SELECT
     grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id,
     sum(seconds)::double precision AS seconds,
+    (sum(seconds) FILTER (WHERE wrap_up))::double precision AS wrap_up_seconds,
     count(DISTINCT conversation_id) AS conversations
 FROM figure
 WHERE seconds > 0

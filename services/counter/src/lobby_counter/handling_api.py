@@ -51,4 +51,5 @@ def _row(figures: Handling, key: HandlingKey | None = None) -> pb.Handling:
         conversations=figures.conversations,
         online_seconds=None if online is None else round(online),
         occupancy=figures.seconds / online if online else None,
+        wrap_up_seconds=round(figures.wrap_up_seconds),
     )

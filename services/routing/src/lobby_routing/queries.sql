@@ -679,11 +679,12 @@ LIMIT $2;
 -- Who had nothing in the foreground has this.
 INSERT INTO focus (agent_id, workspace_id, conversation_id, start_time, beat_time)
 VALUES ($1, $2, $3, $4, $4)
-ON CONFLICT (agent_id) DO NOTHING;
+ON CONFLICT (agent_id) DO NOTHING
+RETURNING true;
 
 -- name: lock_focus
 -- What an agent has in the foreground, in the order of domain.Focus's fields; nobody else changes it.
-SELECT conversation_id::text, start_time, beat_time
+SELECT conversation_id::text, start_time, beat_time, wrap_up
 FROM focus
 WHERE agent_id = $1
 FOR UPDATE;
@@ -691,7 +692,7 @@ FOR UPDATE;
 -- name: save_focus
 -- What an agent has in the foreground.
 UPDATE focus
-SET conversation_id = $2, start_time = $3, beat_time = $4
+SET conversation_id = $2, start_time = $3, beat_time = $4, wrap_up = $5
 WHERE agent_id = $1;
 
 -- name: end_focus

@@ -88,6 +88,7 @@ class Handling(_message.Message):
     CONVERSATIONS_FIELD_NUMBER: _builtins.int
     ONLINE_SECONDS_FIELD_NUMBER: _builtins.int
     OCCUPANCY_FIELD_NUMBER: _builtins.int
+    WRAP_UP_SECONDS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Account, where grouped by it."""
     platform: _account_pb2.Platform.ValueType
@@ -95,7 +96,7 @@ class Handling(_message.Message):
     agent_id: _builtins.str
     """Agent, where grouped by it."""
     handle_seconds: _builtins.int
-    """Seconds for which agents had a conversation in the foreground, were online and not idle."""
+    """Seconds for which agents had a conversation in the foreground, were online and not idle, and those for which they wrapped one up."""
     conversations: _builtins.int
     """Conversations handled, each once."""
     online_seconds: _builtins.int
@@ -104,6 +105,8 @@ class Handling(_message.Message):
     """
     occupancy: _builtins.float
     """Share of the time online that was spent on customers, 0 to 1; absent where nobody was online, or as above."""
+    wrap_up_seconds: _builtins.int
+    """Seconds for which agents wrapped conversations up, as they said; in handle_seconds too."""
     @_builtins.property
     def bucket_start(self) -> _timestamp_pb2.Timestamp:
         """Start of the bucket."""
@@ -119,10 +122,11 @@ class Handling(_message.Message):
         conversations: _builtins.int = ...,
         online_seconds: _builtins.int | None = ...,
         occupancy: _builtins.float | None = ...,
+        wrap_up_seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_agent_id", b"_agent_id", "_occupancy", b"_occupancy", "_online_seconds", b"_online_seconds", "_platform", b"_platform", "account_id", b"account_id", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "occupancy", b"occupancy", "online_seconds", b"online_seconds", "platform", b"platform"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_agent_id", b"_agent_id", "_occupancy", b"_occupancy", "_online_seconds", b"_online_seconds", "_platform", b"_platform", "account_id", b"account_id", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "conversations", b"conversations", "handle_seconds", b"handle_seconds", "occupancy", b"occupancy", "online_seconds", b"online_seconds", "platform", b"platform"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_agent_id", b"_agent_id", "_occupancy", b"_occupancy", "_online_seconds", b"_online_seconds", "_platform", b"_platform", "account_id", b"account_id", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "conversations", b"conversations", "handle_seconds", b"handle_seconds", "occupancy", b"occupancy", "online_seconds", b"online_seconds", "platform", b"platform", "wrap_up_seconds", b"wrap_up_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__account_id: _TypeAlias = _typing.Literal["account_id"]  # noqa: Y015
     _WhichOneofArgType__account_id: _TypeAlias = _typing.Literal["_account_id", b"_account_id"]  # noqa: Y015

@@ -86,6 +86,11 @@ class ConversationServiceStub:
                 request_serializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.BlurConversationRequest.SerializeToString,
                 response_deserializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.BlurConversationResponse.FromString,
                 _registered_method=True)
+        self.WrapUpConversation = channel.unary_unary(
+                '/lobby.routing.v1.ConversationService/WrapUpConversation',
+                request_serializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.WrapUpConversationRequest.SerializeToString,
+                response_deserializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.WrapUpConversationResponse.FromString,
+                _registered_method=True)
         self.SendMessage = channel.unary_unary(
                 '/lobby.routing.v1.ConversationService/SendMessage',
                 request_serializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.SendMessageRequest.SerializeToString,
@@ -185,7 +190,16 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BlurConversation(self, request, context):
-        """It is not in the foreground any more; another conversation that is stays there. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND.
+        """It is not in the foreground any more, and whoever wrapped it up is done; another conversation that is stays there. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WrapUpConversation(self, request, context):
+        """The agent wraps the conversation up: from now on it is handled until he says that he is done with `:blur`, brings another one to the
+        foreground, goes away or offline, or ten minutes have passed. Said again, and `:focus` on it, change nothing.
+        CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, AGENT_NOT_ONLINE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -273,6 +287,11 @@ def add_ConversationServiceServicer_to_server(servicer, server):
                     servicer.BlurConversation,
                     request_deserializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.BlurConversationRequest.FromString,
                     response_serializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.BlurConversationResponse.SerializeToString,
+            ),
+            'WrapUpConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.WrapUpConversation,
+                    request_deserializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.WrapUpConversationRequest.FromString,
+                    response_serializer=lobby_dot_routing_dot_v1_dot_conversation__service__pb2.WrapUpConversationResponse.SerializeToString,
             ),
             'SendMessage': grpc.unary_unary_rpc_method_handler(
                     servicer.SendMessage,
@@ -567,6 +586,33 @@ class ConversationService:
             '/lobby.routing.v1.ConversationService/BlurConversation',
             lobby_dot_routing_dot_v1_dot_conversation__service__pb2.BlurConversationRequest.SerializeToString,
             lobby_dot_routing_dot_v1_dot_conversation__service__pb2.BlurConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WrapUpConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.routing.v1.ConversationService/WrapUpConversation',
+            lobby_dot_routing_dot_v1_dot_conversation__service__pb2.WrapUpConversationRequest.SerializeToString,
+            lobby_dot_routing_dot_v1_dot_conversation__service__pb2.WrapUpConversationResponse.FromString,
             options,
             channel_credentials,
             insecure,

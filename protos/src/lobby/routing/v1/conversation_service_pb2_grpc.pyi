@@ -68,7 +68,12 @@ class ConversationServiceStub:
     AGENT_NOT_FOUND; AGENT_NOT_ONLINE where he is away or offline: he handles nothing then.
     """
     BlurConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.BlurConversationRequest, _conversation_service_pb2.BlurConversationResponse]
-    """It is not in the foreground any more; another conversation that is stays there. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND."""
+    """It is not in the foreground any more, and whoever wrapped it up is done; another conversation that is stays there. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND."""
+    WrapUpConversation: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.WrapUpConversationRequest, _conversation_service_pb2.WrapUpConversationResponse]
+    """The agent wraps the conversation up: from now on it is handled until he says that he is done with `:blur`, brings another one to the
+    foreground, goes away or offline, or ten minutes have passed. Said again, and `:focus` on it, change nothing.
+    CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, AGENT_NOT_ONLINE.
+    """
     SendMessage: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_service_pb2.SendMessageResponse]
     """Answers the customer: takes a free lease, translates, commits, and then the platform is called.
     CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, MESSAGE_NOT_FOUND (`last_seen_message_id`), LEASE_HELD, NEWER_MESSAGE (with
@@ -121,7 +126,12 @@ class ConversationServiceAsyncStub(ConversationServiceStub):
     AGENT_NOT_FOUND; AGENT_NOT_ONLINE where he is away or offline: he handles nothing then.
     """
     BlurConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.BlurConversationRequest, _conversation_service_pb2.BlurConversationResponse]  # type: ignore[assignment]
-    """It is not in the foreground any more; another conversation that is stays there. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND."""
+    """It is not in the foreground any more, and whoever wrapped it up is done; another conversation that is stays there. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND."""
+    WrapUpConversation: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.WrapUpConversationRequest, _conversation_service_pb2.WrapUpConversationResponse]  # type: ignore[assignment]
+    """The agent wraps the conversation up: from now on it is handled until he says that he is done with `:blur`, brings another one to the
+    foreground, goes away or offline, or ten minutes have passed. Said again, and `:focus` on it, change nothing.
+    CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, AGENT_NOT_ONLINE.
+    """
     SendMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_service_pb2.SendMessageResponse]  # type: ignore[assignment]
     """Answers the customer: takes a free lease, translates, commits, and then the platform is called.
     CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, MESSAGE_NOT_FOUND (`last_seen_message_id`), LEASE_HELD, NEWER_MESSAGE (with
@@ -231,7 +241,18 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.BlurConversationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.BlurConversationResponse, _abc.Awaitable[_conversation_service_pb2.BlurConversationResponse]]:
-        """It is not in the foreground any more; another conversation that is stays there. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND."""
+        """It is not in the foreground any more, and whoever wrapped it up is done; another conversation that is stays there. CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def WrapUpConversation(
+        self,
+        request: _conversation_service_pb2.WrapUpConversationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_conversation_service_pb2.WrapUpConversationResponse, _abc.Awaitable[_conversation_service_pb2.WrapUpConversationResponse]]:
+        """The agent wraps the conversation up: from now on it is handled until he says that he is done with `:blur`, brings another one to the
+        foreground, goes away or offline, or ten minutes have passed. Said again, and `:focus` on it, change nothing.
+        CONVERSATION_NOT_FOUND, AGENT_NOT_FOUND, AGENT_NOT_ONLINE.
+        """
 
     @_abc_1.abstractmethod
     def SendMessage(

@@ -1,4 +1,4 @@
--- Expands: channel users who were forgotten; schedules of accounts.
+-- Expands: channel users who were forgotten; schedules of accounts; wrap-up.
 
 -- Channel users who were forgotten: digests of their chat addresses are to go.
 CREATE TABLE forgetting (
@@ -16,3 +16,6 @@ ALTER TABLE schedule
     ADD COLUMN account_id uuid,
     DROP CONSTRAINT schedule_start,
     ADD CONSTRAINT schedule_start UNIQUE NULLS NOT DISTINCT (workspace_id, account_id, start_time);
+
+-- The agent had said that he wraps it up.
+ALTER TABLE handled ADD COLUMN wrap_up boolean NOT NULL DEFAULT false;

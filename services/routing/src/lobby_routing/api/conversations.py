@@ -134,6 +134,15 @@ class ConversationApi(ConversationServiceServicer):
             await attention.focus(tx, who, request.conversation_id, acting_agent(who, request.agent_id))
         return pb.FocusConversationResponse()
 
+    async def WrapUpConversation(
+        self, request: pb.WrapUpConversationRequest, _context: object
+    ) -> pb.WrapUpConversationResponse:
+        """The agent wraps the conversation up."""
+        who = caller.current()
+        async with self._log.transaction() as tx:
+            await attention.wrap_up(tx, who, request.conversation_id, acting_agent(who, request.agent_id))
+        return pb.WrapUpConversationResponse()
+
     async def BlurConversation(
         self, request: pb.BlurConversationRequest, context: object
     ) -> pb.BlurConversationResponse:

@@ -1,6 +1,8 @@
-"""What agents have in the foreground: each says so for himself, and what he handled is told when that has ended."""
+"""What agents have in the foreground, or wrap up: each says so for himself, what he handled is told when that ended."""
 
 import asyncio
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from lobby_common.caller import Caller
@@ -20,14 +22,31 @@ _PAUSE_SECONDS = 30.0
 
 async def focus(tx: Tx, caller: Caller, conversation_id: str, agent_id: str) -> None:
     """The agent has the conversation in the foreground. Raises AGENT_NOT_ONLINE."""
+    await _turn(tx, caller, (conversation_id, agent_id), attention.beat)
+
+
+async def wrap_up(tx: Tx, caller: Caller, conversation_id: str, agent_id: str) -> None:
+    """The agent wraps the conversation up until he says that he is done. Raises AGENT_NOT_ONLINE."""
+    await _turn(tx, caller, (conversation_id, agent_id), attention.wrap_up)
+
+
+Turn = Callable[[Focus | None, str, datetime], tuple[Focus, Handled | None]]
+"""What an agent says of a conversation: what is in the foreground then, and what he has handled until then."""
+
+
+async def _turn(tx: Tx, caller: Caller, what: tuple[str, str], turn: Turn) -> None:
+    conversation_id, agent_id = what
     found = await _check(tx, caller, conversation_id, agent_id)
     if found.presence != ONLINE:
         raise Conflict("AGENT_NOT_ONLINE", "an agent who is away or offline handles nothing; set his presence first")
     now = utc_now()
-    await tx.conn.execute(QUERIES["begin_focus"], agent_id, caller.workspace_id, conversation_id, now)
+    # A row to lock; where it is new it says nothing yet.
+    fresh = await tx.conn.fetchval(QUERIES["begin_focus"], agent_id, caller.workspace_id, conversation_id, now)
     before = await _lock(tx, agent_id)
-    after, handled = attention.beat(before, conversation_id, now)
-    await tx.conn.execute(QUERIES["save_focus"], agent_id, after.conversation_id, after.start_time, after.beat_time)
+    after, handled = turn(None if fresh else before, conversation_id, now)
+    await tx.conn.execute(
+        QUERIES["save_focus"], agent_id, after.conversation_id, after.start_time, after.beat_time, after.wrap_up
+    )
     await _tell(tx, caller.workspace_id, agent_id, handled)
 
 

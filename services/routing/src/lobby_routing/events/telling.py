@@ -58,6 +58,7 @@ def tell_handled(tx: Tx, conversation: Conversation, agent_id: str, handled: Han
             agent_id=agent_id,
             start_time=to_proto(handled.start_time),
             end_time=to_proto(handled.end_time),
+            wrap_up=handled.wrap_up,
         ),
         workspace_id=conversation.workspace_id,
         key=agent_id,
