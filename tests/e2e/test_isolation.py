@@ -29,6 +29,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/counters": {"display_name": "X"},
     "POST /v1/campaigns": {"display_name": "X"},
     "POST /v1/sheets": {"display_name": "X"},
+    "POST /v1/prices": {"price_minor": 150, "currency": "USD"},
     "POST /v1/schedules": {"intervals": [{"weekday": "monday", "start": "09:00", "end": "17:00"}]},
     "POST /v1/sheets/{sheet_id}/links": {"password": "a long password"},
     "POST /v1/links/{token}:open": {"password": "another password"},

@@ -10,7 +10,13 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from lobby.counter.v1 import campaign_service_pb2, counter_pb2, counter_service_pb2, schedule_service_pb2
+from lobby.counter.v1 import (
+    campaign_service_pb2,
+    counter_pb2,
+    counter_service_pb2,
+    price_service_pb2,
+    schedule_service_pb2,
+)
 from lobby.counter.v1 import count_service_pb2 as pb
 from lobby.counter.v1 import handling_service_pb2 as handling_pb
 from lobby.counter.v1 import wait_service_pb2 as waits_pb
@@ -29,6 +35,7 @@ from lobby_counter.closing import Closer
 from lobby_counter.counter_api import CounterApi
 from lobby_counter.events import CounterEvents
 from lobby_counter.handling_api import HandlingApi
+from lobby_counter.price_api import PriceApi
 from lobby_counter.recounts import Recounts
 from lobby_counter.report_api import ReportApi
 from lobby_counter.schedule_api import ScheduleApi
@@ -68,6 +75,7 @@ class Counter:
         self._waits = WaitApi(pool, self.calendars)
         self._handling = HandlingApi(pool, self.calendars)
         self._schedules = ScheduleApi(self.log, pool, self.calendars)
+        self._prices = PriceApi(self.log, pool)
         self.recounts = Recounts(self._log, self.calendars)
         self.counters = CounterApi(self._log, pool, self.calendars)
         self.campaigns = CampaignApi(self._log, pool)
@@ -180,6 +188,16 @@ class Counter:
         with caller.use(who or Caller(self.story.workspace_id, "owner")):
             return await self._handling.GetHandling(handling_pb.GetHandlingRequest(**_times(request)), None)
 
+    async def make_price(self, who: Caller | None = None, **request: Any) -> price_service_pb2.Price:
+        """CreatePrice as the owner, or as `who`."""
+        with caller.use(who or Caller(self.story.workspace_id, "owner")):
+            return (await self._prices.CreatePrice(price_service_pb2.CreatePriceRequest(**_times(request)), None)).price
+
+    async def prices(self, who: Caller | None = None) -> list[price_service_pb2.Price]:
+        """ListPrices as the owner, or as `who`."""
+        with caller.use(who or Caller(self.story.workspace_id, "owner")):
+            return list((await self._prices.ListPrices(price_service_pb2.ListPricesRequest(), None)).prices)
+
     async def make_schedule(self, **request: Any) -> schedule_service_pb2.Schedule:
         """CreateSchedule as the owner."""
         with caller.use(Caller(self.story.workspace_id, "owner")):
@@ -234,6 +252,7 @@ _CLOCKS = (
     "events",
     "handling_api",
     "making",
+    "price_api",
     "recounts",
     "schedule_api",
     "sheet_api",

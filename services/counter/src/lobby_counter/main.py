@@ -4,6 +4,7 @@ from lobby.counter.v1.campaign_service_pb2_grpc import add_CampaignServiceServic
 from lobby.counter.v1.count_service_pb2_grpc import add_CountServiceServicer_to_server
 from lobby.counter.v1.counter_service_pb2_grpc import add_CounterServiceServicer_to_server
 from lobby.counter.v1.handling_service_pb2_grpc import add_HandlingServiceServicer_to_server
+from lobby.counter.v1.price_service_pb2_grpc import add_PriceServiceServicer_to_server
 from lobby.counter.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
 from lobby.counter.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
 from lobby.counter.v1.sheet_service_pb2_grpc import add_SheetServiceServicer_to_server
@@ -23,6 +24,7 @@ from lobby_counter.forgetting import Forgetter
 from lobby_counter.handling_api import HandlingApi
 from lobby_counter.journey import describe
 from lobby_counter.making import Days
+from lobby_counter.price_api import PriceApi
 from lobby_counter.recounts import Recounts
 from lobby_counter.report_api import ReportApi
 from lobby_counter.schedule_api import ScheduleApi
@@ -48,6 +50,7 @@ async def build(runtime: Runtime) -> None:
     runtime.serve(add_WaitServiceServicer_to_server, WaitApi(runtime.pool, calendars))
     runtime.serve(add_HandlingServiceServicer_to_server, HandlingApi(runtime.pool, calendars))
     runtime.serve(add_ScheduleServiceServicer_to_server, ScheduleApi(runtime.log, runtime.pool, calendars))
+    runtime.serve(add_PriceServiceServicer_to_server, PriceApi(runtime.log, runtime.pool))
     runtime.serve(add_CounterServiceServicer_to_server, CounterApi(runtime.log, runtime.pool, calendars))
     runtime.serve(add_CampaignServiceServicer_to_server, CampaignApi(runtime.log, runtime.pool))
     runtime.serve(add_SheetServiceServicer_to_server, SheetApi(runtime.log, runtime.pool, calendars))

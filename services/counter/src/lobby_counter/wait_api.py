@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
@@ -10,7 +11,7 @@ import asyncpg
 
 from lobby.counter.v1 import wait_service_pb2 as pb
 from lobby.counter.v1.wait_service_pb2_grpc import WaitServiceServicer
-from lobby_common import pages
+from lobby_common import caller, pages
 from lobby_common.times import to_proto, utc_now
 from lobby_counter import asking, wait_figures, wait_lists
 from lobby_counter.calendars import Calendar, Period
@@ -21,6 +22,8 @@ from lobby_counter.wait_figures import Question, Tallies, Tally
 from lobby_counter.wait_lists import ListedWait
 from lobby_counter.waits import AgentMiss, Ending, Miss, Part, RootCause, Segment, Wait
 
+_AGENT = "agent"
+"""What people cost is none of an agent's figures."""
 _MATURE = timedelta(seconds=max(LEVELS))
 _FIRST = {pb.WAIT_KIND_FIRST: True, pb.WAIT_KIND_NEXT: False}
 _MISSES = {
@@ -60,7 +63,8 @@ class WaitApi(WaitServiceServicer):
             answer.totals.CopyFrom(_figures(Tally()))
             return answer
         now = utc_now()
-        question = Question(only, period, by, now, by_end, _FIRST.get(request.kind), business)
+        costs = caller.current().role != _AGENT
+        question = Question(only, period, by, now, by_end, _FIRST.get(request.kind), business, costs)
         found = await wait_figures.read(self._pool, question, await self._calendar_of(only.workspace_id))
         answer.mature = by_end or period.end + _MATURE <= now
         await asyncio.to_thread(_fill, answer, found, period, cut=request.bucket in asking.CUT)
@@ -142,6 +146,7 @@ def _figures(tally: Tally, key: Key | None = None) -> pb.WaitFigures:
         queue_seconds=tally.seconds[Part.QUEUE],
         agent_seconds=tally.seconds[Part.AGENT],
         agent_misses=tally.agent_misses,
+        costs=[pb.MissCost(currency=currency, **asdict(cost)) for currency, cost in sorted(tally.costs.items())],
         **people,
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 import asyncpg
 
 from lobby_common.events.log import Connection
-from lobby_counter import explaining, wait_store
+from lobby_counter import explaining, prices, wait_store
 from lobby_counter.business import BusinessClock, Clocks
 from lobby_counter.calendars import Calendar, Period
 from lobby_counter.explaining import QUERIES, Surroundings
 from lobby_counter.figures import FOR_LONG_PERIODS, OF_ENTRY, Filter, Key
 from lobby_counter.measures import Durations
+from lobby_counter.prices import Cost
 from lobby_counter.wait_store import whole_wait
 from lobby_counter.waits import Miss, Part, RootCause, Wait, agent_misses, segments
 
@@ -37,6 +38,8 @@ class Question:
     first: bool | None = None
     """Only first ones, or only later ones; None: all."""
     business: bool = False
+    costs: bool = True
+    """Whether also what misses cost is asked for."""
 
 
 @dataclass(slots=True)
@@ -51,6 +54,8 @@ class Tally:
     """By with whom they passed, by the calendar."""
     people: dict[str, int] = field(default_factory=dict)
     agent_misses: int = 0
+    costs: dict[str, Cost] = field(default_factory=dict)
+    """By currency; "" where no price was said."""
 
     def add(self, other: "Tally") -> None:
         """The waits of the other are here too; people are not, for they may be the same."""
@@ -69,6 +74,7 @@ class Tallies:
     rows: dict[Key, Tally] = field(default_factory=dict)
     people: dict[str, int] = field(default_factory=dict)
     """Over all rows, each once."""
+    costs: dict[str, Cost] = field(default_factory=dict)
 
     def of(self, row: Any) -> Tally:
         """Returns the tally to which a row of a statement belongs."""
@@ -80,7 +86,7 @@ class Tallies:
 
     def totals(self) -> Tally:
         """Returns all rows together, in which people are counted once."""
-        totals = Tally(people=self.people)
+        totals = Tally(people=self.people, costs=self.costs)
         for row in self.rows.values():
             totals.add(row)
         return totals
@@ -96,6 +102,7 @@ class Rows:
     agent_misses: list[Any]
     people: list[Any]
     answered: list[Any]
+    costs: list[Any]
     unexplained: list[tuple[Any, Wait]]
     """Open waits, and those that are over whose causes are not found yet."""
     around: Surroundings
@@ -126,11 +133,20 @@ async def _read_rows(conn: Connection, question: Question, calendar_of: Callable
         await conn.fetch(QUERIES["count_agent_misses"], *asked),
         await conn.fetch(QUERIES["count_missed_people"], *asked[:-1], question.now),
         await conn.fetch(QUERIES["count_answered"], *asked),
+        await _read_costs(conn, question, asked),
         others,
         await explaining.read_surroundings(
             conn, (wait.conversation_id for _, wait in missed), (row["at_account_id"] for row, _ in missed)
         ),
     )
+
+
+async def _read_costs(conn: Connection, question: Question, asked: tuple[Any, ...]) -> list[Any]:
+    """Returns what misses cost; nothing where nobody ever said what a new person does."""
+    if not question.costs or not await conn.fetchval(prices.QUERIES["has_prices"], question.only.workspace_id):
+        return []
+    found: list[Any] = await conn.fetch(prices.QUERIES["count_costs"], *asked[:-1], question.now)
+    return found
 
 
 def _count(rows: Rows, question: Question) -> Tallies:
@@ -145,6 +161,9 @@ def _count(rows: Rows, question: Question) -> Tallies:
         for row in counted:
             people = tallies.people if row["total"] else tallies.of(row).people
             people.update({name: row[name] for name in names})
+    for row in rows.costs:
+        costs = tallies.costs if row["total"] else tallies.of(row).costs
+        costs[row["currency"] or ""] = Cost(*(row[each.name] for each in fields(Cost)))
     _count_others(tallies, rows, question)
     return tallies
 

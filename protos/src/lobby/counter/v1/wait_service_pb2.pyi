@@ -377,6 +377,7 @@ class WaitFigures(_message.Message):
     ANSWERED_CONVERSATIONS_FIELD_NUMBER: _builtins.int
     ANSWERED_PEOPLE_FIELD_NUMBER: _builtins.int
     COLLISIONS_FIELD_NUMBER: _builtins.int
+    COSTS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Account, where grouped by it."""
     platform: _account_pb2.Platform.ValueType
@@ -453,6 +454,12 @@ class WaitFigures(_message.Message):
     def causes(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissCause]:
         """What the misses came from, one cause each; those of one way add up to its figure."""
 
+    @_builtins.property
+    def costs(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissCost]:
+        """What misses cost by the prices of the people who were new (`/v1/prices`), by currency; empty where none was ever said, and for
+        agents. People without a price are in a row without a currency.
+        """
+
     def __init__(
         self,
         *,
@@ -488,10 +495,11 @@ class WaitFigures(_message.Message):
         answered_conversations: _builtins.int = ...,
         answered_people: _builtins.int = ...,
         collisions: _builtins.int = ...,
+        costs: _abc.Iterable[Global___MissCost] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_mean_answered_seconds", b"_mean_answered_seconds", "_p50_seconds", b"_p50_seconds", "_p90_seconds", b"_p90_seconds", "_p95_seconds", b"_p95_seconds", "_platform", b"_platform", "account_id", b"account_id", "agent_id", b"agent_id", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "country", b"country", "language", b"language", "mean_answered_seconds", b"mean_answered_seconds", "p50_seconds", b"p50_seconds", "p90_seconds", b"p90_seconds", "p95_seconds", b"p95_seconds", "platform", b"platform"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_mean_answered_seconds", b"_mean_answered_seconds", "_p50_seconds", b"_p50_seconds", "_p90_seconds", b"_p90_seconds", "_p95_seconds", b"_p95_seconds", "_platform", b"_platform", "account_id", b"account_id", "agent_id", b"agent_id", "agent_misses", b"agent_misses", "agent_seconds", b"agent_seconds", "answered", b"answered", "answered_conversations", b"answered_conversations", "answered_people", b"answered_people", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "cancelled", b"cancelled", "causes", b"causes", "closed_unanswered", b"closed_unanswered", "collisions", b"collisions", "country", b"country", "language", b"language", "late", b"late", "lost_new_people", b"lost_new_people", "lost_people", b"lost_people", "lost_window", b"lost_window", "mean_answered_seconds", b"mean_answered_seconds", "missed_new_people", b"missed_new_people", "missed_people", b"missed_people", "p50_seconds", b"p50_seconds", "p90_seconds", b"p90_seconds", "p95_seconds", b"p95_seconds", "platform", b"platform", "platform_seconds", b"platform_seconds", "queue_seconds", b"queue_seconds", "service_levels", b"service_levels", "still_waiting", b"still_waiting", "unanswered", b"unanswered", "waits", b"waits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_account_id", b"_account_id", "_agent_id", b"_agent_id", "_campaign_id", b"_campaign_id", "_country", b"_country", "_language", b"_language", "_mean_answered_seconds", b"_mean_answered_seconds", "_p50_seconds", b"_p50_seconds", "_p90_seconds", b"_p90_seconds", "_p95_seconds", b"_p95_seconds", "_platform", b"_platform", "account_id", b"account_id", "agent_id", b"agent_id", "agent_misses", b"agent_misses", "agent_seconds", b"agent_seconds", "answered", b"answered", "answered_conversations", b"answered_conversations", "answered_people", b"answered_people", "bucket_start", b"bucket_start", "campaign_id", b"campaign_id", "cancelled", b"cancelled", "causes", b"causes", "closed_unanswered", b"closed_unanswered", "collisions", b"collisions", "costs", b"costs", "country", b"country", "language", b"language", "late", b"late", "lost_new_people", b"lost_new_people", "lost_people", b"lost_people", "lost_window", b"lost_window", "mean_answered_seconds", b"mean_answered_seconds", "missed_new_people", b"missed_new_people", "missed_people", b"missed_people", "p50_seconds", b"p50_seconds", "p90_seconds", b"p90_seconds", "p95_seconds", b"p95_seconds", "platform", b"platform", "platform_seconds", b"platform_seconds", "queue_seconds", b"queue_seconds", "service_levels", b"service_levels", "still_waiting", b"still_waiting", "unanswered", b"unanswered", "waits", b"waits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__account_id: _TypeAlias = _typing.Literal["account_id"]  # noqa: Y015
     _WhichOneofArgType__account_id: _TypeAlias = _typing.Literal["_account_id", b"_account_id"]  # noqa: Y015
@@ -535,6 +543,44 @@ class WaitFigures(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__platform) -> _WhichOneofReturnType__platform | None: ...
 
 Global___WaitFigures: _TypeAlias = WaitFigures  # noqa: Y015
+
+@_typing.final
+class MissCost(_message.Message):
+    """What misses cost in one currency: for each person who was new and missed the price of his coming."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    MISSED_PEOPLE_FIELD_NUMBER: _builtins.int
+    LOST_PEOPLE_FIELD_NUMBER: _builtins.int
+    MISSED_MINOR_FIELD_NUMBER: _builtins.int
+    LOST_MINOR_FIELD_NUMBER: _builtins.int
+    currency: _builtins.str
+    """ISO 4217 code; empty: of these people nobody had said a price."""
+    missed_people: _builtins.int
+    """People who were new and missed, each once."""
+    lost_people: _builtins.int
+    """Those of them whom no person ever answered."""
+    missed_minor: _builtins.int
+    """What was paid for all of them, in minor units of the currency."""
+    lost_minor: _builtins.int
+    """What was paid for those whom no person ever answered."""
+    def __init__(
+        self,
+        *,
+        currency: _builtins.str = ...,
+        missed_people: _builtins.int = ...,
+        lost_people: _builtins.int = ...,
+        missed_minor: _builtins.int = ...,
+        lost_minor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "lost_minor", b"lost_minor", "lost_people", b"lost_people", "missed_minor", b"missed_minor", "missed_people", b"missed_people"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MissCost: _TypeAlias = MissCost  # noqa: Y015
 
 @_typing.final
 class GetWaitFiguresResponse(_message.Message):

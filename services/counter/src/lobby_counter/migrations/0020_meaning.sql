@@ -1,4 +1,4 @@
--- Expands: channel users who were forgotten; schedules of accounts; wrap-up.
+-- Expands: channel users who were forgotten; schedules of accounts; wrap-up; prices.
 
 -- Channel users who were forgotten: digests of their chat addresses are to go.
 CREATE TABLE forgetting (
@@ -19,3 +19,31 @@ ALTER TABLE schedule
 
 -- The agent had said that he wraps it up.
 ALTER TABLE handled ADD COLUMN wrap_up boolean NOT NULL DEFAULT false;
+
+-- What a new person costs from a time on, in minor units of the currency; NULL: in every campaign and in none. What was said is
+-- never changed: another price is another row.
+CREATE TABLE price (
+    price_id uuid PRIMARY KEY,
+    workspace_id uuid NOT NULL,
+    campaign_id uuid,
+    start_time timestamptz NOT NULL,
+    price_minor bigint NOT NULL CHECK (price_minor >= 0),
+    currency text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    actor text NOT NULL,
+    create_time timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT price_start UNIQUE NULLS NOT DISTINCT (workspace_id, campaign_id, start_time)
+);
+CREATE TRIGGER price_is_frozen BEFORE UPDATE OR DELETE ON price
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- The price of whoever came at an account at a time: the campaign's, else the workspace's, the last that had started.
+CREATE FUNCTION price_of(workspace uuid, account uuid, at timestamptz)
+RETURNS TABLE (price_minor bigint, currency text) LANGUAGE sql STABLE AS $$
+    SELECT p.price_minor, p.currency
+    FROM price AS p
+    WHERE p.workspace_id = workspace
+        AND p.start_time <= at
+        AND (p.campaign_id IS NULL OR p.campaign_id = campaign_of(workspace, account, at))
+    ORDER BY p.campaign_id NULLS LAST, p.start_time DESC
+    LIMIT 1
+$$;
