@@ -1,5 +1,6 @@
 """Where people stand in their life cycle: moved by hand or by a purchase, told, listed, and parted again by an undo."""
 
+from datetime import UTC, timedelta
 from random import Random
 from typing import Any
 
@@ -9,9 +10,13 @@ from lobby.identity.v1 import contact_pb2
 from lobby.identity.v1 import events_pb2 as told_pb
 from lobby.identity.v1 import life_cycle_service_pb2 as pb
 from lobby.identity.v1 import purchase_service_pb2 as purchase_pb
+from lobby.identity.v1 import tag_service_pb2 as tag_pb
 from lobby_common import ids
 from lobby_common.errors import Conflict, Invalid, NotFound
-from tests.component.identity.conftest import WA1, Identity, erase, wrote
+from lobby_common.times import utc_now
+from lobby_identity.app.ruling import RuleBook, Sweeper
+from lobby_identity.events import PeopleHandler
+from tests.component.identity.conftest import TEN, WA1, Identity, erase, wrote
 
 
 @pytest.fixture
@@ -162,3 +167,144 @@ async def test_nobody_moves_whom_he_may_not_see_or_who_was_forgotten(identity, p
     await erase(identity, people[0])
     with pytest.raises(Conflict, match="CONTACT_ERASED"):
         await move(identity, people[0], "lost")
+
+
+async def silences(identity: Identity, *wanted: tuple[str, int, int]) -> pb.LifeCycle:
+    """The usual stages, and after which silence people are in which of them: days, months."""
+    with identity.calls():
+        found = (await identity.life_cycle.GetLifeCycle(pb.GetLifeCycleRequest(), None)).life_cycle
+        request = pb.UpdateLifeCycleRequest(
+            stages=found.stages,
+            purchase_stage=found.purchase_stage,
+            silences=[pb.StageAfterSilence(stage=stage, days=days, months=months) for stage, days, months in wanted],
+        )
+        return (await identity.life_cycle.UpdateLifeCycle(request, None)).life_cycle
+
+
+class Silent:
+    """Somebody in a workspace where silence moves people, and how long he has been silent."""
+
+    def __init__(self, identity: Identity, book: RuleBook, contact_id: str) -> None:
+        self.identity, self.book, self.contact_id = identity, book, contact_id
+
+    async def since(self, days: float) -> contact_pb2.Contact:
+        """He wrote last so many days ago, and everything else was long before."""
+        await self.identity.pool.execute("UPDATE contact SET create_time = now() - interval '3 years'")
+        await self.identity.pool.execute("UPDATE tag_rule SET create_time = now() - interval '4 years'")
+        await self.identity.pool.execute(
+            "UPDATE contact_activity SET last_seen_time = now() - make_interval(secs => $1)", days * 86_400
+        )
+        return await self.identity.contact(self.contact_id)
+
+    async def moved(self, stage: str, days_ago: float) -> None:
+        """Somebody moved him then."""
+        await move(self.identity, self.contact_id, stage)
+        await self.identity.pool.execute(
+            "UPDATE stage_change SET change_time = now() - make_interval(secs => $1)", days_ago * 86_400
+        )
+
+
+@pytest.fixture
+async def silent(identity) -> Silent:
+    book = RuleBook()
+    identity.handler = PeopleHandler(identity.log, book)
+    await silences(identity, ("dormant", 30, 0), ("lost", 0, 6))
+    await book.refresh(identity.pool)
+    [said] = await identity.hear(wrote(WA1, "phone:+66811110077"))
+    return Silent(identity, book, said.contact_id)
+
+
+@pytest.mark.parametrize(
+    ("days", "stage"), [(1, "new"), (29.9, "new"), (30.1, "dormant"), (170, "dormant"), (190, "lost")]
+)
+async def test_who_is_silent_for_long_is_in_a_later_stage(silent, days, stage):
+    contact = await silent.since(days)
+    assert contact.stage == stage
+    assert contact.HasField("stage_time") == (stage != "new")
+
+
+async def test_a_stage_says_who_or_what_moved_somebody_there_and_since_when(silent):
+    contact = await silent.since(31)
+    assert (contact.stage, contact.stage_origin) == ("dormant", contact_pb2.TAG_ORIGIN_RULE)
+    rule_id = await silent.identity.pool.fetchval("SELECT rule_id::text FROM tag_rule WHERE tag = 'dormant'")
+    assert contact.stage_source_id == rule_id
+    since = utc_now() - contact.stage_time.ToDatetime(UTC)
+    assert timedelta(hours=23) < since < timedelta(hours=25)
+    assert list((await changes(silent.identity, silent.contact_id)).stage_changes) == []
+    contact = await move(silent.identity, silent.contact_id, "engaged")
+    assert (contact.stage, contact.stage_origin, contact.stage_source_id) == (
+        "engaged",
+        contact_pb2.TAG_ORIGIN_API,
+        "key-1",
+    )
+    [change] = (await changes(silent.identity, silent.contact_id)).stage_changes
+    assert (change.former_stage, change.stage) == ("dormant", "engaged")
+
+
+async def test_who_writes_again_is_where_he_was_before(silent):
+    await silent.moved("customer", 300)
+    assert (await silent.since(40)).stage == "dormant"
+    minutes = (utc_now() - TEN).total_seconds() / 60
+    await silent.identity.hear(wrote(WA1, "phone:+66811110077", minutes=minutes))
+    assert (await silent.identity.contact(silent.contact_id)).stage == "customer"
+
+
+async def test_time_moves_onwards_only_and_nobody_who_was_moved_since(silent):
+    await silent.moved("lost", 200)
+    assert (await silent.since(40)).stage == "lost"
+    await silent.moved("engaged", 5)
+    assert (await silent.since(40)).stage == "engaged"
+    assert (await silent.since(190)).stage == "engaged"
+    await silent.identity.pool.execute("UPDATE stage_change SET change_time = now() - interval '165 days'")
+    assert (await silent.since(190)).stage == "lost"
+
+
+async def test_a_person_is_silent_when_all_his_contacts_are(silent):
+    await silent.since(40)
+    minutes = (utc_now() - TEN).total_seconds() / 60
+    [other] = await silent.identity.hear(wrote(WA1, "phone:+66811110078", minutes=minutes))
+    merge_id = (await silent.identity.merge(silent.contact_id, other.contact_id)).merge.merge_id
+    assert (await silent.identity.contact(silent.contact_id)).stage == "new"
+    await silent.identity.undo(merge_id)
+    assert (await silent.identity.contact(silent.contact_id)).stage == "dormant"
+
+
+async def test_the_clock_tells_once_whom_it_moved(silent):
+    await silent.since(29.99)
+    sweeper = Sweeper(silent.identity.log, silent.book)
+    assert await sweeper.sweep() == 0
+    await silent.since(30.02)
+    await silent.identity.pool.execute("UPDATE tag_rule SET sweep_time = now() - interval '1 hour'")
+    assert [await sweeper.sweep() for _ in range(2)] == [1, 0]
+    told = [each for each in await silent.identity.told(told_pb.ContactChanged) if list(each.fields) == ["stage"]]
+    assert [each.contact_id for each in told] == [silent.contact_id]
+
+
+async def test_silences_are_shown_replaced_and_no_rules_of_tags(silent):
+    identity = silent.identity
+    rows = "SELECT rule_id::text FROM tag_rule WHERE delete_time IS NULL AND tag = 'dormant'"
+    kept = await identity.pool.fetchval(rows)
+    shown = await silences(identity, ("dormant", 30, 0))
+    assert [(each.stage, each.days, each.months) for each in shown.silences] == [("dormant", 30, 0)]
+    assert await identity.pool.fetchval(rows) == kept
+    assert (await silent.since(190)).stage == "dormant"
+    with identity.calls():
+        assert list((await identity.tags.ListTagRules(tag_pb.ListTagRulesRequest(), None)).tag_rules) == []
+    assert list((await silences(identity)).silences) == []
+    assert (await silent.since(190)).stage == "new"
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        [("nowhere", 30, 0)],
+        [("new", 30, 0)],
+        [("lost", 0, 0)],
+        [("lost", 30, 1)],
+        [("lost", 30, 0), ("lost", 60, 0)],
+    ],
+    ids=["unknown", "first", "at once", "both", "twice"],
+)
+async def test_what_is_no_silence_is_refused(identity, wanted):
+    with pytest.raises(Invalid, match="BAD_STAGE"):
+        await silences(identity, *wanted)

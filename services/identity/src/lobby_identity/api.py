@@ -243,6 +243,8 @@ def contact_proto(person: Person) -> Contact:
         attributes=[_held(each) for each in person.attributes],
         stage=person.stage,
         stage_time=to_proto(person.stage_time) if person.stage_time else None,
+        stage_origin=TagOrigin.Value(f"TAG_ORIGIN_{person.stage_origin.upper() or 'UNSPECIFIED'}"),
+        stage_source_id=person.stage_source_id,
     )
 
 

@@ -16,7 +16,7 @@ from lobby_identity.app.staging import Moved
 from lobby_identity.clients import Visibility
 from lobby_identity.domain import tags
 from lobby_identity.domain.identifiers import WorkspaceId
-from lobby_identity.domain.stages import LifeCycle, StageChange
+from lobby_identity.domain.stages import LifeCycle, Silence, StageChange
 from lobby_identity.store import stages as store
 
 
@@ -65,12 +65,13 @@ class LifeCycleApi(LifeCycleServiceServicer):
     async def GetLifeCycle(self, request: pb.GetLifeCycleRequest, context: object) -> pb.GetLifeCycleResponse:
         """Returns the stages of the workspace."""
         async with self._log.pool.acquire() as conn:
-            found = await store.find_life_cycle(conn, WorkspaceId(caller.current().workspace_id))
+            found = await staging.get_life_cycle(conn, WorkspaceId(caller.current().workspace_id))
         return pb.GetLifeCycleResponse(life_cycle=_life_cycle(found))
 
     async def UpdateLifeCycle(self, request: pb.UpdateLifeCycleRequest, context: object) -> pb.UpdateLifeCycleResponse:
         """The workspace has these stages."""
-        wanted = LifeCycle(tuple(map(_storable, request.stages)), _storable(request.purchase_stage))
+        silences = tuple(Silence(_storable(each.stage), each.days, each.months) for each in request.silences)
+        wanted = LifeCycle(tuple(map(_storable, request.stages)), _storable(request.purchase_stage), silences)
         async with self._log.transaction() as tx:
             made = await staging.update_life_cycle(tx.conn, WorkspaceId(caller.current().workspace_id), wanted)
             return pb.UpdateLifeCycleResponse(life_cycle=_life_cycle(made))
@@ -113,4 +114,10 @@ def _change(change: StageChange) -> contact_pb2.StageChange:
 
 
 def _life_cycle(life_cycle: LifeCycle) -> pb.LifeCycle:
-    return pb.LifeCycle(stages=life_cycle.stages, purchase_stage=life_cycle.purchase_stage)
+    return pb.LifeCycle(
+        stages=life_cycle.stages,
+        purchase_stage=life_cycle.purchase_stage,
+        silences=[
+            pb.StageAfterSilence(stage=each.stage, days=each.days, months=each.months) for each in life_cycle.silences
+        ],
+    )

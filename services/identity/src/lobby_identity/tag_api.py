@@ -88,7 +88,7 @@ class TagApi(TagServiceServicer):
         """Returns the rules, the oldest first."""
         async with self._log.pool.acquire() as conn:
             found = await rule_store.list_rules(conn, WorkspaceId(caller.current().workspace_id))
-        return pb.ListTagRulesResponse(tag_rules=[_rule(each) for each in found])
+        return pb.ListTagRulesResponse(tag_rules=[_rule(each) for each in found if not each.moves])
 
     async def DeleteTagRule(self, request: pb.DeleteTagRuleRequest, context: object) -> pb.DeleteTagRuleResponse:
         """The rule holds no more."""

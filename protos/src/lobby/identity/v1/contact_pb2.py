@@ -30,7 +30,7 @@ from lobby.identity.v1 import purchase_pb2 as lobby_dot_identity_dot_v1_dot_purc
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flobby/identity/v1/contact.proto\x12\x11lobby.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/account.proto\x1a lobby/connectors/v1/events.proto\x1a!lobby/identity/v1/attribute.proto\x1a lobby/identity/v1/purchase.proto\x1a\x1elobby/options/v1/options.proto\"\xe5\x03\n\x07\x43ontact\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01\x12\x39\n\x0bidentifiers\x18\x03 \x03(\x0b\x32$.lobby.identity.v1.ContactIdentifier\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x06 \x01(\t\x12\x34\n\x10\x66irst_entry_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0btag_origins\x18\x08 \x03(\x0b\x32\x1d.lobby.identity.v1.ContactTag\x12\x32\n\x0b\x66irst_touch\x18\t \x01(\x0b\x32\x1d.lobby.identity.v1.FirstTouch\x12(\n\x06spends\x18\n \x03(\x0b\x32\x18.lobby.identity.v1.Spend\x12\x37\n\nattributes\x18\x0b \x03(\x0b\x32#.lobby.identity.v1.ContactAttribute\x12\r\n\x05stage\x18\x0c \x01(\t\x12.\n\nstage_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x88\x01\n\nContactTag\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12,\n\x06origin\x18\x02 \x01(\x0e\x32\x1c.lobby.identity.v1.TagOrigin\x12\x11\n\tsource_id\x18\x03 \x01(\t\x12,\n\x08set_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcb\x01\n\x10\x43ontactAttribute\x12\x16\n\x0e\x61ttribute_name\x18\x01 \x01(\t\x12\x30\n\x05value\x18\x02 \x01(\x0b\x32!.lobby.identity.v1.AttributeValue\x12,\n\x06origin\x18\x03 \x01(\x0e\x32\x1c.lobby.identity.v1.TagOrigin\x12\x11\n\tsource_id\x18\x04 \x01(\t\x12,\n\x08set_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb1\x01\n\x0bStageChange\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x14\n\x0c\x66ormer_stage\x18\x02 \x01(\t\x12,\n\x06origin\x18\x03 \x01(\x0e\x32\x1c.lobby.identity.v1.TagOrigin\x12\x11\n\tsource_id\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncontact_id\x18\x06 \x01(\t\"\xc1\x01\n\nFirstTouch\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x08platform\x18\x03 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x13\n\x0b\x63\x61mpaign_id\x18\x04 \x01(\t\x12/\n\x08referral\x18\x05 \x01(\x0b\x32\x1d.lobby.connectors.v1.Referral\"\xdd\x01\n\x11\x43ontactIdentifier\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\x13\n\x05value\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x03\x12/\n\x08platform\x18\x04 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x33\n\x0f\x66irst_seen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cretired_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbb\x01\n\x05Merge\x12\x10\n\x08merge_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x18\n\x10other_contact_id\x18\x03 \x01(\t\x12\x12\n\x04note\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x02\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tundo_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*}\n\tTagOrigin\x12\x1a\n\x16TAG_ORIGIN_UNSPECIFIED\x10\x00\x12\x14\n\x10TAG_ORIGIN_AGENT\x10\x01\x12\x12\n\x0eTAG_ORIGIN_API\x10\x02\x12\x13\n\x0fTAG_ORIGIN_RULE\x10\x03\x12\x15\n\x11TAG_ORIGIN_IMPORT\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flobby/identity/v1/contact.proto\x12\x11lobby.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!lobby/connectors/v1/account.proto\x1a lobby/connectors/v1/events.proto\x1a!lobby/identity/v1/attribute.proto\x1a lobby/identity/v1/purchase.proto\x1a\x1elobby/options/v1/options.proto\"\xb2\x04\n\x07\x43ontact\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xd0\xf3\x18\x01\x12\x39\n\x0bidentifiers\x18\x03 \x03(\x0b\x32$.lobby.identity.v1.ContactIdentifier\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x06 \x01(\t\x12\x34\n\x10\x66irst_entry_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0btag_origins\x18\x08 \x03(\x0b\x32\x1d.lobby.identity.v1.ContactTag\x12\x32\n\x0b\x66irst_touch\x18\t \x01(\x0b\x32\x1d.lobby.identity.v1.FirstTouch\x12(\n\x06spends\x18\n \x03(\x0b\x32\x18.lobby.identity.v1.Spend\x12\x37\n\nattributes\x18\x0b \x03(\x0b\x32#.lobby.identity.v1.ContactAttribute\x12\r\n\x05stage\x18\x0c \x01(\t\x12.\n\nstage_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0cstage_origin\x18\x0e \x01(\x0e\x32\x1c.lobby.identity.v1.TagOrigin\x12\x17\n\x0fstage_source_id\x18\x0f \x01(\t\"\x88\x01\n\nContactTag\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12,\n\x06origin\x18\x02 \x01(\x0e\x32\x1c.lobby.identity.v1.TagOrigin\x12\x11\n\tsource_id\x18\x03 \x01(\t\x12,\n\x08set_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcb\x01\n\x10\x43ontactAttribute\x12\x16\n\x0e\x61ttribute_name\x18\x01 \x01(\t\x12\x30\n\x05value\x18\x02 \x01(\x0b\x32!.lobby.identity.v1.AttributeValue\x12,\n\x06origin\x18\x03 \x01(\x0e\x32\x1c.lobby.identity.v1.TagOrigin\x12\x11\n\tsource_id\x18\x04 \x01(\t\x12,\n\x08set_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb1\x01\n\x0bStageChange\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x14\n\x0c\x66ormer_stage\x18\x02 \x01(\t\x12,\n\x06origin\x18\x03 \x01(\x0e\x32\x1c.lobby.identity.v1.TagOrigin\x12\x11\n\tsource_id\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncontact_id\x18\x06 \x01(\t\"\xc1\x01\n\nFirstTouch\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x08platform\x18\x03 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x13\n\x0b\x63\x61mpaign_id\x18\x04 \x01(\t\x12/\n\x08referral\x18\x05 \x01(\x0b\x32\x1d.lobby.connectors.v1.Referral\"\xdd\x01\n\x11\x43ontactIdentifier\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\x13\n\x05value\x18\x03 \x01(\tB\x04\xd0\xf3\x18\x03\x12/\n\x08platform\x18\x04 \x01(\x0e\x32\x1d.lobby.connectors.v1.Platform\x12\x33\n\x0f\x66irst_seen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cretired_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbb\x01\n\x05Merge\x12\x10\n\x08merge_id\x18\x01 \x01(\t\x12\x12\n\ncontact_id\x18\x02 \x01(\t\x12\x18\n\x10other_contact_id\x18\x03 \x01(\t\x12\x12\n\x04note\x18\x04 \x01(\tB\x04\xd0\xf3\x18\x02\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tundo_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*}\n\tTagOrigin\x12\x1a\n\x16TAG_ORIGIN_UNSPECIFIED\x10\x00\x12\x14\n\x10TAG_ORIGIN_AGENT\x10\x01\x12\x12\n\x0eTAG_ORIGIN_API\x10\x02\x12\x13\n\x0fTAG_ORIGIN_RULE\x10\x03\x12\x15\n\x11TAG_ORIGIN_IMPORT\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,20 +43,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTACTIDENTIFIER'].fields_by_name['value']._serialized_options = b'\320\363\030\003'
   _globals['_MERGE'].fields_by_name['note']._loaded_options = None
   _globals['_MERGE'].fields_by_name['note']._serialized_options = b'\320\363\030\002'
-  _globals['_TAGORIGIN']._serialized_start=1880
-  _globals['_TAGORIGIN']._serialized_end=2005
+  _globals['_TAGORIGIN']._serialized_start=1957
+  _globals['_TAGORIGIN']._serialized_end=2082
   _globals['_CONTACT']._serialized_start=258
-  _globals['_CONTACT']._serialized_end=743
-  _globals['_CONTACTTAG']._serialized_start=746
-  _globals['_CONTACTTAG']._serialized_end=882
-  _globals['_CONTACTATTRIBUTE']._serialized_start=885
-  _globals['_CONTACTATTRIBUTE']._serialized_end=1088
-  _globals['_STAGECHANGE']._serialized_start=1091
-  _globals['_STAGECHANGE']._serialized_end=1268
-  _globals['_FIRSTTOUCH']._serialized_start=1271
-  _globals['_FIRSTTOUCH']._serialized_end=1464
-  _globals['_CONTACTIDENTIFIER']._serialized_start=1467
-  _globals['_CONTACTIDENTIFIER']._serialized_end=1688
-  _globals['_MERGE']._serialized_start=1691
-  _globals['_MERGE']._serialized_end=1878
+  _globals['_CONTACT']._serialized_end=820
+  _globals['_CONTACTTAG']._serialized_start=823
+  _globals['_CONTACTTAG']._serialized_end=959
+  _globals['_CONTACTATTRIBUTE']._serialized_start=962
+  _globals['_CONTACTATTRIBUTE']._serialized_end=1165
+  _globals['_STAGECHANGE']._serialized_start=1168
+  _globals['_STAGECHANGE']._serialized_end=1345
+  _globals['_FIRSTTOUCH']._serialized_start=1348
+  _globals['_FIRSTTOUCH']._serialized_end=1541
+  _globals['_CONTACTIDENTIFIER']._serialized_start=1544
+  _globals['_CONTACTIDENTIFIER']._serialized_end=1765
+  _globals['_MERGE']._serialized_start=1768
+  _globals['_MERGE']._serialized_end=1955
 # @@protoc_insertion_point(module_scope)

@@ -75,6 +75,8 @@ class Contact(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
     STAGE_FIELD_NUMBER: _builtins.int
     STAGE_TIME_FIELD_NUMBER: _builtins.int
+    STAGE_ORIGIN_FIELD_NUMBER: _builtins.int
+    STAGE_SOURCE_ID_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
     """Canonical id of the person."""
     display_name: _builtins.str
@@ -84,7 +86,11 @@ class Contact(_message.Message):
     country: _builtins.str
     """ISO 3166-1 alpha-2, where known."""
     stage: _builtins.str
-    """The stage of the person's life cycle."""
+    """The stage of the person's life cycle: that to which he was moved last, or a later one if he has been silent for so long."""
+    stage_origin: Global___TagOrigin.ValueType
+    """Who or what moved him there; rule: a purchase, or the clock. Unspecified where nobody did."""
+    stage_source_id: _builtins.str
+    """Id of the agent, key, purchase, or rule of silence."""
     @_builtins.property
     def identifiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContactIdentifier]:
         """All addresses of all channel users of the person."""
@@ -133,10 +139,12 @@ class Contact(_message.Message):
         attributes: _abc.Iterable[Global___ContactAttribute] | None = ...,
         stage: _builtins.str = ...,
         stage_time: _timestamp_pb2.Timestamp | None = ...,
+        stage_origin: Global___TagOrigin.ValueType = ...,
+        stage_source_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["first_entry_time", b"first_entry_time", "first_touch", b"first_touch", "stage_time", b"stage_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "contact_id", b"contact_id", "country", b"country", "display_name", b"display_name", "first_entry_time", b"first_entry_time", "first_touch", b"first_touch", "identifiers", b"identifiers", "language", b"language", "spends", b"spends", "stage", b"stage", "stage_time", b"stage_time", "tag_origins", b"tag_origins", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "contact_id", b"contact_id", "country", b"country", "display_name", b"display_name", "first_entry_time", b"first_entry_time", "first_touch", b"first_touch", "identifiers", b"identifiers", "language", b"language", "spends", b"spends", "stage", b"stage", "stage_origin", b"stage_origin", "stage_source_id", b"stage_source_id", "stage_time", b"stage_time", "tag_origins", b"tag_origins", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -272,7 +272,7 @@ Global___ContactStageChanged: _TypeAlias = ContactStageChanged  # noqa: Y015
 
 @_typing.final
 class ContactChanged(_message.Message):
-    """A contact's name, language, country, addresses, tags, purchases or attributes changed."""
+    """A contact's name, language, country, addresses, tags, purchases or attributes changed, or time moved him to another stage."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -282,7 +282,7 @@ class ContactChanged(_message.Message):
     """The contact."""
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What changed: display_name, language, country, identifiers, tags, purchases, attributes."""
+        """What changed: display_name, language, country, identifiers, tags, purchases, attributes, stage."""
 
     def __init__(
         self,

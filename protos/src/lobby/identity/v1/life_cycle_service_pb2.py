@@ -28,7 +28,7 @@ from lobby.identity.v1 import contact_pb2 as lobby_dot_identity_dot_v1_dot_conta
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*lobby/identity/v1/life_cycle_service.proto\x12\x11lobby.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1flobby/identity/v1/contact.proto\x1a\x1elobby/options/v1/options.proto\"]\n\x0fSetStageRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x18\n\x05stage\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"?\n\x10SetStageResponse\x12+\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact\"j\n\x17ListStageChangesRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"j\n\x18ListStageChangesResponse\x12\x35\n\rstage_changes\x18\x01 \x03(\x0b\x32\x1e.lobby.identity.v1.StageChange\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x15\n\x13GetLifeCycleRequest\"H\n\x14GetLifeCycleResponse\x12\x30\n\nlife_cycle\x18\x01 \x01(\x0b\x32\x1c.lobby.identity.v1.LifeCycle\"]\n\x16UpdateLifeCycleRequest\x12\"\n\x06stages\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x14\"\x06r\x04\x10\x01\x18(\x12\x1f\n\x0epurchase_stage\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\"K\n\x17UpdateLifeCycleResponse\x12\x30\n\nlife_cycle\x18\x01 \x01(\x0b\x32\x1c.lobby.identity.v1.LifeCycle\"3\n\tLifeCycle\x12\x0e\n\x06stages\x18\x01 \x03(\t\x12\x16\n\x0epurchase_stage\x18\x02 \x01(\t2\xbe\x04\n\x10LifeCycleService\x12\x86\x01\n\x08SetStage\x12\".lobby.identity.v1.SetStageRequest\x1a#.lobby.identity.v1.SetStageResponse\"1\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\'\"\"/v1/contacts/{contact_id}:setStage:\x01*\x12\x99\x01\n\x10ListStageChanges\x12*.lobby.identity.v1.ListStageChangesRequest\x1a+.lobby.identity.v1.ListStageChangesResponse\",\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\"\x12 /v1/contacts/{contact_id}/stages\x12{\n\x0cGetLifeCycle\x12&.lobby.identity.v1.GetLifeCycleRequest\x1a\'.lobby.identity.v1.GetLifeCycleResponse\"\x1a\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/life-cycle\x12\x87\x01\n\x0fUpdateLifeCycle\x12).lobby.identity.v1.UpdateLifeCycleRequest\x1a*.lobby.identity.v1.UpdateLifeCycleResponse\"\x1d\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x13\x32\x0e/v1/life-cycle:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*lobby/identity/v1/life_cycle_service.proto\x12\x11lobby.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1flobby/identity/v1/contact.proto\x1a\x1elobby/options/v1/options.proto\"]\n\x0fSetStageRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x18\n\x05stage\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"?\n\x10SetStageResponse\x12+\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact\"j\n\x17ListStageChangesRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"j\n\x18ListStageChangesResponse\x12\x35\n\rstage_changes\x18\x01 \x03(\x0b\x32\x1e.lobby.identity.v1.StageChange\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x15\n\x13GetLifeCycleRequest\"H\n\x14GetLifeCycleResponse\x12\x30\n\nlife_cycle\x18\x01 \x01(\x0b\x32\x1c.lobby.identity.v1.LifeCycle\"\x9f\x01\n\x16UpdateLifeCycleRequest\x12\"\n\x06stages\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x14\"\x06r\x04\x10\x01\x18(\x12\x1f\n\x0epurchase_stage\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12@\n\x08silences\x18\x03 \x03(\x0b\x32$.lobby.identity.v1.StageAfterSilenceB\x08\xbaH\x05\x92\x01\x02\x10\x14\"b\n\x11StageAfterSilence\x12\x18\n\x05stage\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(\x12\x18\n\x04\x64\x61ys\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc2\x1c(\x00\x12\x19\n\x06months\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18x(\x00\"K\n\x17UpdateLifeCycleResponse\x12\x30\n\nlife_cycle\x18\x01 \x01(\x0b\x32\x1c.lobby.identity.v1.LifeCycle\"k\n\tLifeCycle\x12\x0e\n\x06stages\x18\x01 \x03(\t\x12\x16\n\x0epurchase_stage\x18\x02 \x01(\t\x12\x36\n\x08silences\x18\x03 \x03(\x0b\x32$.lobby.identity.v1.StageAfterSilence2\xbe\x04\n\x10LifeCycleService\x12\x86\x01\n\x08SetStage\x12\".lobby.identity.v1.SetStageRequest\x1a#.lobby.identity.v1.SetStageResponse\"1\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\'\"\"/v1/contacts/{contact_id}:setStage:\x01*\x12\x99\x01\n\x10ListStageChanges\x12*.lobby.identity.v1.ListStageChangesRequest\x1a+.lobby.identity.v1.ListStageChangesResponse\",\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\"\x12 /v1/contacts/{contact_id}/stages\x12{\n\x0cGetLifeCycle\x12&.lobby.identity.v1.GetLifeCycleRequest\x1a\'.lobby.identity.v1.GetLifeCycleResponse\"\x1a\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/life-cycle\x12\x87\x01\n\x0fUpdateLifeCycle\x12).lobby.identity.v1.UpdateLifeCycleRequest\x1a*.lobby.identity.v1.UpdateLifeCycleResponse\"\x1d\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x13\x32\x0e/v1/life-cycle:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,6 +47,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATELIFECYCLEREQUEST'].fields_by_name['stages']._serialized_options = b'\272H\017\222\001\014\010\001\020\024\"\006r\004\020\001\030('
   _globals['_UPDATELIFECYCLEREQUEST'].fields_by_name['purchase_stage']._loaded_options = None
   _globals['_UPDATELIFECYCLEREQUEST'].fields_by_name['purchase_stage']._serialized_options = b'\272H\004r\002\030('
+  _globals['_UPDATELIFECYCLEREQUEST'].fields_by_name['silences']._loaded_options = None
+  _globals['_UPDATELIFECYCLEREQUEST'].fields_by_name['silences']._serialized_options = b'\272H\005\222\001\002\020\024'
+  _globals['_STAGEAFTERSILENCE'].fields_by_name['stage']._loaded_options = None
+  _globals['_STAGEAFTERSILENCE'].fields_by_name['stage']._serialized_options = b'\272H\006r\004\020\001\030('
+  _globals['_STAGEAFTERSILENCE'].fields_by_name['days']._loaded_options = None
+  _globals['_STAGEAFTERSILENCE'].fields_by_name['days']._serialized_options = b'\272H\007\032\005\030\302\034(\000'
+  _globals['_STAGEAFTERSILENCE'].fields_by_name['months']._loaded_options = None
+  _globals['_STAGEAFTERSILENCE'].fields_by_name['months']._serialized_options = b'\272H\006\032\004\030x(\000'
   _globals['_LIFECYCLESERVICE'].methods_by_name['SetStage']._loaded_options = None
   _globals['_LIFECYCLESERVICE'].methods_by_name['SetStage']._serialized_options = b'\310\363\030\003\202\323\344\223\002\'\"\"/v1/contacts/{contact_id}:setStage:\001*'
   _globals['_LIFECYCLESERVICE'].methods_by_name['ListStageChanges']._loaded_options = None
@@ -67,12 +75,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETLIFECYCLEREQUEST']._serialized_end=586
   _globals['_GETLIFECYCLERESPONSE']._serialized_start=588
   _globals['_GETLIFECYCLERESPONSE']._serialized_end=660
-  _globals['_UPDATELIFECYCLEREQUEST']._serialized_start=662
-  _globals['_UPDATELIFECYCLEREQUEST']._serialized_end=755
-  _globals['_UPDATELIFECYCLERESPONSE']._serialized_start=757
-  _globals['_UPDATELIFECYCLERESPONSE']._serialized_end=832
-  _globals['_LIFECYCLE']._serialized_start=834
-  _globals['_LIFECYCLE']._serialized_end=885
-  _globals['_LIFECYCLESERVICE']._serialized_start=888
-  _globals['_LIFECYCLESERVICE']._serialized_end=1462
+  _globals['_UPDATELIFECYCLEREQUEST']._serialized_start=663
+  _globals['_UPDATELIFECYCLEREQUEST']._serialized_end=822
+  _globals['_STAGEAFTERSILENCE']._serialized_start=824
+  _globals['_STAGEAFTERSILENCE']._serialized_end=922
+  _globals['_UPDATELIFECYCLERESPONSE']._serialized_start=924
+  _globals['_UPDATELIFECYCLERESPONSE']._serialized_end=999
+  _globals['_LIFECYCLE']._serialized_start=1001
+  _globals['_LIFECYCLE']._serialized_end=1108
+  _globals['_LIFECYCLESERVICE']._serialized_start=1111
+  _globals['_LIFECYCLESERVICE']._serialized_end=1685
 # @@protoc_insertion_point(module_scope)

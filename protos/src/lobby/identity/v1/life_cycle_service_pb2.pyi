@@ -180,25 +180,65 @@ class UpdateLifeCycleRequest(_message.Message):
 
     STAGES_FIELD_NUMBER: _builtins.int
     PURCHASE_STAGE_FIELD_NUMBER: _builtins.int
+    SILENCES_FIELD_NUMBER: _builtins.int
     purchase_stage: _builtins.str
     """To which of them a purchase moves a contact; empty: to none."""
     @_builtins.property
     def stages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The stages, the first one of them for who has none."""
 
+    @_builtins.property
+    def silences(self) -> _containers.RepeatedCompositeFieldContainer[Global___StageAfterSilence]:
+        """After which silence people are in which of them; none: time moves nobody. From when on people are silent is known since the
+        first one was made, or a rule of tags about it: whoever was there before counts as seen then.
+        """
+
     def __init__(
         self,
         *,
         stages: _abc.Iterable[_builtins.str] | None = ...,
         purchase_stage: _builtins.str = ...,
+        silences: _abc.Iterable[Global___StageAfterSilence] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["purchase_stage", b"purchase_stage", "stages", b"stages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["purchase_stage", b"purchase_stage", "silences", b"silences", "stages", b"stages"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdateLifeCycleRequest: _TypeAlias = UpdateLifeCycleRequest  # noqa: Y015
+
+@_typing.final
+class StageAfterSilence(_message.Message):
+    """Who has been silent for so long is in a stage: of several the last one in the order of the stages, and never one before that in
+    which he is.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    MONTHS_FIELD_NUMBER: _builtins.int
+    stage: _builtins.str
+    """One of the stages, but not the first."""
+    days: _builtins.int
+    """Days."""
+    months: _builtins.int
+    """Months of the calendar; this or days."""
+    def __init__(
+        self,
+        *,
+        stage: _builtins.str = ...,
+        days: _builtins.int = ...,
+        months: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "months", b"months", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StageAfterSilence: _TypeAlias = StageAfterSilence  # noqa: Y015
 
 @_typing.final
 class UpdateLifeCycleResponse(_message.Message):
@@ -232,21 +272,27 @@ class LifeCycle(_message.Message):
 
     STAGES_FIELD_NUMBER: _builtins.int
     PURCHASE_STAGE_FIELD_NUMBER: _builtins.int
+    SILENCES_FIELD_NUMBER: _builtins.int
     purchase_stage: _builtins.str
     """To which of them a purchase moves a contact; empty: to none. customer where the workspace named no others."""
     @_builtins.property
     def stages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The stages: new, engaged, customer, dormant and lost where the workspace named no others."""
 
+    @_builtins.property
+    def silences(self) -> _containers.RepeatedCompositeFieldContainer[Global___StageAfterSilence]:
+        """After which silence people are in which of them."""
+
     def __init__(
         self,
         *,
         stages: _abc.Iterable[_builtins.str] | None = ...,
         purchase_stage: _builtins.str = ...,
+        silences: _abc.Iterable[Global___StageAfterSilence] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["purchase_stage", b"purchase_stage", "stages", b"stages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["purchase_stage", b"purchase_stage", "silences", b"silences", "stages", b"stages"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,9 @@ if _version_not_supported:
 
 class LifeCycleServiceStub:
     """Where people stand on their way: stages that the workspace names. Who has none is in the first one. A change stays with the
-    contact that was named; of a person the last one counts, and an undone merge gives each contact its own back.
+    contact that was named; of a person the last one counts, and an undone merge gives each contact its own back. Who has been
+    silent for as long as the workspace says is in a later stage, until he writes or is moved: that is worked out when he is looked
+    at, told as a change of his `stage` when it happens, and is no change in the list.
     """
 
     def __init__(self, channel):
@@ -60,7 +62,9 @@ class LifeCycleServiceStub:
 
 class LifeCycleServiceServicer:
     """Where people stand on their way: stages that the workspace names. Who has none is in the first one. A change stays with the
-    contact that was named; of a person the last one counts, and an undone merge gives each contact its own back.
+    contact that was named; of a person the last one counts, and an undone merge gives each contact its own back. Who has been
+    silent for as long as the workspace says is in a later stage, until he writes or is moved: that is worked out when he is looked
+    at, told as a change of his `stage` when it happens, and is no change in the list.
     """
 
     def SetStage(self, request, context):
@@ -125,7 +129,9 @@ def add_LifeCycleServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class LifeCycleService:
     """Where people stand on their way: stages that the workspace names. Who has none is in the first one. A change stays with the
-    contact that was named; of a person the last one counts, and an undone merge gives each contact its own back.
+    contact that was named; of a person the last one counts, and an undone merge gives each contact its own back. Who has been
+    silent for as long as the workspace says is in a later stage, until he writes or is moved: that is worked out when he is looked
+    at, told as a change of his `stage` when it happens, and is no change in the list.
     """
 
     @staticmethod

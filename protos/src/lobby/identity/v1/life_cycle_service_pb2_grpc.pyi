@@ -28,7 +28,9 @@ GRPC_VERSION: str
 
 class LifeCycleServiceStub:
     """Where people stand on their way: stages that the workspace names. Who has none is in the first one. A change stays with the
-    contact that was named; of a person the last one counts, and an undone merge gives each contact its own back.
+    contact that was named; of a person the last one counts, and an undone merge gives each contact its own back. Who has been
+    silent for as long as the workspace says is in a later stage, until he writes or is moved: that is worked out when he is looked
+    at, told as a change of his `stage` when it happens, and is no change in the list.
     """
 
     @_typing.overload
@@ -49,7 +51,9 @@ class LifeCycleServiceStub:
 @_typing.type_check_only
 class LifeCycleServiceAsyncStub(LifeCycleServiceStub):
     """Where people stand on their way: stages that the workspace names. Who has none is in the first one. A change stays with the
-    contact that was named; of a person the last one counts, and an undone merge gives each contact its own back.
+    contact that was named; of a person the last one counts, and an undone merge gives each contact its own back. Who has been
+    silent for as long as the workspace says is in a later stage, until he writes or is moved: that is worked out when he is looked
+    at, told as a change of his `stage` when it happens, and is no change in the list.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -66,7 +70,9 @@ class LifeCycleServiceAsyncStub(LifeCycleServiceStub):
 
 class LifeCycleServiceServicer(metaclass=_abc_1.ABCMeta):
     """Where people stand on their way: stages that the workspace names. Who has none is in the first one. A change stays with the
-    contact that was named; of a person the last one counts, and an undone merge gives each contact its own back.
+    contact that was named; of a person the last one counts, and an undone merge gives each contact its own back. Who has been
+    silent for as long as the workspace says is in a later stage, until he writes or is moved: that is worked out when he is looked
+    at, told as a change of his `stage` when it happens, and is no change in the list.
     """
 
     @_abc_1.abstractmethod

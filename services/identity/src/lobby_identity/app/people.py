@@ -16,7 +16,7 @@ from lobby_identity.domain.attributes import Held
 from lobby_identity.domain.identifiers import ContactId, WorkspaceId, search_keys
 from lobby_identity.domain.profile import Profile, name_key
 from lobby_identity.domain.purchases import Spend
-from lobby_identity.domain.stages import LifeCycle, StageChange
+from lobby_identity.domain.stages import LifeCycle, StageChange, Timed
 from lobby_identity.domain.tags import Tag
 from lobby_identity.domain.touches import Touch
 from lobby_identity.store import IdentifierRow, ProfileRow
@@ -45,6 +45,9 @@ class Person:
     """Where he stands in his life cycle."""
     stage_time: datetime | None
     """Since when; None where he was never moved."""
+    stage_origin: str
+    """Who or what moved him there; "" where nobody did."""
+    stage_source_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,9 @@ async def read(conn: Connection, workspace_id: WorkspaceId, contacts: Sequence[C
         by_contact[change.contact_id].changes.append(change)
     life_cycle = await stage_store.find_life_cycle(conn, workspace_id)
     known = {root: group.known() for root, group in groups.items()}
-    for root, held_by_rule in (await ruling.held(conn, workspace_id, known)).items():
-        groups[root].tags += held_by_rule
+    for root, by_rule in (await ruling.held(conn, workspace_id, known)).items():
+        groups[root].tags += by_rule.tags
+        groups[root].timed += by_rule.timed
     asked = dict.fromkeys(by_contact[each].root for each in contacts if each in by_contact)
     return [groups[root].person(life_cycle) for root in asked]
 
@@ -127,6 +131,7 @@ class _Group:
     spends: list[Spend] = field(default_factory=list)
     attributes: list[Held] = field(default_factory=list)
     changes: list[StageChange] = field(default_factory=list)
+    timed: list[Timed] = field(default_factory=list)
 
     @property
     def root(self) -> ContactId:
@@ -149,9 +154,19 @@ class _Group:
             touches.first(self.touches),
             purchases.total(self.spends),
             attributes.shown(self.attributes),
-            change.stage if change else life_cycle.first,
-            change.time if change else None,
+            *_stage(life_cycle, change, stages.by_clock(life_cycle, change, self.timed)),
         )
+
+
+def _stage(
+    life_cycle: LifeCycle, change: StageChange | None, timed: Timed | None
+) -> tuple[str, datetime | None, str, str]:
+    """Returns where a person stands, since when, and who or what moved him there."""
+    if timed is not None:
+        return timed.stage, timed.time, tags.RULE, timed.rule_id
+    if change is not None:
+        return change.stage, change.time, change.origin, change.source_id
+    return life_cycle.first, None, "", ""
 
 
 def _once(rows: Sequence[IdentifierRow]) -> tuple[IdentifierRow, ...]:

@@ -17,6 +17,7 @@ from lobby_common.times import utc_now
 from lobby_identity.domain import rules
 from lobby_identity.domain.identifiers import ContactId, WorkspaceId
 from lobby_identity.domain.rules import Facts, Rule
+from lobby_identity.domain.stages import Timed
 from lobby_identity.domain.tags import Tag
 from lobby_identity.store import rules as store
 from lobby_identity.store.rules import Lasting
@@ -29,7 +30,7 @@ async def create(conn: Connection, wanted: Rule) -> Rule:
     """The rule holds. BAD_RULE, TOO_MANY_RULES."""
     if not rules.is_complete(wanted):
         raise Invalid("BAD_RULE", "a rule names what its kind asks for, and nothing else")
-    if len(await store.list_rules(conn, wanted.workspace_id)) >= rules.MOST:
+    if sum(not rule.moves for rule in await store.list_rules(conn, wanted.workspace_id)) >= rules.MOST:
         raise Conflict("TOO_MANY_RULES", f"a workspace has at most {rules.MOST} rules")
     return replace(wanted, create_time=await store.insert(conn, wanted))
 
@@ -117,10 +118,19 @@ class Known:
     spent: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class ByRule:
+    """What rules of state say of a person now."""
+
+    tags: Sequence[Tag]
+    """With the records from which they were taken away."""
+    timed: Sequence[Timed]
+
+
 async def held(
     conn: Connection, workspace_id: WorkspaceId, persons: Mapping[ContactId, Known]
-) -> dict[ContactId, list[Tag]]:
-    """Returns the tags that rules of state give to persons now, with the records from which they were taken away."""
+) -> dict[ContactId, ByRule]:
+    """Returns what rules of state say of persons now."""
     of = [rule for rule in await store.list_rules(conn, workspace_id) if not rule.lasting]
     if not of:
         return {}
@@ -130,13 +140,14 @@ async def held(
         hidden[rule_id].add(contact_id)
     seen = await _last_seen(conn, workspace_id, of, persons, everybody)
     now = utc_now()
-    return {
-        root: [
-            replace(tag, hidden_from=frozenset(hidden[tag.setting_id]))
-            for tag in rules.held(of, root, Facts(known.first_seen, seen.get(root), known.spent), now)
+    found = {}
+    for root, known in persons.items():
+        facts = Facts(known.first_seen, seen.get(root), known.spent)
+        shown = [
+            replace(tag, hidden_from=frozenset(hidden[tag.setting_id])) for tag in rules.held(of, root, facts, now)
         ]
-        for root, known in persons.items()
-    }
+        found[root] = ByRule(shown, rules.timed(of, facts, now))
+    return found
 
 
 async def _last_seen(
@@ -188,7 +199,7 @@ async def _sweep(tx: Tx, rule: Rule) -> int:
     crossed = await store.find_crossed(tx.conn, rule.workspace_id, rule.boundary(before), rule.boundary(now))
     for contact_id in crossed:
         tx.tell(
-            ContactChanged(contact_id=contact_id, fields=["tags"]),
+            ContactChanged(contact_id=contact_id, fields=["stage" if rule.moves else "tags"]),
             workspace_id=rule.workspace_id,
             key=contact_id,
             event_id=derive_id(now, "contact_crossed", rule.rule_id, contact_id),

@@ -12,12 +12,15 @@ from datetime import datetime, timedelta
 
 from lobby_identity.domain import tags
 from lobby_identity.domain.identifiers import ContactId, WorkspaceId
+from lobby_identity.domain.stages import Timed
 from lobby_identity.domain.tags import Tag
 
 SILENT_FOR, SEEN_WITHIN = "silent_for", "seen_within"
 FIRST_SEEN_BEFORE, FIRST_SEEN_AFTER, FIRST_SEEN_WITHIN = "first_seen_before", "first_seen_after", "first_seen_within"
 SPENT_AT_LEAST, SPENT_LESS_THAN = "spent_at_least", "spent_less_than"
 MESSAGE_CONTAINS = "message_contains"
+STAGE_SILENT_FOR = "stage_silent_for"
+"""Sets no tag: who is silent for so long is in the stage that it names as its tag."""
 
 MOST = 50
 """Rules of a workspace."""
@@ -51,7 +54,16 @@ class Rule:
     @property
     def asks_for_activity(self) -> bool:
         """It must be known when people wrote last."""
-        return self.kind in {SILENT_FOR, SEEN_WITHIN}
+        return self.kind in {SILENT_FOR, SEEN_WITHIN, STAGE_SILENT_FOR}
+
+    @property
+    def moves(self) -> bool:
+        """It says in which stage somebody is, and sets no tag."""
+        return self.kind == STAGE_SILENT_FOR
+
+    def crossing(self, at: datetime) -> datetime:
+        """Returns when so many days or months have passed since then."""
+        return months_before(at, -self.months) + timedelta(days=self.days)
 
     def boundary(self, now: datetime) -> datetime:
         """Returns the time that is so many days or months ago."""
@@ -81,6 +93,7 @@ def is_complete(rule: Rule) -> bool:
         SPENT_AT_LEAST: "money",
         SPENT_LESS_THAN: "money",
         MESSAGE_CONTAINS: "words",
+        STAGE_SILENT_FOR: "period",
     }[rule.kind]
     complete = {"period": period, "money": money, "time": True, "words": all(rule.words)}[wanted]
     return complete and [name for name, there in has.items() if there] == [wanted]
@@ -95,13 +108,24 @@ def holds(rule: Rule, facts: Facts, now: datetime) -> bool:
     if at is None or rule.lasting:
         return False
     is_before = at < rule.time if rule.time else at <= rule.boundary(now)
-    return is_before if rule.kind in {SILENT_FOR, FIRST_SEEN_BEFORE} else not is_before
+    return is_before if rule.kind in {SILENT_FOR, STAGE_SILENT_FOR, FIRST_SEEN_BEFORE} else not is_before
 
 
 def held(rules: Iterable[Rule], root: ContactId, facts: Facts, now: datetime) -> list[Tag]:
     """Returns the tags of those rules of state that hold for a person."""
     return [
-        Tag(root, rule.tag, tags.RULE, rule.rule_id, None, rule.rule_id) for rule in rules if holds(rule, facts, now)
+        Tag(root, rule.tag, tags.RULE, rule.rule_id, None, rule.rule_id)
+        for rule in rules
+        if not rule.moves and holds(rule, facts, now)
+    ]
+
+
+def timed(rules: Iterable[Rule], facts: Facts, now: datetime) -> list[Timed]:
+    """Returns the stages to which the clock has moved a person by now."""
+    return [
+        Timed(rule.tag, rule.rule_id, rule.crossing(facts.last_seen))
+        for rule in rules
+        if rule.moves and facts.last_seen is not None and holds(rule, facts, now)
     ]
 
 
