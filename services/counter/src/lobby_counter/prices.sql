@@ -43,31 +43,25 @@ WITH figure AS MATERIALIZED (
         AND ($5::smallint IS NULL OR c.platform = $5)
         AND ($6::uuid IS NULL OR w.agent_id = $6)
         AND ($10::boolean IS NULL OR w.first = $10)
-), known AS MATERIALIZED (
-    SELECT
-        f.channel_user_id, f.at_account_id, coalesce(u.contact_id, f.channel_user_id) AS person, e.campaign_id, e.language,
-        e.country, p.price_minor, p.currency,
+), split AS MATERIALIZED (
+    SELECT DISTINCT
+        f.bucket, f.account_id, f.platform, f.agent_id,
+        CASE WHEN 'campaign' = ANY ($3) THEN coalesce(e.campaign_id, '') END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3) THEN coalesce(e.language, '') END AS language,
+        CASE WHEN 'country' = ANY ($3) THEN coalesce(e.country, '') END AS country,
+        coalesce(u.contact_id, f.channel_user_id) AS person, p.price_minor, p.currency,
         NOT EXISTS (
             SELECT
             FROM channel_user AS other
             JOIN message AS m ON m.channel_user_id = other.channel_user_id AND m.direction = 2 AND m.human
             WHERE other.contact_id = u.contact_id
         ) AS lost
-    FROM (SELECT DISTINCT channel_user_id, at_account_id FROM figure) AS f
+    FROM figure AS f
     JOIN entry AS e
         ON e.channel_user_id = f.channel_user_id AND e.account_id = f.at_account_id AND e.again_event_id IS NULL
     JOIN verdict AS v ON v.counter_id = $1 AND v.entry_id = e.entry_id AND v.verdict = 'new'
     LEFT JOIN channel_user AS u ON u.channel_user_id = f.channel_user_id
     LEFT JOIN LATERAL price_of($1, e.account_id, e.occurred_time) AS p ON true
-), split AS (
-    SELECT DISTINCT
-        f.bucket, f.account_id, f.platform, f.agent_id,
-        CASE WHEN 'campaign' = ANY ($3) THEN coalesce(k.campaign_id, '') END AS campaign_id,
-        CASE WHEN 'language' = ANY ($3) THEN coalesce(k.language, '') END AS language,
-        CASE WHEN 'country' = ANY ($3) THEN coalesce(k.country, '') END AS country,
-        k.person, k.lost, k.price_minor, k.currency
-    FROM figure AS f
-    JOIN known AS k ON k.channel_user_id = f.channel_user_id AND k.at_account_id = f.at_account_id
 ), whole AS (
     SELECT DISTINCT person, lost, price_minor, currency FROM split
 )

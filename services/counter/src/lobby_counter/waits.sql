@@ -269,30 +269,40 @@ WITH answered AS MATERIALIZED (
         AND (NOT $9 OR w.end_time < $8)
         -- Whatever may collide with a wait of the period was open less than a minute before it.
         AND w.end_time >= $7::timestamptz - interval '1 minute'
+), several AS (
+    -- Few people have several conversations with several agents; each is looked at alone, whatever the planner thinks of all.
+    SELECT
+        array_agg(wait_id) AS wait_ids, array_agg(conversation_id) AS conversation_ids, array_agg(end_agent_id) AS agents,
+        array_agg(owed_since) AS starts, array_agg(end_time) AS ends
+    FROM answered
+    WHERE end_agent_id IS NOT NULL
+    GROUP BY person
+    HAVING count(DISTINCT conversation_id) > 1 AND count(DISTINCT end_agent_id) > 1
 ), met AS (
-    SELECT DISTINCT later.wait_id
-    FROM answered AS later
-    JOIN answered AS other
-        ON other.person = later.person
-            AND other.conversation_id <> later.conversation_id
-            AND other.end_agent_id <> later.end_agent_id
+    SELECT later.wait_id
+    FROM several AS s
+    CROSS JOIN LATERAL unnest(s.wait_ids, s.conversation_ids, s.agents, s.starts)
+        AS later (wait_id, conversation_id, agent_id, owed_since)
+    WHERE EXISTS (
+        SELECT
+        FROM unnest(s.wait_ids, s.conversation_ids, s.agents, s.starts, s.ends)
+            AS other (wait_id, conversation_id, agent_id, owed_since, end_time)
+        WHERE other.conversation_id <> later.conversation_id
+            AND other.agent_id <> later.agent_id
             AND (other.owed_since, other.wait_id) < (later.owed_since, later.wait_id)
-            AND (
-                later.owed_since < other.end_time
-                OR later.owed_since < other.owed_since + interval '1 minute'
-            )
+            AND later.owed_since < greatest(other.end_time, other.owed_since + interval '1 minute')
+    )
 ), figure AS (
     SELECT
         width_bucket(CASE WHEN $9::boolean THEN w.end_time ELSE w.owed_since END, $2::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id::text END AS account_id,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id END AS account_id,
         CASE WHEN 'platform' = ANY ($3::text[]) THEN w.platform END AS platform,
-        CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
+        CASE WHEN 'agent' = ANY ($3::text[]) THEN w.agent_id END AS agent_id,
         CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
         CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
         CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
-        w.conversation_id, w.person, m.wait_id IS NOT NULL AS collided
+        w.conversation_id, w.person, w.wait_id IN (SELECT wait_id FROM met) AS collided
     FROM answered AS w
-    LEFT JOIN met AS m ON m.wait_id = w.wait_id
     LEFT JOIN entry AS e
         ON $11::boolean
             AND e.channel_user_id = w.channel_user_id
@@ -306,12 +316,13 @@ WITH answered AS MATERIALIZED (
         AND ($10::boolean IS NULL OR w.first = $10)
 )
 SELECT
-    grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+    grouping(bucket) = 1 AS total, bucket, account_id::text, platform,
+    CASE WHEN 'agent' = ANY ($3) THEN coalesce(agent_id::text, '') END AS agent_id, campaign_id, language, country,
     count(DISTINCT conversation_id) AS answered_conversations,
     count(DISTINCT person) AS answered_people,
     count(*) FILTER (WHERE collided) AS collisions
 FROM figure
-GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, language, country), ())
+GROUP BY GROUPING SETS ((bucket, account_id, platform, figure.agent_id, campaign_id, language, country), ())
 
 -- name: count_agent_misses
 -- Assignments that came to nothing, of waits that are over, by the agents who missed them.

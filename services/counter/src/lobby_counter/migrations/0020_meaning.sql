@@ -43,7 +43,17 @@ RETURNS TABLE (price_minor bigint, currency text) LANGUAGE sql STABLE AS $$
     FROM price AS p
     WHERE p.workspace_id = workspace
         AND p.start_time <= at
-        AND (p.campaign_id IS NULL OR p.campaign_id = campaign_of(workspace, account, at))
+        AND (
+            p.campaign_id IS NULL
+            OR EXISTS (
+                SELECT
+                FROM campaign AS c
+                WHERE c.campaign_id = p.campaign_id
+                    AND account = ANY (c.account_ids)
+                    AND c.start_time <= at
+                    AND (c.end_time IS NULL OR at < c.end_time)
+            )
+        )
     ORDER BY p.campaign_id NULLS LAST, p.start_time DESC
     LIMIT 1
 $$;
