@@ -1,6 +1,7 @@
 """Waits are what a plain recount gives; the business clock counts the minutes in which somebody works."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobby_counter.business import BusinessClock, Hours, Interval, Version
+from lobby_counter.business import BusinessClock, Clocks, Hours, Interval, Version
 from lobby_counter.calendars import Calendar
 from lobby_counter.conversations import (
     Answered,
@@ -22,7 +23,7 @@ from lobby_counter.conversations import (
     Told,
     WindowClosed,
 )
-from lobby_counter.waits import Part, Wait, agent_misses, dated, segments
+from lobby_counter.waits import Circumstances, Part, Segment, Wait, agent_misses, dated, segments
 
 BEGIN = datetime(2026, 10, 23, 12, tzinfo=UTC)
 """A Friday before clocks change in Europe and in America."""
@@ -206,3 +207,35 @@ def test_when_the_clock_has_run_for_so_long_it_has_run_for_so_long(hours, start,
     close = clock.close_of_next_day(minute(start))
     assert close is not None
     assert clock.elapsed(minute(start), close) > timedelta()
+
+
+@settings(max_examples=100)
+@given(schedules, schedules, st.integers(0, 5_000), st.integers(0, 5_000), st.integers(0, 5_000))
+def test_an_account_runs_by_the_workspaces_clock_until_its_own_schedule_begins(general, own, begin, start, length):
+    calendar = Calendar(ZONES[0])
+    always, since = Version(datetime(2000, 1, 1, tzinfo=UTC), general), Version(minute(begin), own)
+    clocks = Clocks(calendar, {None: (always,), "mine": (since,)})
+    theirs, mine = clocks.of("other"), clocks.of("mine")
+    assert theirs == BusinessClock(calendar, (always,))
+    alone = BusinessClock(calendar, (since._replace(start=always.start),))
+    cut = min(max(minute(begin), minute(start)), minute(start + length))
+    before, after = theirs.elapsed(minute(start), cut), alone.elapsed(cut, minute(start + length))
+    assert mine.elapsed(minute(start), minute(start + length)) == before + after
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.tuples(st.integers(-5, 60), st.one_of(st.none(), st.integers(-5, 60))), max_size=6),
+    st.integers(0, 50),
+    st.integers(1, 30),
+)
+def test_what_an_agent_could_not_read_is_told_minute_by_minute(texts, start, length):
+    told = [(minute(since), None if until is None else minute(until)) for since, until in texts]
+    segment = Segment(Part.AGENT, minute(start), minute(start + length), "ann")
+    found = Circumstances(untranslated=told).unread(segment, minute(0))
+    expected = sum(
+        any(0 <= since <= at and (until is None or at < until) for since, until in texts)
+        for at in range(start, start + length)
+    )
+    assert sum(((until - since) for since, until in found), timedelta()) == expected * MINUTE
+    assert all(before[1] <= after[0] for before, after in pairwise(found))
