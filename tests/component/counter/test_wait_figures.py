@@ -154,6 +154,7 @@ async def test_who_had_it_and_could_not_read_it_waited_for_its_translation(count
     "told",
     [
         {"status": "untranslated", "reason": "undetermined"},
+        {"status": "untranslated", "reason": "no_provider"},
         {"status": "same_language"},
         {"status": "unspecified"},
     ],

@@ -78,8 +78,8 @@ _SOON = timedelta(seconds=30)
 """Within that after a message was written something is told of its language, unless translate is away."""
 _EPOCH = datetime(1970, 1, 2, tzinfo=UTC)
 """Ids of messages without a time of their own say less."""
-_NOTHING_TO_AWAIT = ("undetermined", "same_language")
-"""Why a text has no translation and needs none."""
+_NOTHING_TO_AWAIT = frozenset(("undetermined", "same_language", "no_provider", "unsupported_pair", "too_long"))
+"""Why a text has no translation and none is to come."""
 _LONGEST_WORD = 200
 """Campaign ids and the like are cut: nobody vouches for what an ad puts there."""
 
@@ -321,7 +321,8 @@ def _read_rendered(facts: Facts, incoming: Incoming, said: MessageTranslated, ch
         return
     start = time_of(said.message_id) if late else told if awaited else None
     end = None if awaited else told
-    facts.rendered.append(Rendered(said.message_id, said.version, said.account_id, chat, start, end))
+    if start is not None or said.version > 1:
+        facts.rendered.append(Rendered(said.message_id, said.version, said.account_id, chat, start, end))
 
 
 def _read_assigned(facts: Facts, incoming: Incoming, said: ConversationAssigned) -> None:

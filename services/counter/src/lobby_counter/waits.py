@@ -202,7 +202,7 @@ class Circumstances:
     states: Sequence[tuple[datetime, str]] = ()
     """What the account's state changed to, in order."""
     untranslated: Sequence[tuple[datetime, datetime | None]] = ()
-    """From when to when a text of the customer was not in a language that its reader reads; None: it still is not."""
+    """From when to when a translation for an agent was awaited that had not come; None: it still is."""
 
     def unread(self, segment: "Segment", owed_since: datetime) -> list[tuple[datetime, datetime]]:
         """Returns when in a segment a text that the wait is about could not be read, in order and without overlaps."""

@@ -181,7 +181,7 @@ class _RootCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RootCause.V
     ROOT_CAUSE_RULE: _RootCause.ValueType  # 9
     """It waited in the pool: those who were there may not have it, or had given it back."""
     ROOT_CAUSE_WAITING_FOR_TRANSLATION: _RootCause.ValueType  # 10
-    """An agent had it and what the customer had written was not translated for him."""
+    """An agent had it, and the translation of what the customer had written had not come, though one was to."""
 
 class RootCause(_RootCause, metaclass=_RootCauseEnumTypeWrapper):
     """What a miss came from."""
@@ -207,7 +207,7 @@ ROOT_CAUSE_SEND_FAILED: RootCause.ValueType  # 8
 ROOT_CAUSE_RULE: RootCause.ValueType  # 9
 """It waited in the pool: those who were there may not have it, or had given it back."""
 ROOT_CAUSE_WAITING_FOR_TRANSLATION: RootCause.ValueType  # 10
-"""An agent had it and what the customer had written was not translated for him."""
+"""An agent had it, and the translation of what the customer had written had not come, though one was to."""
 Global___RootCause: _TypeAlias = RootCause  # noqa: Y015
 
 @_typing.final
