@@ -71,6 +71,17 @@ async def test_s10_three_counters_over_the_same_two_entries(counter, story):
     assert [(row.new, row.repeat) for row in rows] == [(1, 0), (1, 0)]
 
 
+async def test_an_entry_tells_who_wrote_and_in_which_campaign(counter, story):
+    campaign = await counter.make_campaign(["WA1"], on(1))
+    await counter.hear(story.merges("m", "B", ["A", "B"], version=1))
+    await counter.hear(story.says("A", "WA1", at("10:00"), contact="B"))
+    await counter.hear(story.says("B", "WA2", at("11:00")))
+    first, second = await counter.entries()
+    assert (first.channel_user_id, first.entered_campaign_id) == (story.id("user", "A"), campaign)
+    assert (second.channel_user_id, second.entered_campaign_id) == (story.id("user", "B"), "")
+    assert first.contact_id == second.contact_id
+
+
 @pytest.mark.parametrize("later", [False, True])
 async def test_s11_a_window_is_not_renewed_by_repeats(counter, story, later):
     monthly = "" if later else await counter.make_counter(window_days=30)

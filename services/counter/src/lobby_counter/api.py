@@ -196,6 +196,8 @@ def _entry(entry: ListedEntry, counter: Counter) -> pb.Entry:
         corrections=map(_correction, entry.corrections),
         counter_id=counter.counter_id,
         policy_version=counter.policy_version,
+        channel_user_id=entry.channel_user_id,
+        entered_campaign_id=entry.entered_campaign_id,
     )
 
 

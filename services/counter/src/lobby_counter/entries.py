@@ -47,6 +47,8 @@ class ListedEntry:
     repeat_of: str | None
     first_verdict: str
     judged_contact_id: str
+    channel_user_id: str
+    entered_campaign_id: str
     corrections: list[ListedCorrection] = field(default_factory=list)
 
 

@@ -595,7 +595,8 @@ LIMIT $12
 SELECT
     e.entry_id::text, e.event_id::text, e.message_id::text, u.contact_id::text, e.account_id::text, e.platform,
     e.agent_id::text, e.campaign_id, e.language, e.country, e.occurred_time, e.received_time, v.judged_time, v.verdict,
-    v.reason, v.repeat_of::text, v.first_verdict, v.judged_contact_id::text
+    v.reason, v.repeat_of::text, v.first_verdict, v.judged_contact_id::text, e.channel_user_id::text,
+    coalesce(campaign_of(e.workspace_id, e.account_id, e.occurred_time)::text, '') AS entered_campaign_id
 FROM entry AS e
 JOIN verdict AS v ON v.counter_id = $14 AND v.entry_id = e.entry_id
 JOIN channel_user AS u ON u.channel_user_id = e.channel_user_id

@@ -36,7 +36,7 @@ class _GroupByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GroupBy.Value
     GROUP_BY_AGENT: _GroupBy.ValueType  # 3
     """By agent."""
     GROUP_BY_CAMPAIGN: _GroupBy.ValueType  # 4
-    """By campaign or ad."""
+    """By the ad, post or link through which people came; not by campaigns, which are sets of accounts."""
     GROUP_BY_LANGUAGE: _GroupBy.ValueType  # 5
     """By the customer's language."""
     GROUP_BY_COUNTRY: _GroupBy.ValueType  # 6
@@ -56,7 +56,7 @@ GROUP_BY_PLATFORM: GroupBy.ValueType  # 2
 GROUP_BY_AGENT: GroupBy.ValueType  # 3
 """By agent."""
 GROUP_BY_CAMPAIGN: GroupBy.ValueType  # 4
-"""By campaign or ad."""
+"""By the ad, post or link through which people came; not by campaigns, which are sets of accounts."""
 GROUP_BY_LANGUAGE: GroupBy.ValueType  # 5
 """By the customer's language."""
 GROUP_BY_COUNTRY: GroupBy.ValueType  # 6
@@ -178,7 +178,9 @@ class GetCountsRequest(_message.Message):
     agent_id: _builtins.str
     """Only this agent."""
     counter_id: _builtins.str
-    """Whose verdicts new, repeat and excluded count; empty means the workspace's own counter. Other figures know no counter."""
+    """Whose verdicts new, repeat and excluded count; empty means the adopted one. Other figures know no
+    counter.
+    """
     @_builtins.property
     def to(self) -> _timestamp_pb2.Timestamp:
         """Before this occurred time; absent means now."""
@@ -243,7 +245,7 @@ class Counts(_message.Message):
     agent_id: _builtins.str
     """Agent, where grouped by it; empty means nobody yet."""
     campaign_id: _builtins.str
-    """Campaign or ad, where grouped by it."""
+    """Ad, post or link, where grouped by campaign."""
     language: _builtins.str
     """Language, where grouped by it."""
     country: _builtins.str
@@ -451,13 +453,13 @@ class ListEntriesRequest(_message.Message):
     page_token: _builtins.str
     """Where the last page ended."""
     campaign_id: _builtins.str
-    """Only of this campaign or ad; present and empty: only those without one."""
+    """Only through this ad, post or link; present and empty: only those without one."""
     language: _builtins.str
     """Only with this language; present and empty: only those of which it is not known."""
     country: _builtins.str
     """Only of this country; present and empty: only those of which it is not known."""
     counter_id: _builtins.str
-    """By the verdicts of this counter; empty means the workspace's own."""
+    """By the verdicts of this counter; empty means the adopted one."""
     @_builtins.property
     def to(self) -> _timestamp_pb2.Timestamp:
         """Before this occurred time; absent means now."""
@@ -525,6 +527,8 @@ class Entry(_message.Message):
     CORRECTIONS_FIELD_NUMBER: _builtins.int
     COUNTER_ID_FIELD_NUMBER: _builtins.int
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    CHANNEL_USER_ID_FIELD_NUMBER: _builtins.int
+    ENTERED_CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
     entry_id: _builtins.str
     """Id of the entry."""
     event_id: _builtins.str
@@ -540,7 +544,7 @@ class Entry(_message.Message):
     agent_id: _builtins.str
     """First agent assigned in its conversation; empty while there was none."""
     campaign_id: _builtins.str
-    """Campaign or ad through which he came."""
+    """Ad, post or link through which he came, as its platform names it; not a campaign, which is a set of accounts."""
     language: _builtins.str
     """Language of the greeting, where known."""
     country: _builtins.str
@@ -559,6 +563,10 @@ class Entry(_message.Message):
     """The counter that judged it."""
     policy_version: _builtins.int
     """Version of the rule by which it did."""
+    channel_user_id: _builtins.str
+    """Who wrote: one user of one platform, for ever; contacts are made of them."""
+    entered_campaign_id: _builtins.str
+    """Campaign in which it is, a named set of accounts; empty where it is in none."""
     @_builtins.property
     def occurred_time(self) -> _timestamp_pb2.Timestamp:
         """When it was written."""
@@ -599,10 +607,12 @@ class Entry(_message.Message):
         corrections: _abc.Iterable[Global___Correction] | None = ...,
         counter_id: _builtins.str = ...,
         policy_version: _builtins.int = ...,
+        channel_user_id: _builtins.str = ...,
+        entered_campaign_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_repeat_of", b"_repeat_of", "judged_time", b"judged_time", "occurred_time", b"occurred_time", "received_time", b"received_time", "repeat_of", b"repeat_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_repeat_of", b"_repeat_of", "account_id", b"account_id", "agent_id", b"agent_id", "campaign_id", b"campaign_id", "contact_id", b"contact_id", "corrections", b"corrections", "counter_id", b"counter_id", "country", b"country", "entry_id", b"entry_id", "event_id", b"event_id", "first_verdict", b"first_verdict", "judged_contact_id", b"judged_contact_id", "judged_time", b"judged_time", "language", b"language", "message_id", b"message_id", "occurred_time", b"occurred_time", "platform", b"platform", "policy_version", b"policy_version", "reason", b"reason", "received_time", b"received_time", "repeat_of", b"repeat_of", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_repeat_of", b"_repeat_of", "account_id", b"account_id", "agent_id", b"agent_id", "campaign_id", b"campaign_id", "channel_user_id", b"channel_user_id", "contact_id", b"contact_id", "corrections", b"corrections", "counter_id", b"counter_id", "country", b"country", "entered_campaign_id", b"entered_campaign_id", "entry_id", b"entry_id", "event_id", b"event_id", "first_verdict", b"first_verdict", "judged_contact_id", b"judged_contact_id", "judged_time", b"judged_time", "language", b"language", "message_id", b"message_id", "occurred_time", b"occurred_time", "platform", b"platform", "policy_version", b"policy_version", "reason", b"reason", "received_time", b"received_time", "repeat_of", b"repeat_of", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__repeat_of: _TypeAlias = _typing.Literal["repeat_of"]  # noqa: Y015
     _WhichOneofArgType__repeat_of: _TypeAlias = _typing.Literal["_repeat_of", b"_repeat_of"]  # noqa: Y015

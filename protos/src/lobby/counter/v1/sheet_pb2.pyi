@@ -285,7 +285,7 @@ class SheetRow(_message.Message):
     settled_verdict: _count_service_pb2.Verdict.ValueType
     """What was settled last; absent before."""
     campaign_id: _builtins.str
-    """Campaign or ad through which he came."""
+    """Ad, post or link through which he came, as its platform names it."""
     language: _builtins.str
     """Language of the greeting, where known."""
     country: _builtins.str

@@ -385,7 +385,7 @@ class WaitFigures(_message.Message):
     agent_id: _builtins.str
     """Agent who has them, or had them at their end, where grouped by it; empty means nobody."""
     campaign_id: _builtins.str
-    """Campaign or ad, where grouped by it."""
+    """Ad, post or link, where grouped by campaign."""
     language: _builtins.str
     """Language, where grouped by it."""
     country: _builtins.str
@@ -659,7 +659,7 @@ class ListWaitsRequest(_message.Message):
     miss: Global___Miss.ValueType
     """Only those missed in this way."""
     campaign_id: _builtins.str
-    """Only of this campaign or ad; present and empty: only those without one."""
+    """Only through this ad, post or link; present and empty: only those without one."""
     language: _builtins.str
     """Only with this language; present and empty: only those of which it is not known."""
     country: _builtins.str
