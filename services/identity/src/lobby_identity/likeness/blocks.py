@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lobby_identity.likeness.model import Record
+from lobby_identity.likeness.names import BARE, consonants
 
 MOST_IN_A_BLOCK = 200
 """Records with the same key; what more of them share is no evidence, and is not looked at."""
 
 _START = 4
 _END = 3
+_FEWEST_CONSONANTS = 3
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ def keys(record: Record, scheme: Scheme) -> set[str]:
             found.update(_of_regions(record, reading, scheme.regions))
             found.update(_of_towns(record, reading, scheme.towns))
         found.update(_of_two_words([word[0] for word in name]))
+        found.update(_of_consonants([word[0] for word in name]))
     return found
 
 
@@ -61,6 +64,13 @@ def _of_towns(record: Record, reading: str, towns: Mapping[str, str]) -> Iterato
         yield f"{letter}3:{reading[-_END:]}:{value}"
         yield f"{letter}<:{reading[:_END]}:{value[:_START]}"
         yield f"{letter}>:{reading[:2]}:{value[-_START:]}"
+
+
+def _of_consonants(words: list[str]) -> Iterator[str]:
+    """A name whose script has no vowels is found by one that has them, if enough is left of both."""
+    left = sorted(consonants(word).removeprefix(BARE) for word in words)
+    if sum(map(len, left)) >= _FEWEST_CONSONANTS:
+        yield f"c:{':'.join(left)}"
 
 
 def _of_two_words(words: list[str]) -> Iterator[str]:

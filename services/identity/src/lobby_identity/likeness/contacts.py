@@ -39,7 +39,7 @@ WEIGHTS: Weights = {
 _EXPECTED_PER_CONTACT = 0.2
 """Other records of the same person that a contact has on average."""
 _HALF_HOUR = timedelta(minutes=30)
-_MOST_READINGS = 4
+_MOST_READINGS = 6
 _SCHEME = blocks.Scheme(towns={}, regions={"country": "r", "language": "l"}, codes={"phone": "p", "email": "e"})
 
 

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
-from itertools import islice, product
+from itertools import islice, product, zip_longest
 
 import jaconv
 from anyascii import anyascii
@@ -168,18 +168,22 @@ def _of_turkish_and_german(word: str) -> Iterator[str]:
 
 
 def _of_han(word: str) -> Iterator[str]:
-    """Surnames as their bearers spell them, Mandarin, Cantonese, readings of Japanese names, then all of Mandarin."""
+    """Surnames as their bearers spell them, then Chinese and Japanese readings in turn: it may be either's name."""
     yield from HAN_SURNAMES.get(word, ())
-    if _HAN.fullmatch(word):
-        mandarin = [syllables[0] for syllables in pinyin(word, style=Style.NORMAL)]
-        yield from _without_umlaut("".join(mandarin))
-        yield "".join(map(wade_giles, mandarin))
-        yield from _combined([hong_kong(each) for each in word])
-    for reading in _japanese(word):
-        yield from _of_kana(reading)
-    if _HAN.fullmatch(word):
-        for spelling in _combined([_syllables(each) for each in word], most=_MOST_READINGS):
-            yield from _without_umlaut(spelling)
+    chinese = _of_chinese(word) if _HAN.fullmatch(word) else ()
+    japanese = (spelling for reading in _japanese(word) for spelling in _of_kana(reading))
+    for both in zip_longest(chinese, japanese, fillvalue=""):
+        yield from both
+
+
+def _of_chinese(word: str) -> Iterator[str]:
+    """Mandarin in pinyin, as in Taiwan; Cantonese as in Hong Kong; then Mandarin with all readings of characters."""
+    mandarin = [syllables[0] for syllables in pinyin(word, style=Style.NORMAL)]
+    yield from _without_umlaut("".join(mandarin))
+    yield "".join(map(wade_giles, mandarin))
+    yield from _combined([hong_kong(each) for each in word])
+    for spelling in _combined([_syllables(each) for each in word], most=_MOST_READINGS):
+        yield from _without_umlaut(spelling)
 
 
 def _combined(syllables: Sequence[Sequence[str]], *, most: int = _MOST_COMBINED) -> Iterator[str]:
