@@ -126,7 +126,8 @@ def test_no_person_has_two_ids_of_the_own_system_unless_the_importer_says_so(row
         ids[contacts[user]] |= {each.match_key} if each.kind == "crm_id" else set()
     nodes = sorted({*contacts.values(), *(f"person {each.root}" for each in held.values())})
     for person in components(nodes, edges):
-        before = set().union(*(known_ids(held).get(each.removeprefix("person "), ()) for each in person))
+        roots = [each.removeprefix("person ") for each in person if each.startswith("person ")]
+        before = set().union(*(known_ids(held)[each] for each in roots))
         given = set().union(*(ids.get(each, ()) for each in person))
         assert not given or len(before | given) == 1
 

@@ -60,7 +60,6 @@ class Suggester:
 
     async def run(self) -> None:
         """Weighs until cancelled."""
-        await asyncio.to_thread(names.prepare)
         while True:
             started = time.monotonic()
             weighed = await self.take()
@@ -73,6 +72,8 @@ class Suggester:
             waiting = await store.read_unweighed(conn, _AT_ONCE)
             if waiting is None:
                 return 0
+            # Not before somebody waits: the dictionaries take 36 MiB.
+            await asyncio.to_thread(names.prepare)
             workspace_id, unweighed = waiting
             model = await self._model(conn, workspace_id, len(unweighed))
             policy = await store.find_policy(conn, workspace_id)

@@ -98,6 +98,7 @@ def _each_once(found: Iterable[str]) -> Iterator[str]:
             yield each
 
 
+@cache
 def prepare() -> None:
     """The dictionaries are in memory, and what is looked up in them for the first time: a tenth of a second."""
     for name in ("王小明", "山田太郎", "Иван", "김민수", "สมชาย", "علي"):
