@@ -44,8 +44,6 @@ from tests.servers import Databases
 
 ZONE = "Asia/Bangkok"
 GROUPS = ("account", "platform", "agent", "campaign", "language", "country")
-DAYS_PAGE = 20_000
-"""Messages made in a transaction: nobody waits for it."""
 LARGE = 1_000
 """Entries of each of the persons that are merged."""
 Ask = Callable[[], Awaitable[Any]]
@@ -86,18 +84,12 @@ async def serve(url: str) -> Service:
     return Service(pool, log, CounterEvents(calendars), CountApi(pool, calendars), WaitApi(pool, calendars))
 
 
-async def make(service: Service, size: int) -> None:
-    """Days and hours are made, as tasks of the service do in the background."""
-    began = time.monotonic()
-    days = Days(service.log, messages=DAYS_PAGE)
-    while await days.step(WORKSPACE):
-        pass
-    say("days made", time.monotonic() - began, "s", entries=size)
-    activity = Activity(service.log)
-    while await activity.step(WORKSPACE):
-        pass
-    for table in ("chat_day", "day_figure", "day_return", "activity"):
-        await service.pool.execute(f"ANALYZE {table}")
+async def make(service: Service) -> None:
+    """What is over since is in days, and hours in which customers wrote are made, as tasks of the service do."""
+    for task in (Days(service.log), Activity(service.log)):
+        while await task.step(WORKSPACE):
+            pass
+    await service.pool.execute("ANALYZE activity")
 
 
 def questions(service: Service, start: datetime, end: datetime) -> dict[str, Ask]:
@@ -231,7 +223,7 @@ async def main(sizes: Sequence[int], days: int, rounds: int, only: str) -> None:
                 await ledger.fill(made.admin_url, size, days, end)
                 say("filled", time.monotonic() - began, "s", entries=size)
                 service = await serve(made.url)
-                await make(service, size)
+                await make(service)
                 with caller.use(Caller(WORKSPACE, "owner")):
                     await measure(service, size, end, rounds, only)
                     await merge(service, end, size)

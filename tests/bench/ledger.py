@@ -5,12 +5,14 @@ triggers are away while it is filled.
 """
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import asyncpg
 
 from lobby_common import ids, sql
+from lobby_counter import days
 
 STATEMENTS = sql.load("tests.bench", "ledger.sql")
 WORKSPACE = ids.derive_id(None, "bench-workspace")
@@ -27,6 +29,7 @@ TABLES = (
     "traffic",
     "missed",
 )
+MADE = ("chat_day", "day_figure", "day_return", "day_start", "day_mark")
 FILLED = (
     "people",
     "messages",
@@ -41,6 +44,9 @@ FILLED = (
     "missed",
 )
 """Statements in the order in which they need each other."""
+DAYS = ("day_starts", "day_mark", "chat_days", "day_people", "day_returns", "day_figures")
+SETTLED = timedelta(hours=2)
+"""How long an hour is over before it is in days."""
 SETTINGS = """
 SET search_path = counter;
 SET synchronous_commit = off;
@@ -56,8 +62,8 @@ def id_of(kind: str, number: int) -> str:
     return str(UUID(hashlib.md5(f"{kind} {number}".encode(), usedforsecurity=False).hexdigest()))
 
 
-async def fill(admin_url: str, entries: int, days: int, end: datetime) -> None:
-    """An empty database holds so many entries, over so many days before `end`."""
+async def fill(admin_url: str, entries: int, length: int, end: datetime) -> None:
+    """An empty database holds so many entries, over so many days before `end`, an hour."""
     connection = await asyncpg.connect(admin_url, command_timeout=3600)
     try:
         await connection.execute(SETTINGS)
@@ -69,7 +75,7 @@ async def fill(admin_url: str, entries: int, days: int, end: datetime) -> None:
             await connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
         # A statement that makes a table has no parameters.
         told = STATEMENTS["tell"]
-        for number, value in ((3, f"timestamptz '{end.isoformat()}'"), (2, days), (1, entries)):
+        for number, value in ((3, f"timestamptz '{end.isoformat()}'"), (2, length), (1, entries)):
             told = told.replace(f"${number}", str(value))
         await connection.execute(told)
         for name in FILLED:
@@ -77,13 +83,26 @@ async def fill(admin_url: str, entries: int, days: int, end: datetime) -> None:
             await connection.execute(statement, *([WORKSPACE] if "$1" in statement else []))
         for statement in kept:
             await connection.execute(statement)
-        await connection.execute("DROP TABLE told")
-        for table in TABLES:
+        await connection.execute("ANALYZE")
+        await _fill_days(connection, end - SETTLED)
+        await connection.execute("DROP TABLE told, there")
+        for table in (*TABLES, *MADE):
             await connection.execute(f"ALTER TABLE {table} RESET (autovacuum_enabled)")
             await connection.execute(f"VACUUM (ANALYZE) {table}")
         await connection.execute("CHECKPOINT")
     finally:
         await connection.close()
+
+
+async def _fill_days(connection: asyncpg.Connection, until: datetime) -> None:
+    """Days are made up to an hour: people by set, what adds up by the statement of the service, day after day."""
+    for name in DAYS:
+        statement = STATEMENTS[name]
+        arguments = [value for number, value in ((1, WORKSPACE), (2, until)) if f"${number}" in statement]
+        await connection.execute(statement, *arguments)
+    starts = [row["day"] for row in await connection.fetch("SELECT day FROM day_start ORDER BY day")]
+    for start, before in pairwise([*starts, until]):
+        await connection.execute(days.QUERIES["make_day_figures"], WORKSPACE, start, before)
 
 
 async def _strip(connection: asyncpg.Connection) -> list[str]:

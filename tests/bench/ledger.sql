@@ -202,3 +202,75 @@ FROM (
 ) AS counted
 CROSS JOIN slots(quarter)
 GROUP BY workspace_id, width, slot, account_id, platform, agent_id
+
+-- name: day_starts
+-- Days of Bangkok, which knows no summer time, up to an hour.
+INSERT INTO day_start (workspace_id, day)
+SELECT $1, day
+FROM generate_series(
+    (SELECT date_trunc('day', min(occurred_time) AT TIME ZONE 'Asia/Bangkok') AT TIME ZONE 'Asia/Bangkok' FROM message),
+    $2::timestamptz - interval '1 microsecond',
+    interval '1 day'
+) AS day
+
+-- name: day_mark
+INSERT INTO day_mark (workspace_id, time_zone, day_start_hour, since, until)
+SELECT $1, 'Asia/Bangkok', 0, min(day), $2
+FROM day_start
+
+-- name: chat_days
+INSERT INTO chat_day (
+    workspace_id, channel_user_id, account_id, agent_id, day, platform, person_id, campaign_id, language, country,
+    messages_in, messages_out, greetings, answers
+)
+SELECT
+    $1, t.channel_user_id, t.account_id, t.agent_id,
+    date_trunc('day', m.at AT TIME ZONE 'Asia/Bangkok') AT TIME ZONE 'Asia/Bangkok' AS day, t.platform, t.contact_id,
+    t.campaign_id, t.language, t.country, sum(m.inbound), sum(1 - m.inbound), sum(m.inbound), sum(1 - m.inbound)
+FROM told AS t
+CROSS JOIN LATERAL (
+    VALUES (t.at, 1), (t.answer_time, 0), (t.back_time, 1), (t.back_time + interval '2 minutes', 0)
+) AS m (at, inbound)
+WHERE m.at < $2
+GROUP BY t.n, t.channel_user_id, t.account_id, t.agent_id, day, t.platform, t.contact_id, t.campaign_id, t.language, t.country
+
+-- name: day_people
+-- Each person of each day, with his last day before.
+CREATE UNLOGGED TABLE there AS
+SELECT
+    facet, value, day, wrote, served,
+    coalesce(max(day) FILTER (WHERE wrote) OVER before, '-infinity') AS wrote_day,
+    coalesce(max(day) FILTER (WHERE served) OVER before, '-infinity') AS served_day
+FROM (
+    SELECT c.person_id, f.facet, f.value, c.day, bool_or(c.greetings > 0) AS wrote, bool_or(c.answers > 0) AS served
+    FROM chat_day AS c
+    CROSS JOIN facets(c.account_id, c.platform, c.agent_id, c.campaign_id, c.language, c.country) AS f
+    GROUP BY c.person_id, f.facet, f.value, c.day
+) AS present
+WINDOW before AS (PARTITION BY person_id, facet, value ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+
+-- name: day_returns
+INSERT INTO day_return (workspace_id, facet, day, last_day, value, wrote, served)
+SELECT $1, facet, day, last_day, value, sum(wrote), sum(served)
+FROM (
+    SELECT facet, day, wrote_day AS last_day, value, 1 AS wrote, 0 AS served FROM there WHERE wrote
+    UNION ALL
+    SELECT facet, day, served_day, value, 0, 1 FROM there WHERE served
+) AS each
+WHERE last_day > '-infinity'
+GROUP BY facet, day, last_day, value
+
+-- name: day_figures
+INSERT INTO day_figure (workspace_id, facet, day, value, messages_in, messages_out, wrote, served)
+SELECT $1, facet, day, value, m.messages_in, m.messages_out, p.wrote, p.served
+FROM (
+    SELECT facet, day, value, sum(messages_in) AS messages_in, sum(messages_out) AS messages_out
+    FROM chat_day AS c
+    CROSS JOIN facets(c.account_id, c.platform, c.agent_id, c.campaign_id, c.language, c.country)
+    GROUP BY facet, day, value
+) AS m
+JOIN (
+    SELECT facet, day, value, count(*) FILTER (WHERE wrote) AS wrote, count(*) FILTER (WHERE served) AS served
+    FROM there
+    GROUP BY facet, day, value
+) AS p USING (facet, day, value)
