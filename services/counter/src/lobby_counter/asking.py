@@ -15,7 +15,7 @@ from lobby_common.ids import is_id
 from lobby_common.times import from_proto, utc_now
 from lobby_counter import figures
 from lobby_counter.calendars import Calendar, Period, TooManyBuckets, UnknownTimeZone, find_zone
-from lobby_counter.clients import Calendars
+from lobby_counter.clients import MOMENT, Calendars
 from lobby_counter.figures import NOBODY, Filter
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
@@ -113,7 +113,7 @@ async def period(
 async def _calendar(calendars: Calendars, workspace_id: str, zone: ZoneInfo | None, *, hourly: bool) -> Calendar:
     if zone is not None and hourly:
         return Calendar(zone)
-    known = await calendars.get(workspace_id)
+    known = await calendars.get(workspace_id, MOMENT)
     return Calendar(zone or known.zone, known.day_start_hour)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,8 @@ from lobby_counter.store import QUERIES
 
 _LOG = structlog.get_logger("calendars")
 
+MOMENT = 1.0
+"""How many seconds old a calendar may be by which figures are cut: who changes it sees them change."""
 _FRESH_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
 _UTC = Calendar(ZoneInfo("UTC"))
@@ -56,9 +58,10 @@ class Calendars:
     The event path reads them from memory and asks nobody; they are kept in a table across restarts.
     """
 
-    def __init__(self, source: CalendarSource, pool: asyncpg.Pool) -> None:
+    def __init__(self, source: CalendarSource, pool: asyncpg.Pool, clock: Callable[[], float] = time.monotonic) -> None:
         self._source = source
         self._pool = pool
+        self._clock = clock
         self._known: dict[str, Calendar] = {}
         self._asked: dict[str, float] = {}
         self._active: set[str] = set()
@@ -75,9 +78,14 @@ class Calendars:
         """Returns the calendar known last; UTC in the first moments of a workspace's life."""
         return self._known.get(workspace_id, _UTC)
 
-    async def get(self, workspace_id: str) -> Calendar:
-        """Returns the calendar, at most a minute old; an older one while the gateway is away. Raises LobbyError."""
-        if not self._is_fresh(workspace_id):
+    async def ask(self, workspace_id: str) -> Calendar:
+        """Returns what the gateway says now, for what is frozen by it. Raises LobbyError while it is away."""
+        await self._fetch(workspace_id)
+        return self._known[workspace_id]
+
+    async def get(self, workspace_id: str, seconds: float = _FRESH_SECONDS) -> Calendar:
+        """Returns the calendar, at most so old; an older one while the gateway is away. Raises LobbyError."""
+        if not self._is_fresh(workspace_id, seconds):
             try:
                 await self._fetch(workspace_id)
             except LobbyError:
@@ -101,8 +109,9 @@ class Calendars:
                 continue
             self._wake.clear()
 
-    def _is_fresh(self, workspace_id: str) -> bool:
-        return time.monotonic() - self._asked.get(workspace_id, -_FRESH_SECONDS) < _FRESH_SECONDS
+    def _is_fresh(self, workspace_id: str, seconds: float = _FRESH_SECONDS) -> bool:
+        asked = self._asked.get(workspace_id)
+        return asked is not None and self._clock() - asked < seconds
 
     async def _refresh(self, workspace_id: str) -> None:
         try:
@@ -119,4 +128,4 @@ class Calendars:
                 QUERIES["write_calendar"], workspace_id, calendar.zone.key, calendar.day_start_hour
             )
         self._known[workspace_id] = calendar
-        self._asked[workspace_id] = time.monotonic()
+        self._asked[workspace_id] = self._clock()

@@ -52,7 +52,7 @@ class CounterApi(CounterServiceServicer):
     async def CreateCounter(self, request: pb.CreateCounterRequest, _context: object) -> pb.CreateCounterResponse:
         """There is a new counter."""
         who = caller.current()
-        calendar = await self._calendars.get(who.workspace_id)
+        calendar = await self._calendars.ask(who.workspace_id)
         policy = policy_of(request.policy, calendar.zone.key)
         name = request.display_name.replace("\x00", "\ufffd")
         async with self._log.transaction() as tx:

@@ -16,7 +16,7 @@ from lobby_counter import commands
 from lobby_counter.api import CountApi
 from lobby_counter.asking import BEGINNING, bounds, filter_of, read_time, whole_bounds
 from lobby_counter.calendars import find_zone
-from lobby_counter.clients import Calendars
+from lobby_counter.clients import MOMENT, Calendars
 from lobby_counter.comparing import QUERIES
 
 _SUMMED = ("new", "repeat", "excluded", "messages_in", "messages_out")
@@ -107,7 +107,7 @@ class ReportApi(ReportServiceServicer):
             async with self._pool.acquire() as conn:
                 name = (await commands.named_or_adopted(conn, workspace_id, counter_id)).policy.time_zone
         if not name:
-            return (await self._calendars.get(workspace_id)).zone
+            return (await self._calendars.get(workspace_id, MOMENT)).zone
         try:
             return find_zone(name)
         except ValueError:

@@ -30,7 +30,7 @@ class ScheduleApi(ScheduleServiceServicer):
     async def CreateSchedule(self, request: pb.CreateScheduleRequest, _context: object) -> pb.CreateScheduleResponse:
         """There is a new schedule."""
         who = caller.current()
-        calendar = await self._calendars.get(who.workspace_id)
+        calendar = await self._calendars.ask(who.workspace_id)
         hours = _hours(request, calendar.zone.key)
         [account_id] = checked_accounts([request.account_id] if request.account_id else []) or [None]
         target = timedelta(seconds=request.target_seconds) if request.HasField("target_seconds") else TARGET

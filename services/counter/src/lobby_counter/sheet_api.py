@@ -51,7 +51,7 @@ class SheetApi(SheetServiceServicer):
     async def CreateSheet(self, request: pb.CreateSheetRequest, _context: object) -> pb.CreateSheetResponse:
         """There is a new sheet."""
         who = caller.current()
-        known = await self._calendars.get(who.workspace_id)
+        known = await self._calendars.ask(who.workspace_id)
         price = sheet_commands.read_price(request.price, request.currency)
         draft = Rule(
             sheet_id="",

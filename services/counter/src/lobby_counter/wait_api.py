@@ -15,7 +15,7 @@ from lobby_common import caller, pages
 from lobby_common.times import to_proto, utc_now
 from lobby_counter import asking, wait_figures, wait_lists
 from lobby_counter.calendars import Calendar, Period
-from lobby_counter.clients import Calendars
+from lobby_counter.clients import MOMENT, Calendars
 from lobby_counter.figures import Key
 from lobby_counter.measures import LEVELS, Durations
 from lobby_counter.wait_figures import Question, Tallies, Tally
@@ -99,7 +99,7 @@ class WaitApi(WaitServiceServicer):
         return pb.ListWaitsResponse(waits=[_wait(each, now) for each in found[:size]], next_page_token=token)
 
     async def _calendar_of(self, workspace_id: str) -> Callable[[str], Calendar]:
-        calendar = await self._calendars.get(workspace_id)
+        calendar = await self._calendars.get(workspace_id, MOMENT)
         return lambda _: calendar
 
 
