@@ -25,6 +25,7 @@ def tale(random: Random, story: Story, begin: datetime, length: int = 60) -> lis
                 told.append(story.owes(user, account, since, agent=agent, received=now))
                 owed[user, account] = since
             case "end" if since is not None:
+                told.append(story.answers(user, account, now, agent=agent, echo=not agent))
                 told.append(story.ends_wait(user, account, since, now, agent=agent))
                 del owed[user, account]
             case "close" if since is not None:
