@@ -20,6 +20,9 @@ VERSION = 1
 _LONGEST = 120
 """Characters: who writes more says more, and the start of a longer message says nothing about its end."""
 
+_LONGEST_WORDS = 32
+"""Characters that words which stand together in the list have at most."""
+
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 _ACCENTS = re.compile("[\u0300-\u036f\u0640\u064b-\u0655\u0670]")
 """What hurried people leave out, in Latin, Greek, Cyrillic and Arabic letters; elsewhere marks are part of the word."""
@@ -92,7 +95,7 @@ def _covers(words: Words, text: str) -> bool:
 
 def _ends(words: frozenset[str], text: str, start: int) -> Iterator[int]:
     """Yields where words end that stand at a place."""
-    for end in range(start + 1, len(text) + 1):
+    for end in range(start + 1, min(start + _LONGEST_WORDS, len(text)) + 1):
         if text[start:end] in words and _is_apart(text, start) and _is_apart(text, end):
             yield end
 
