@@ -64,7 +64,8 @@ CROSS JOIN LATERAL (
     VALUES ('phone', '', '+84' || (900000000 + n)), ('bsuid', 'p', 'VN.' || md5(n::text))
 ) AS k (kind, scope, match_key)
 """
-_numbers = itertools.count()
+_newcomers = itertools.count(50_000_000)
+"""Numbers of people who are new: behind those of all that are ever filled."""
 
 
 @asynccontextmanager
@@ -91,7 +92,7 @@ async def fill(url: str, before: int, identifiers: int) -> int:
 
 def message(known: int, chance: random.Random) -> Incoming:
     """A message of somebody, who is new one time in five."""
-    number = known + 1 + next(_numbers) if chance.random() < NEW else chance.randrange(1, known + 1)
+    number = next(_newcomers) if chance.random() < NEW else chance.randrange(1, known + 1)
     phone = events_pb2.Identifier(kind="phone", value=f"+84{900_000_000 + number}")
     more = [events_pb2.Identifier(kind="bsuid", scope="p", value=f"VN.{_digest(number)}")]
     at = utc_now()

@@ -115,13 +115,16 @@ class World:
         stopped = time.time()
         deadline = stopped + within
         observer = self.observer()
+        draining = asyncio.create_task(self._drained(observer, stopped, deadline))
         violations, balance = await self._first_look(observer, deadline)
-        while violations and time.time() < deadline:
-            quiet = await self._quiet(observer, deadline)
-            took = time.time() - stopped if quiet else within + 1
+        if violations:
+            took = await draining
             violations, balance = await self._look(observer, took)
+            while violations and time.time() < deadline:
+                violations, balance = await self._look(observer, took)
         await self.crowd.end()
-        self._report(balance, time.time() - stopped)
+        self._report(balance, draining.result() if draining.done() else time.time() - stopped)
+        draining.cancel()
         return violations, balance
 
     async def _first_look(self, observer: Observer, deadline: float) -> tuple[list[checker.Violation], checker.Balance]:
@@ -134,14 +137,14 @@ class World:
                     raise
                 await asyncio.sleep(0.2)
 
-    async def _quiet(self, observer: Observer, deadline: float) -> bool:
-        """Returns whether nothing is under way any more, or the deadline has passed before."""
+    async def _drained(self, observer: Observer, stopped: float, deadline: float) -> float:
+        """Nothing is under way any more, or the deadline has passed. Returns the seconds; after it, one more."""
         while time.time() < deadline:
             with contextlib.suppress(*_NO_ANSWER):
                 if not await observer.pending():
-                    return True
+                    return time.time() - stopped
             await asyncio.sleep(0.2)
-        return False
+        return deadline - stopped + 1
 
     async def _look(self, observer: Observer, took: float) -> tuple[list[checker.Violation], checker.Balance]:
         told = history.load(self.crowd.folder, self.faults, took)

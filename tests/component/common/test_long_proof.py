@@ -10,6 +10,7 @@ import pytest
 from lobby.events.v1.batch_pb2 import Batch, Event, Segment
 from lobby_common.config import ServiceConfig
 from lobby_common.events.auditor import Auditor, Source
+from lobby_common.events.pace import Pace
 from lobby_common.events.periods import BUCKET, KEPT, Period, bucket_of
 from lobby_common.events.proof import Reconciler
 from lobby_common.service import Service, start
@@ -146,7 +147,7 @@ async def test_all_of_a_long_period_is_examined_where_time_allows(world, monkeyp
 
 
 async def test_the_reconciler_takes_turns_of_a_minute_and_begins_with_the_newest(world, monkeypatch):
-    monkeypatch.setattr("lobby_common.events.auditor._SHORT_REST", 0.0)
+    monkeypatch.setattr(Pace, "end", lambda *_: 0.0)
     async with long_period(world) as (reconciler, _, begin, runtime):
         for newest in (47, 46):
             await reconciler.reconcile("connectors", begin + BUCKETS * BUCKET + timedelta(minutes=1))

@@ -5,10 +5,17 @@ import pytest
 from tests.chaos.soak import Sample, growth, slope
 
 
-def lived(*, megabytes_a_minute: float = 0.0, files: int = 10, more_files: int = 0, minutes: int = 30) -> list[Sample]:
+def lived(
+    *, megabytes_a_minute: float = 0.0, more_files: int = 0, more_processes: int = 0, minutes: int = 30
+) -> list[Sample]:
     """A process that took 50 MB more while it became warm."""
     return [
-        Sample(n / 4, 100 + min(n, 20) * 2.5 + megabytes_a_minute * n / 4, files + more_files * n // (minutes * 4))
+        Sample(
+            n / 4,
+            100 + min(n, 20) * 2.5 + megabytes_a_minute * n / 4,
+            10 + more_files * n // (minutes * 4),
+            60 + more_processes * n // (minutes * 4),
+        )
         for n in range(minutes * 4)
     ]
 
@@ -19,7 +26,10 @@ def lived(*, megabytes_a_minute: float = 0.0, files: int = 10, more_files: int =
         (lived(), True),
         (lived(megabytes_a_minute=0.9), True),
         (lived(megabytes_a_minute=1.1), False),
+        (lived(more_files=20), True),
         (lived(more_files=60), False),
+        (lived(more_processes=8), True),
+        (lived(more_processes=30), False),
     ],
 )
 def test_growth_after_the_warm_up_is_what_counts(samples, is_fine):

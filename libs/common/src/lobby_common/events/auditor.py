@@ -5,7 +5,6 @@ was applied, and its effect in the service's tables, for which a witness answers
 """
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,16 +19,13 @@ from lobby_common.events.consumer import Incoming, Witness, incoming, payload_of
 from lobby_common.events.evidence import Evidence, Expected, Lack, Tally, judge, merged
 from lobby_common.events.lanes import LANES, Span
 from lobby_common.events.log import QUERIES, Connection, EventLog
+from lobby_common.events.pace import Pace
 from lobby_common.events.periods import bucket_of
 from lobby_common.postgres import AWAY
 from lobby_common.times import from_proto, utc_now
 
 _LOG = structlog.get_logger("auditor")
 
-_LONG_REST, _SHORT_REST = 60.0, 12.0
-"""Rest per second of the reconciler's work: all services together take a twelfth of a core, or two fifths of one."""
-_LATE_AFTER = timedelta(minutes=15)
-"""Buckets that closed longer ago are examined with the short rest."""
 _MOST_MENDED = 500
 """Events mended in one transaction."""
 _LONGEST_RANGE = 10_000
@@ -112,6 +108,7 @@ class Auditor:
         }
         """Of payloads whose effects nobody looks for only the place counts."""
         self.sources = sources
+        self._pace = Pace()
 
     async def examine(
         self, producer: str, start: datetime, end: datetime, begun: Begun | None = None, *, resting: bool = False
@@ -119,18 +116,17 @@ class Auditor:
         """Returns what became of what the producer told in the period. Raises LobbyError while it is away.
 
         It goes on with what is `begun`, and leaves there how far it came. `resting`: messages go first, so after each
-        page it rests many times as long as the page took.
+        page it rests as its pace says.
         """
         begun = begun or Begun()
-        began = time.monotonic()
+        self._pace.begin()
         async for page in self.pages(producer, start, end, after=begun.after):
             for found in page.found.values():
                 begun.found.add(found)
             begun.after = page.after
             if resting:
-                is_late = utc_now() - end > _LATE_AFTER
-                await asyncio.sleep((time.monotonic() - began) * (_SHORT_REST if is_late else _LONG_REST))
-            began = time.monotonic()
+                await asyncio.sleep(self._pace.end(end, utc_now()))
+                self._pace.begin()
         return begun.found
 
     async def pages(
