@@ -93,10 +93,10 @@ MUTANTS = (
                 """                async with self._log.transaction() as tx:
                     if events:
                         await self._handler.apply(tx, events)
-                    await self._move(tx, runs, place)
+                    tx.end_with(QUERIES["move_and_write_batch"], *_moves(runs, place))
 """,
                 """                async with self._log.transaction() as tx:
-                    await self._move(tx, runs, place)
+                    tx.end_with(QUERIES["move_and_write_batch"], *_moves(runs, place))
                 await asyncio.sleep(0.1)
                 async with self._log.transaction() as tx:
                     if events:

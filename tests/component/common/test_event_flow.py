@@ -1,6 +1,8 @@
 """What one service tells, another applies exactly once, whatever happens on the way."""
 
 import contextlib
+from datetime import UTC
+from typing import ClassVar
 
 import asyncpg
 import nats
@@ -10,6 +12,7 @@ from lobby.events.v1.batch_pb2 import Batch, Event, Segment
 from lobby_common import metrics
 from lobby_common.config import ServiceConfig
 from lobby_common.events.lanes import LANES
+from lobby_common.events.log import EventLog, StoredBatch
 from lobby_common.service import Runtime, Service, start
 from tests.component.common.conftest import Recorder, heard, until
 
@@ -187,6 +190,45 @@ async def _tell_and_fall(runtime: Runtime) -> None:
     async with runtime.log.transaction() as tx:
         tx.tell(Event(id="k1-1"), workspace_id="w", key="k1", event_id="k1-1")
         raise ZeroDivisionError
+
+
+async def test_what_is_published_are_the_bytes_that_were_written(world):
+    """The database puts them together, and Python beside it: over some batches, lanes split by them."""
+
+    class Outlet:
+        offered: ClassVar[list[StoredBatch]] = []
+
+        def offer(self, batches):
+            self.offered += batches
+
+    async with start(TELLER, world.config("connectors")) as teller:
+        log = EventLog("connectors", teller.pool)
+        log.publish_to(Outlet())
+        for sizes in ((1,), (10, 300_000, 300_000, 300_000, 0), (5,) * 200):
+            async with log.transaction() as tx:
+                for n, size in enumerate(sizes):
+                    for key in ("one", "other", "third"):
+                        payload = Event(payload=bytes(size))
+                        tx.tell(payload, workspace_id="w", key=key, event_id=f"{key}-{len(sizes)}-{n}")
+        rows = await teller.pool.fetch("SELECT * FROM event_batch ORDER BY batch_id")
+        heads = await teller.pool.fetch("SELECT lane, position FROM lane WHERE position > 0 ORDER BY lane")
+    assert [each.data for each in Outlet.offered] == [row["data"] for row in rows]
+    assert len(rows) > 5
+    told: dict[int, list[tuple[int, str]]] = {}
+    for row, offered in zip(rows, Outlet.offered, strict=True):
+        batch = Batch.FromString(row["data"])
+        assert (batch.service, batch.batch_id) == ("connectors", row["batch_id"])
+        assert batch.create_time.ToDatetime(UTC) == row["create_time"]
+        assert [(s.lane, s.first, s.count) for s in batch.segments] == list(
+            zip(row["lanes"], row["firsts"], row["counts"], strict=True)
+        )
+        assert offered.lasts == tuple(s.first + s.count - 1 for s in batch.segments)
+        for segment in batch.segments:
+            told.setdefault(segment.lane, []).extend((segment.first + n, e.id) for n, e in enumerate(segment.events))
+    assert {lane: [position for position, _ in events] for lane, events in told.items()} == {
+        row["lane"]: list(range(1, row["position"] + 1)) for row in heads
+    }
+    assert sum(map(len, told.values())) == 3 * (1 + 5 + 200)
 
 
 async def test_a_second_owner_with_old_positions_cannot_apply(world):

@@ -1,13 +1,15 @@
 """Laws of lanes and positions: whatever the transport does, everything is taken once and in order."""
 
+from datetime import UTC, datetime, timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobby.events.v1.batch_pb2 import Batch, Event
+from lobby.events.v1.batch_pb2 import Batch, Event, Segment
 from lobby_common.events import packing
 from lobby_common.events.lanes import LANES, Gap, Seen, Span, Take, judge, lane_of
 from lobby_common.events.source import Early, Heads
-from lobby_common.times import utc_now
+from lobby_common.times import to_proto, utc_now
 
 KEYS = st.sampled_from([f"key{number}" for number in range(12)])
 TRANSACTIONS = st.lists(st.lists(KEYS, min_size=1, max_size=8), min_size=1, max_size=12)
@@ -23,11 +25,19 @@ def log_of(transactions: list[list[str]]) -> list[Batch]:
         for key in keys:
             number += 1
             told.append(packing.told(Event(), workspace_id="w", key=key, event_id=f"e{number}", time=utc_now()))
-        chunked = packing.chunks(told)
-        ids = [len(batches) + offset + 1 for offset in range(len(chunked))]
-        batches += packing.fill("s", chunked, ids, heads, utc_now())
-        for lane, count in packing.lane_counts(told).items():
-            heads[lane] += count
+        batches += written(told, heads, len(batches))
+    return batches
+
+
+def written(told: list[packing.Told], heads: dict[int, int], after: int) -> list[Batch]:
+    """What `write_batch` does with what a transaction tells; `heads` are each lane's next positions."""
+    batches = []
+    for batch_id, chunk in enumerate(packing.chunks(told), after + 1):
+        pieces = packing.pieces("s", chunk)
+        firsts = [heads[piece.lane] for piece in pieces]
+        for piece in pieces:
+            heads[piece.lane] += piece.count
+        batches.append(Batch.FromString(packing.encode(pieces, firsts, batch_id, utc_now())))
     return batches
 
 
@@ -160,12 +170,41 @@ def test_no_batch_is_larger_than_allowed_unless_one_event_is(sizes):
         packing.told(Event(payload=bytes(size)), workspace_id="w", key=key, event_id=str(number), time=utc_now())
         for number, (key, size) in enumerate(sizes)
     ]
-    chunked = packing.chunks(told)
-    batches = packing.fill("s", chunked, range(1, len(chunked) + 1), dict.fromkeys(range(LANES), 1), utc_now())
+    batches = written(told, dict.fromkeys(range(LANES), 1), 0)
     for batch in batches:
         assert batch.ByteSize() <= packing.LARGEST_BATCH or sum(s.count for s in batch.segments) == 1
     ids = [e.id for batch in batches for segment in batch.segments for e in segment.events]
     assert sorted(ids) == sorted(each.event.id for each in told)
+
+
+@given(
+    st.lists(st.tuples(KEYS, st.integers(0, 200_000)), min_size=1, max_size=20),
+    st.integers(1, 2**62),
+    st.integers(1, 2**62),
+    st.timedeltas(timedelta(0), timedelta(days=30_000)).map(lambda since: datetime(2020, 1, 1, tzinfo=UTC) + since),
+)
+def test_a_batch_put_together_from_pieces_is_what_protobuf_would_write(sizes, batch_id, first, at):
+    told = [
+        packing.told(Event(payload=bytes(size)), workspace_id="w", key=key, event_id=str(number), time=utc_now())
+        for number, (key, size) in enumerate(sizes)
+    ]
+    for chunk in packing.chunks(told):
+        pieces = packing.pieces("service", chunk)
+        firsts = [first + offset for offset in range(len(pieces))]
+        assert Batch.FromString(packing.encode(pieces, firsts, batch_id, at)) == Batch(
+            service="service",
+            batch_id=batch_id,
+            create_time=to_proto(at),
+            segments=[
+                Segment(
+                    lane=piece.lane,
+                    first=first,
+                    count=piece.count,
+                    events=[each.event for each in chunk if each.lane == piece.lane],
+                )
+                for piece, first in zip(pieces, firsts, strict=True)
+            ],
+        )
 
 
 @given(st.text())

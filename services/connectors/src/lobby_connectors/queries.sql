@@ -53,23 +53,28 @@ SELECT message_id::text
 FROM message
 WHERE message_id = ANY ($1::uuid[]) AND webhook_id = $2;
 
--- name: insert_raw
--- Raw webhooks with their verdicts; one that is there already stays as it is.
-INSERT INTO raw_webhook (
-    webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_said, n_new, n_duplicate,
-    n_ignored, n_problems, rules, retry_time
+-- name: insert_raw_and_write_batch
+-- Raw webhooks with their verdicts; one that is there already stays as it is. Then the transaction's batch
+-- (lobby_common, events/queries.sql).
+WITH raw AS (
+    INSERT INTO raw_webhook (
+        webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_said, n_new,
+        n_duplicate, n_ignored, n_problems, rules, retry_time
+    )
+    SELECT
+        webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_said, n_new,
+        n_duplicate, n_ignored, n_problems, string_to_array(rules, ','), CASE WHEN state = 'pending' THEN now() END
+    FROM unnest(
+        $1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+        $9::int[], $10::int[], $11::int[], $12::int[], $13::int[], $14::text[]
+    ) AS t (
+        webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_said, n_new,
+        n_duplicate, n_ignored, n_problems, rules
+    )
+    ON CONFLICT (webhook_id) DO NOTHING
 )
-SELECT
-    webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_said, n_new, n_duplicate,
-    n_ignored, n_problems, string_to_array(rules, ','), CASE WHEN state = 'pending' THEN now() END
-FROM unnest(
-    $1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::int[],
-    $10::int[], $11::int[], $12::int[], $13::int[], $14::text[]
-) AS t (
-    webhook_id, workspace_id, account_id, body, received_time, traceparent, state, reason, n_said, n_new, n_duplicate,
-    n_ignored, n_problems, rules
-)
-ON CONFLICT (webhook_id) DO NOTHING;
+SELECT firsts, batch_id, at
+FROM write_batch($15::int[], $16::int[], $17::bytea[]);
 
 -- name: find_targets
 -- The messages that facts speak of, by the platform's id, by that of a further part, or by ours; locked in one order.

@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import asyncpg
 import structlog
@@ -196,7 +196,7 @@ class Consumer:
                 async with self._log.transaction() as tx:
                     if events:
                         await self._handler.apply(tx, events)
-                    await self._move(tx, runs, place)
+                    tx.end_with(QUERIES["move_and_write_batch"], *_moves(runs, place))
         except AWAY:
             raise
         except COLLIDED:
@@ -225,7 +225,7 @@ class Consumer:
         """
         bad: list[tuple[Incoming, str]] = []
         async with self._log.transaction() as tx:
-            await self._move(tx, runs, place)
+            await tx.conn.execute(QUERIES["move_positions"], *_moves(runs, place))
             for event in events:
                 mark = tx.mark()
                 try:
@@ -248,21 +248,6 @@ class Consumer:
         for run in runs:
             found += incoming(self._types, run.producer, run.lane, run.first, run.events)
         return found
-
-    async def _move(self, tx: Tx, runs: Sequence[Run], place: Place) -> None:
-        news: dict[tuple[str, int], tuple[int, int]] = {}
-        for run in runs:
-            if run.events:
-                news[run.producer, run.lane] = (run.first + len(run.events) - 1, run.batch_id)
-        await tx.conn.execute(
-            QUERIES["move_positions"],
-            [producer for producer, _ in news],
-            [lane for _, lane in news],
-            [place.epochs[lane] for _, lane in news],
-            [place.applied[producer][lane] for producer, lane in news],
-            [position for position, _ in news.values()],
-            [batch_id for _, batch_id in news.values()],
-        )
 
 
 def types_of(handler: Witness) -> dict[str, type[Message]]:
@@ -305,6 +290,22 @@ def _collect(first: Run, queue: "asyncio.Queue[Run]") -> list[Run]:
         runs.append(queue.get_nowait())
         events += len(runs[-1].events)
     return runs
+
+
+def _moves(runs: Sequence[Run], place: Place) -> tuple[list[Any], ...]:
+    """Returns the parameters of `move_positions`."""
+    news: dict[tuple[str, int], tuple[int, int]] = {}
+    for run in runs:
+        if run.events:
+            news[run.producer, run.lane] = (run.first + len(run.events) - 1, run.batch_id)
+    return (
+        [producer for producer, _ in news],
+        [lane for _, lane in news],
+        [place.epochs[lane] for _, lane in news],
+        [place.applied[producer][lane] for producer, lane in news],
+        [position for position, _ in news.values()],
+        [batch_id for _, batch_id in news.values()],
+    )
 
 
 def _quarantine_row(incoming: Incoming, reason: str) -> tuple[str, str, int, int, str, str, str, bytes]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import asyncpg
 from google.protobuf.message import Message
@@ -14,7 +14,7 @@ from lobby.events.v1.batch_pb2 import Batch, Event
 from lobby.events.v1.event_log_service_pb2 import EventRef
 from lobby_common import sql
 from lobby_common.events import packing
-from lobby_common.events.packing import Told
+from lobby_common.events.packing import Piece, Told
 from lobby_common.tasks import finished
 from lobby_common.times import utc_now
 
@@ -54,6 +54,7 @@ class Tx:
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
+        self.ending: tuple[str, tuple[Any, ...]] | None = None
         self._told: list[Told] = []
 
     def tell(
@@ -79,6 +80,13 @@ class Tx:
                 cause_id=cause_id,
             )
         )
+
+    def end_with(self, query: str, *effects: Any) -> None:
+        """The transaction's last effects are written with its batch, by one statement.
+
+        It has the effects' parameters first, those of `write_batch` behind them, and gives what that one gives.
+        """
+        self.ending = (query, effects)
 
     def mark(self) -> int:
         """Returns how many events were told so far, for `forget`."""
@@ -131,17 +139,14 @@ class EventLog:
             self._outlet.offer(stored)
 
     async def _store(self, tx: Tx) -> list[StoredBatch]:
-        if not tx.events:
-            return []
-        chunked = packing.chunks(tx.events)
-        counts = packing.lane_counts(tx.events)
-        drawn = await tx.conn.fetchrow(QUERIES["draw_positions"], list(counts), list(counts.values()), len(chunked))
-        assert drawn is not None
-        firsts = dict(zip(counts, drawn["firsts"], strict=True))
-        batches = packing.fill(self.service, chunked, drawn["batch_ids"], firsts, drawn["at"])
-        stored = [_stored(batch) for batch in batches]
-        await tx.conn.execute(QUERIES["insert_batches"], *_columns(batches, stored))
-        return stored
+        """What the transaction told is written, as nearly always in one batch; its last effects with the last one."""
+        batches = [packing.pieces(self.service, chunk) for chunk in packing.chunks(tx.events)]
+        if tx.ending is None:
+            return [await _write(tx, QUERIES["write_batch"], (), each) for each in batches]
+        *before, last = batches or [[]]
+        stored = [await _write(tx, QUERIES["write_batch"], (), each) for each in before]
+        stored.append(await _write(tx, *tx.ending, last))
+        return stored if batches else []
 
     async def read(self, after: int, lanes: Sequence[int], limit: int, *, largest: int) -> list[bytes]:
         """Returns batches with a greater id than `after` that touch the lanes (none means all), oldest first.
@@ -207,28 +212,17 @@ def _fitting(rows: Iterable[asyncpg.Record], largest: int) -> list[bytes]:
     return result
 
 
-def _stored(batch: Batch) -> StoredBatch:
+async def _write(tx: Tx, query: str, effects: tuple[Any, ...], segments: Sequence[Piece]) -> StoredBatch:
+    """The batch is written, with effects before it. It may be empty."""
+    row = await tx.conn.fetchrow(query, *effects, *packing.columns(segments))
+    assert row is not None, "a batch is one row"
+    if not segments:
+        return StoredBatch(0, (), (), (), b"")
+    firsts = tuple(row["firsts"])
     return StoredBatch(
-        batch.batch_id,
-        tuple(segment.lane for segment in batch.segments),
-        tuple(segment.first for segment in batch.segments),
-        tuple(segment.first + segment.count - 1 for segment in batch.segments),
-        batch.SerializeToString(),
+        row["batch_id"],
+        tuple(each.lane for each in segments),
+        firsts,
+        tuple(first + each.count - 1 for each, first in zip(segments, firsts, strict=True)),
+        packing.encode(segments, firsts, row["batch_id"], row["at"]),
     )
-
-
-def _columns(
-    batches: Sequence[Batch], stored: Sequence[StoredBatch]
-) -> tuple[list[int], list[str], list[str], list[str], list[bytes]]:
-    """PostgreSQL has no arrays of arrays of unequal length: lanes, firsts and counts travel as array literals."""
-    return (
-        [batch.batch_id for batch in batches],
-        [_literal([segment.lane for segment in batch.segments]) for batch in batches],
-        [_literal([segment.first for segment in batch.segments]) for batch in batches],
-        [_literal([segment.count for segment in batch.segments]) for batch in batches],
-        [each.data for each in stored],
-    )
-
-
-def _literal(numbers: Sequence[int]) -> str:
-    return "{" + ",".join(map(str, numbers)) + "}"

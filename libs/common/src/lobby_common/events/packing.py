@@ -1,14 +1,16 @@
 """Event batches, the pure part: told events become batches of at most 512 KiB, run by run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from lobby.events.v1.batch_pb2 import Batch, Event
+from lobby.events.v1.batch_pb2 import Batch, Event, Segment
 from lobby_common.events.lanes import lane_of
 from lobby_common.times import to_proto
 
@@ -20,6 +22,16 @@ LARGEST_EVENT = 960 * 1024
 
 _ENVELOPE = 64
 """Bytes allowed for a batch's own fields and for a segment's."""
+
+_SEGMENT, _BATCH_ID, _FIRST, _NANOS = b"\x22", b"\x10", b"\x10", b"\x10"
+"""Field number and kind, as protobuf writes them before a value."""
+_CREATE_TIME = b"\x1a\x14\x08"
+"""A message of twenty bytes, and its first field: seconds."""
+_BITS, _MORE = 0x7F, 0x80
+"""Of a byte of a varint: seven of the number, and whether another byte follows."""
+_PADDED = 9
+"""Bytes of a number that is not known yet when the rest is encoded."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class EventTooLarge(ValueError):
@@ -82,32 +94,56 @@ def chunks(events: Sequence[Told]) -> list[list[Told]]:
     return result
 
 
-def lane_counts(events: Sequence[Told]) -> dict[int, int]:
-    """Returns how many events each lane gets, in order of lane."""
-    counts: dict[int, int] = {}
-    for lane in sorted(each.lane for each in events):
-        counts[lane] = counts.get(lane, 0) + 1
-    return counts
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A segment of a batch, encoded but for its first position, which is drawn as it is written."""
+
+    lane: int
+    count: int
+    head: bytes
+    """What comes before the position; in a batch's first piece, its other fields as well."""
 
 
-def fill(
-    service: str,
-    chunked: Sequence[Sequence[Told]],
-    batch_ids: Sequence[int],
-    firsts: Mapping[int, int],
-    at: datetime,
-) -> list[Batch]:
-    """Returns the batches with positions drawn: `firsts` is each lane's first free position."""
-    heads = dict(firsts)
-    batches = []
-    for batch_id, chunk in zip(batch_ids, chunked, strict=True):
-        batch = Batch(service=service, batch_id=batch_id, create_time=to_proto(at))
-        segment = None
-        for each in chunk:
-            if segment is None or segment.lane != each.lane:
-                segment = batch.segments.add(lane=each.lane, first=heads[each.lane])
-            segment.events.append(each.event)
-            segment.count += 1
-            heads[each.lane] += 1
-        batches.append(batch)
-    return batches
+def pieces(service: str, chunk: Iterable[Told]) -> list[Piece]:
+    """Returns the segments of one batch, by lane."""
+    found = []
+    begin = Batch(service=service).SerializeToString()
+    for lane, run in groupby(chunk, key=attrgetter("lane")):
+        told = [each.event for each in run]
+        body = Segment(lane=lane, count=len(told), events=told).SerializeToString()
+        head = begin + _SEGMENT + _varint(len(body) + len(_FIRST) + _PADDED) + body + _FIRST
+        found.append(Piece(lane, len(told), head))
+        begin = b""
+    return found
+
+
+def columns(segments: Sequence[Piece]) -> tuple[list[int], list[int], list[bytes]]:
+    """Returns the parameters of `write_batch`."""
+    return [each.lane for each in segments], [each.count for each in segments], [each.head for each in segments]
+
+
+def encode(segments: Sequence[Piece], firsts: Sequence[int], batch_id: int, at: datetime) -> bytes:
+    """Returns a batch whose segments begin at these positions: the same bytes that the database has written."""
+    seconds, rest = divmod(at - _EPOCH, timedelta(seconds=1))
+    return b"".join(
+        (
+            *(piece.head + _padded(first) for piece, first in zip(segments, firsts, strict=True)),
+            _BATCH_ID + _padded(batch_id),
+            _CREATE_TIME + _padded(seconds) + _NANOS + _padded(rest // timedelta(microseconds=1) * 1000),
+        )
+    )
+
+
+def _varint(number: int) -> bytes:
+    """Returns a number as short as protobuf writes it."""
+    found = bytearray()
+    while number > _BITS:
+        found.append(number & _BITS | _MORE)
+        number >>= 7
+    found.append(number)
+    return bytes(found)
+
+
+def _padded(number: int) -> bytes:
+    """Returns a number as a varint of `_PADDED` bytes, which every reader of protobuf takes as well."""
+    return bytes(number >> shift & _BITS | _MORE for shift in range(0, 56, 7)) + bytes((number >> 56,))

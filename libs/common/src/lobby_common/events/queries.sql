@@ -1,13 +1,7 @@
--- name: draw_positions
--- Positions in the lanes and ids of batches, and the transaction's time.
-SELECT firsts, batch_ids, now() AS at
-FROM draw_positions($1::int[], $2::int[], $3::int);
-
--- name: insert_batches
--- The batches of one transaction.
-INSERT INTO event_batch (batch_id, lanes, firsts, counts, data)
-SELECT batch_id, lanes::int[], firsts::bigint[], counts::int[], data
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bytea[]) AS t (batch_id, lanes, firsts, counts, data);
+-- name: write_batch
+-- A batch of a transaction: lanes, counts and heads of its segments.
+SELECT firsts, batch_id, at
+FROM write_batch($1::int[], $2::int[], $3::bytea[]);
 
 -- name: read_batches
 -- Batches after an id that touch some lanes, oldest first.
@@ -108,6 +102,12 @@ ON CONFLICT (producer) DO UPDATE SET stream_sequence = excluded.stream_sequence;
 -- name: move_positions
 -- Positions old to new, and range rows; raises LB001 where another owner moved them or holds them.
 SELECT move_positions($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]);
+
+-- name: move_and_write_batch
+-- As move_positions; then as write_batch.
+SELECT
+    firsts, batch_id, at, move_positions($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+FROM write_batch($7::int[], $8::int[], $9::bytea[]);
 
 -- name: insert_quarantine
 -- An event that could not be applied.

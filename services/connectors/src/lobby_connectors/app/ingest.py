@@ -198,9 +198,7 @@ class Ingest:
     async def _record_together(self, readings: Sequence[Reading]) -> None:
         async with self._log.transaction() as tx:
             verdicts, left = await record(tx, readings, self._directory)
-            await store.insert(
-                tx.conn, [(reading.webhook, verdict) for reading, verdict in zip(readings, verdicts, strict=True)]
-            )
+            store.insert(tx, [(reading.webhook, verdict) for reading, verdict in zip(readings, verdicts, strict=True)])
         metrics.count_items(zip((reading.webhook.account.platform for reading in readings), verdicts, strict=True))
         if left.accounts_changed:
             await self._directory.refresh()
@@ -217,7 +215,7 @@ class Ingest:
     async def _store_unread(self, webhook: Webhook, reason: str) -> None:
         verdict = Verdict(state="pending", reason=reason)
         async with self._log.transaction() as tx:
-            await store.insert(tx.conn, [(webhook, verdict)])
+            store.insert(tx, [(webhook, verdict)])
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from lobby_common.events import Tx
 from lobby_common.events.log import Connection
 from lobby_connectors.domain.webhooks import Verdict, Webhook
 from lobby_connectors.store import QUERIES
@@ -25,8 +26,8 @@ class RawWebhook(Struct, frozen=True):
     attempts: int
 
 
-async def insert(conn: Connection, judged: Sequence[tuple[Webhook, Verdict]]) -> None:
-    """The webhooks are there with their verdicts."""
+def insert(tx: Tx, judged: Sequence[tuple[Webhook, Verdict]]) -> None:
+    """At the end of the transaction the webhooks are there with their verdicts."""
     rows = [
         (
             webhook.webhook_id,
@@ -46,7 +47,7 @@ async def insert(conn: Connection, judged: Sequence[tuple[Webhook, Verdict]]) ->
         )
         for webhook, verdict in judged
     ]
-    await conn.execute(QUERIES["insert_raw"], *map(list, zip(*rows, strict=True)))
+    tx.end_with(QUERIES["insert_raw_and_write_batch"], *map(list, zip(*rows, strict=True)))
 
 
 async def take_pending(conn: Connection, limit: int) -> list[RawWebhook]:
