@@ -59,6 +59,21 @@ async def test_after_a_call_with_many_those_that_come_one_by_one_go_together():
     assert connectors.batches[3:] == [["d"], ["e"]]
 
 
+async def test_what_comes_as_the_last_call_ends_is_not_left_alone():
+    late = []
+
+    async def ingest(webhooks):
+        if not late:  # its turn comes when the queue was found empty, before anything else
+            late.append(asyncio.create_task(batcher.submit(Webhook(webhook_id="late"), 10)))
+        return [ACCEPTED] * len(webhooks)
+
+    batcher = Batcher(ingest, Limits(calls=1))
+    async with asyncio.timeout(5):
+        assert await batcher.submit(Webhook(webhook_id="a"), 10) == ACCEPTED
+        assert await late[0] == ACCEPTED
+        await batcher.drain()
+
+
 async def test_no_more_calls_are_in_flight_than_allowed():
     connectors = Connectors()
     batcher = Batcher(connectors.ingest, Limits(calls=2))

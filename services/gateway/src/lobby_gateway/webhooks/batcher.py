@@ -82,9 +82,7 @@ class Batcher:
         self._queue.append(waiting)
         self._bytes += size
         if len(self._calls) < limits.calls:
-            call = loop.create_task(self._empty())
-            self._calls.add(call)
-            call.add_done_callback(self._calls.discard)
+            self._calls.add(loop.create_task(self._empty()))
         return await waiting.verdict
 
     async def drain(self) -> None:
@@ -96,14 +94,18 @@ class Batcher:
         """The queue is empty, call after call."""
         limits = self._limits
         linger = Linger(limits.longest_linger, limits.linger_factor, limits.linger_few)
-        while self._queue:
-            batch = self._fresh(take(self._queue, limits))
-            if batch:
-                started = time.monotonic()
-                await self._call(batch)
-                linger.after(events=len(batch), seconds=time.monotonic() - started)
-            if (pause := linger.pause()) and len(self._queue) < limits.batch_count:
-                await asyncio.sleep(pause)
+        try:
+            while self._queue:
+                batch = self._fresh(take(self._queue, limits))
+                if batch:
+                    started = time.monotonic()
+                    await self._call(batch)
+                    linger.after(events=len(batch), seconds=time.monotonic() - started)
+                if (pause := linger.pause()) and len(self._queue) < limits.batch_count:
+                    await asyncio.sleep(pause)
+        finally:
+            # In the same breath as the queue was found empty: who comes next must not take this for a call to wait for.
+            self._calls.discard(asyncio.current_task())
 
     def _fresh(self, batch: list[Waiting]) -> list[Waiting]:
         """Returns those that have not waited too long; the others are answered."""
