@@ -258,29 +258,35 @@ GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id, campaign_id, la
 -- answered in another conversation that was open when these began, or had begun less than a minute before.
 WITH answered AS MATERIALIZED (
     SELECT
-        w.wait_id, w.conversation_id, w.agent_id, w.end_agent_id, w.owed_since, w.end_time, w.first, c.account_id,
-        c.platform, c.channel_user_id, coalesce(u.contact_id, c.channel_user_id) AS person
+        w.wait_id, w.conversation_id, w.agent_id, w.end_agent_id, w.owed_since, w.end_time, w.first, w.account_id,
+        w.platform, w.channel_user_id, coalesce(u.contact_id, w.channel_user_id) AS person
     FROM wait AS w
-    JOIN conversation AS c ON c.conversation_id = w.conversation_id
-    LEFT JOIN channel_user AS u ON u.channel_user_id = c.channel_user_id
+    LEFT JOIN channel_user AS u ON u.channel_user_id = w.channel_user_id
     WHERE w.workspace_id = $1
         AND w.ending = 'answered'
         AND ($9::boolean OR w.owed_since < $8::timestamptz)
         AND (NOT $9 OR w.end_time < $8)
         -- Whatever may collide with a wait of the period was open less than a minute before it.
         AND w.end_time >= $7::timestamptz - interval '1 minute'
-), several AS (
+), several AS MATERIALIZED (
+    SELECT person
+    FROM answered
+    WHERE end_agent_id IS NOT NULL
+    GROUP BY person
+    HAVING count(*) > 1
+), theirs AS MATERIALIZED (
     -- Few people have several conversations with several agents; each is looked at alone, whatever the planner thinks of all.
     SELECT
         array_agg(wait_id) AS wait_ids, array_agg(conversation_id) AS conversation_ids, array_agg(end_agent_id) AS agents,
         array_agg(owed_since) AS starts, array_agg(end_time) AS ends
     FROM answered
+    JOIN several USING (person)
     WHERE end_agent_id IS NOT NULL
     GROUP BY person
     HAVING count(DISTINCT conversation_id) > 1 AND count(DISTINCT end_agent_id) > 1
-), met AS (
+), met AS MATERIALIZED (
     SELECT later.wait_id
-    FROM several AS s
+    FROM theirs AS s
     CROSS JOIN LATERAL unnest(s.wait_ids, s.conversation_ids, s.agents, s.starts)
         AS later (wait_id, conversation_id, agent_id, owed_since)
     WHERE EXISTS (
@@ -292,7 +298,8 @@ WITH answered AS MATERIALIZED (
             AND (other.owed_since, other.wait_id) < (later.owed_since, later.wait_id)
             AND later.owed_since < greatest(other.end_time, other.owed_since + interval '1 minute')
     )
-), figure AS (
+), figure AS MATERIALIZED (
+    -- A conversation is one person's.
     SELECT
         width_bucket(CASE WHEN $9::boolean THEN w.end_time ELSE w.owed_since END, $2::timestamptz[]) AS bucket,
         CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id END AS account_id,
@@ -301,7 +308,8 @@ WITH answered AS MATERIALIZED (
         CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
         CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
         CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
-        w.conversation_id, w.person, w.wait_id IN (SELECT wait_id FROM met) AS collided
+        w.conversation_id, w.person,
+        count(*) FILTER (WHERE w.wait_id IN (SELECT wait_id FROM met)) AS collisions
     FROM answered AS w
     LEFT JOIN entry AS e
         ON $11::boolean
@@ -314,15 +322,29 @@ WITH answered AS MATERIALIZED (
         AND ($5::smallint IS NULL OR w.platform = $5)
         AND ($6::uuid IS NULL OR w.agent_id = $6)
         AND ($10::boolean IS NULL OR w.first = $10)
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 )
 SELECT
-    grouping(bucket) = 1 AS total, bucket, account_id::text, platform,
+    false AS total, bucket, account_id::text, platform,
     CASE WHEN 'agent' = ANY ($3) THEN coalesce(agent_id::text, '') END AS agent_id, campaign_id, language, country,
-    count(DISTINCT conversation_id) AS answered_conversations,
-    count(DISTINCT person) AS answered_people,
-    count(*) FILTER (WHERE collided) AS collisions
-FROM figure
-GROUP BY GROUPING SETS ((bucket, account_id, platform, figure.agent_id, campaign_id, language, country), ())
+    sum(conversations)::bigint AS answered_conversations, count(*) AS answered_people, sum(collisions)::bigint AS collisions
+FROM (
+    SELECT
+        bucket, account_id, platform, figure.agent_id, campaign_id, language, country, count(*) AS conversations,
+        sum(collisions) AS collisions
+    FROM figure
+    GROUP BY bucket, account_id, platform, figure.agent_id, campaign_id, language, country, person
+) AS person
+GROUP BY bucket, account_id, platform, person.agent_id, campaign_id, language, country
+UNION ALL
+SELECT
+    true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, coalesce(sum(conversations), 0)::bigint, count(*),
+    coalesce(sum(collisions), 0)::bigint
+FROM (
+    SELECT count(DISTINCT conversation_id) AS conversations, sum(collisions) AS collisions
+    FROM figure
+    GROUP BY person
+) AS person
 
 -- name: count_agent_misses
 -- Assignments that came to nothing, of waits that are over, by the agents who missed them.
