@@ -343,7 +343,7 @@ SPOOL_IN = (
         name="spool-not-put",
         services=("connectors",),
         file=f"{_CONNECTORS}/spool.py",
-        line="            async with asyncio.timeout(_PUT_SECONDS):\n",
+        line="            await self._publish(copy)\n",
         indent=12,
     ),
     Point(

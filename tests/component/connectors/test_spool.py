@@ -103,6 +103,28 @@ async def test_what_is_taken_out_of_the_spool_twice_is_there_once(world, connect
     assert [tuple(row) for row in await connectors.rows("SELECT n_new, n_duplicate FROM raw_webhook")] == [(1, 0)]
 
 
+async def test_what_a_broker_loses_before_it_is_stored_is_put_again(world, connectors):
+    """Its stream was gone while the database was away: whoever put webhooks there has them still."""
+    account = await connectors.connect("whatsapp")
+    await send(connectors, account, 1)
+    client = await nats.connect(world.broker.url())
+    async with database_away(connectors):
+        assert await send(connectors, account, *range(2, 8)) == ["accepted"] * 6
+        await client.jetstream().delete_stream("SPOOL")
+        await until(lambda: _spooled_again(world, 6))
+        assert await send(connectors, account, *range(8, 11)) == ["accepted"] * 3
+    await client.close()
+    await until(lambda: _has(connectors, 10))
+    await until(lambda: nothing_waits(world))
+    assert await texts(connectors) == [f"text {number}" for number in range(1, 11)]
+    rows = await connectors.rows("SELECT n_said, n_new, n_duplicate FROM raw_webhook")
+    assert [tuple(row) for row in rows] == [(1, 1, 0)] * 10
+
+
+async def _spooled_again(world, count: int) -> bool:
+    return await spooled(world) == count
+
+
 async def test_a_full_spool_leaves_webhooks_to_the_platform(world):
     async with world.connectors(spool_mb=1) as connectors:
         account = await connectors.connect("whatsapp")

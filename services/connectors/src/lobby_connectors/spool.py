@@ -1,12 +1,15 @@
 """The spool: a durable stream that takes webhooks while the database is away, and gives them back in order.
 
 What is in the stream was answered with 200 and may not be in the database. It is taken out only after the commit; a
-crash in between takes it in twice, which the webhook's own id makes harmless. Nothing else is remembered: where the
-stream is empty, nothing waits.
+crash in between takes it in twice, which the webhook's own id makes harmless. Whoever put it there holds a copy until
+then, and puts it again where the stream has lost it.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 import nats.errors
 import nats.js.errors
@@ -35,10 +38,51 @@ _NEARLY_EMPTY = 3
 """Messages in the stream up to which new webhooks wait for its end instead of making it longer."""
 _WAIT_SECONDS = 0.75
 
+_COPIED_BYTES = 64 * 1024 * 1024
+"""Of what is in the stream a process holds so much in memory as well, the newest."""
+
 _TROUBLE = (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError)
 
 Absorb = Callable[[Sequence[Spooled]], Awaitable[None]]
 """Takes webhooks into the database; returns when they are there for certain, however long that takes."""
+
+
+@dataclass(slots=True)
+class Copy:
+    """A message that this process put into the stream."""
+
+    webhook_id: str
+    """Of its first webhook: the broker takes a message with this id once."""
+    data: bytes
+    life: datetime | None = None
+    """When the stream was made in which it has its place."""
+    sequence: int = 0
+
+
+class Copies:
+    """What this process put into the stream and may still be there, as far as memory goes."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._copies: deque[Copy] = deque()
+
+    def add(self, copy: Copy) -> None:
+        """It was put; the oldest are forgotten where there are too many."""
+        self._copies.append(copy)
+        self._bytes += len(copy.data)
+        while self._bytes > self._most_bytes:
+            self._bytes -= len(self._copies.popleft().data)
+
+    def lost(self, life: datetime | None, first: int, last: int) -> list[Copy]:
+        """Returns those that are not in a stream of this life that goes from `first` to `last`.
+
+        What was taken out of it is forgotten. Those that are put again are to be given their new places.
+        """
+        held = [each for each in self._copies if each.life != life or each.sequence >= first]
+        self._copies = deque(held)
+        self._bytes = sum(len(each.data) for each in held)
+        return [each for each in held if each.life != life or each.sequence > last]
 
 
 class Spool:
@@ -51,6 +95,8 @@ class Spool:
         self._replicas = replicas
         self._puts = 0
         self._waiting = 0
+        self._life: datetime | None = None
+        self._copies = Copies(_COPIED_BYTES)
         self._emptied = asyncio.Event()
         self._emptied.set()
 
@@ -77,23 +123,33 @@ class Spool:
             return False
         self._puts += 1
         self._emptied.clear()
+        copy = Copy(webhooks[0].webhook_id, data)
         try:
-            async with asyncio.timeout(_PUT_SECONDS):
-                await self._js.publish(_SUBJECT, data, headers={"Nats-Msg-Id": webhooks[0].webhook_id})
+            await self._publish(copy)
         except _TROUBLE as error:
             _LOG.warning("not_spooled", webhooks=len(webhooks), error=type(error).__name__)
             return False
+        self._copies.add(copy)
         metrics.SPOOLED.inc(len(webhooks))
         _LOG.warning("spooled", webhooks=len(webhooks))
         return True
 
+    async def _publish(self, copy: Copy) -> None:
+        """The copy is in the stream, once, and knows its place there."""
+        async with asyncio.timeout(_PUT_SECONDS):
+            ack = await self._js.publish(_SUBJECT, copy.data, headers={"Nats-Msg-Id": copy.webhook_id})
+        copy.life, copy.sequence = self._life, ack.seq
+
     async def watch(self) -> None:
-        """The stream is there, and it is known whether something waits in it; until cancelled."""
+        """The stream is there with all that this process put into it, and it is known whether something waits in it.
+
+        Until cancelled.
+        """
         await self._ensure_stream()
         while True:
             puts = self._puts
             try:
-                self._waiting = await self._count()
+                self._waiting = await self._look()
             except _TROUBLE:
                 await asyncio.sleep(_CHECK_SECONDS)
                 await self._ensure_stream()
@@ -104,6 +160,18 @@ class Spool:
             elif puts == self._puts:
                 self._emptied.set()
             await asyncio.sleep(_CHECK_SECONDS if self.is_in_use else _CALM_SECONDS)
+
+    async def _look(self) -> int:
+        """Returns how much waits. What the stream has lost, as where the broker's disk is another, was put again."""
+        info = await self._js.stream_info(_STREAM)
+        self._life = info.created
+        if lost := self._copies.lost(info.created, info.state.first_seq, info.state.last_seq):
+            self._emptied.clear()
+            _LOG.warning("spool_lost", messages=len(lost))
+            for each in lost:
+                await self._publish(each)
+            return await self._count()
+        return info.state.messages
 
     async def drain(self, absorb: Absorb) -> None:
         """What waits is taken into the database in order, and taken out of the stream; until cancelled.
