@@ -150,7 +150,7 @@ async def test_the_reconciler_takes_turns_of_a_minute_and_begins_with_the_newest
     monkeypatch.setattr(Pace, "end", lambda *_: 0.0)
     async with long_period(world) as (reconciler, _, begin, runtime):
         for newest in (47, 46):
-            await reconciler.reconcile("connectors", begin + BUCKETS * BUCKET + timedelta(minutes=1))
+            assert await reconciler.reconcile("connectors", begin + BUCKETS * BUCKET + timedelta(minutes=1))
             rows = await runtime.pool.fetch("SELECT bucket_start FROM reconciled WHERE workspace_id = '' ORDER BY 1")
             assert [row["bucket_start"] for row in rows] == [begin + n * BUCKET for n in range(newest, 48)]
 

@@ -44,8 +44,8 @@ def test_the_rest_after_a_piece_of_work(busy_before, late, rest):
     pace = Pace(process.clock, process.used)
     process.pass_by(10, busy=busy_before)
     pace.begin()
-    process.pass_by(0.5, busy=1)  # what the work itself uses says nothing
-    assert pace.end(DUE, DUE + late) == pytest.approx(0.5 * rest)
+    process.pass_by(0.05, busy=1)  # what the work itself uses says nothing
+    assert pace.end(DUE, DUE + late) == pytest.approx(0.05 * rest)
 
 
 def test_messages_that_come_during_a_short_rest_make_the_next_one_long():
@@ -72,3 +72,12 @@ def test_work_that_begins_at_once_is_judged_by_what_was_known():
     pace.begin()
     process.pass_by(1, busy=1)
     assert pace.end(DUE, DUE) == pytest.approx(2)
+
+
+def test_what_is_late_does_not_rest_longer_than_a_second():
+    process = Process()
+    pace = Pace(process.clock, process.used)
+    process.pass_by(10, busy=0.5)
+    pace.begin()
+    process.pass_by(2, busy=0.1)
+    assert pace.end(DUE, DUE + timedelta(minutes=6)) == 1

@@ -161,7 +161,7 @@ class EventLog:
         end: datetime,
         after: tuple[datetime, int],
         *,
-        limit: int = 100,
+        limit: int = 400,
         largest: int = _SMALL_PAGE,
     ) -> list[bytes]:
         """Returns batches written in the period after (time, id), in that order; sizes as in `read`.

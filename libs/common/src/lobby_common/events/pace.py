@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 _LONG_REST, _SHORT_REST, _IDLE_REST = 60.0, 12.0, 2.0
 """Seconds of rest per second of work: five services take a twelfth of a core, two fifths of one, or what is left."""
+_LONGEST_LATE = 1.0
+"""Seconds of rest at most where it is late: on a machine that is busy, work seems long that is not."""
 _LATE_AFTER = timedelta(minutes=5)
 """What has been due for longer is done with the short rest."""
 _IDLE_SHARE = 0.03
@@ -35,5 +37,9 @@ class Pace:
         """The piece is done. Returns how many seconds to rest; `due`: since when the work could be done."""
         ended = self._clock()
         self._rested_since = (ended, self._used())
-        rest = _IDLE_REST if self._is_idle else _SHORT_REST if now - due > _LATE_AFTER else _LONG_REST
-        return (ended - self._began) * rest
+        worked = ended - self._began
+        if self._is_idle:
+            return worked * _IDLE_REST
+        if now - due > _LATE_AFTER:
+            return min(worked * _SHORT_REST, _LONGEST_LATE)
+        return worked * _LONG_REST

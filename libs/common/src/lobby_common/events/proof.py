@@ -28,7 +28,8 @@ from lobby_common.times import from_proto, to_proto
 
 _LOG = structlog.get_logger("proof")
 
-_EVERY_SECONDS = 60.0
+_EVERY_SECONDS, _SOON_SECONDS = 60.0, 5.0
+"""How often it is looked for buckets that have closed, and how soon where some were left."""
 _TURN_SECONDS = 60.0
 """After so long the reconciler turns to the next producer, and begins with what has closed meanwhile."""
 _BUDGET_SECONDS = 6.0
@@ -96,22 +97,29 @@ class Reconciler:
         """By producer, the bucket whose examination was broken off, and until when it may go on."""
 
     async def run(self) -> None:
-        """Every minute, until cancelled. Another replica that does the same does no harm."""
+        """Every minute, until cancelled. Another replica that does the same does no harm.
+
+        Where not all was examined, as where a producer was away, it goes on soon.
+        """
+        left = False
         while True:
-            await asyncio.sleep(_EVERY_SECONDS)
+            await asyncio.sleep(_SOON_SECONDS if left else _EVERY_SECONDS)
+            left = False
             for producer in self._auditor.sources:
                 try:
-                    await self.reconcile(producer)
+                    left |= await self.reconcile(producer)
                 except LobbyError as error:
+                    left = True
                     _LOG.info("reconciler_waits", producer=producer, reason=error.reason)
                 except AWAY as error:
+                    left = True
                     _LOG.warning("reconciler_waits", producer=producer, reason=type(error).__name__)
 
-    async def reconcile(self, producer: str, now: datetime | None = None) -> None:
+    async def reconcile(self, producer: str, now: datetime | None = None) -> bool:
         """Closed buckets were examined, the newest first, and what was missing was mended as far as that is possible.
 
-        All of them, or as many as a turn is long; the next call goes on. `now` is the database's time where none is
-        given: a process whose clock is ahead must not examine what is still to be told.
+        All of them, or as many as a turn is long; then it returns True, and the next call goes on. `now` is the
+        database's time where none is given: a process whose clock is ahead must not examine what is still to be told.
         """
         birth, present = await self._times()
         now = now or present
@@ -119,12 +127,11 @@ class Reconciler:
         start = max(periods.bucket_of(birth), periods.bucket_of(now - periods.KEPT))
         due = periods.due(await self._known(producer, start, end), start, end)
         turn = Budget(_TURN_SECONDS, self._clock)
-        for bucket in due:
-            await self._settle(producer, bucket)
-            if not turn.left():
-                break
+        while due and turn.left():
+            await self._settle(producer, due.pop(0))
         mismatch = await self._log.pool.fetchval(QUERIES["count_missing"], producer, start)
         metrics.LEDGER_MISMATCH.labels(self._log.service, producer).set(mismatch)
+        return bool(due)
 
     async def _times(self) -> tuple[datetime, datetime]:
         row = await self._log.pool.fetchrow(QUERIES["read_times"])
