@@ -29,7 +29,7 @@ TABLES = (
     "traffic",
     "missed",
 )
-MADE = ("chat_day", "day_figure", "day_return", "day_start", "day_mark")
+MADE = ("chat_day", "day_figure", "day_return", "hour_figure", "day_start", "day_mark")
 FILLED = (
     "people",
     "messages",
@@ -44,7 +44,7 @@ FILLED = (
     "missed",
 )
 """Statements in the order in which they need each other."""
-DAYS = ("day_starts", "day_mark", "chat_days", "day_people", "day_returns", "day_figures")
+DAYS = ("day_starts", "day_mark", "chat_days", "day_people", "day_returns", "day_figures", "hour_figures")
 SETTLED = timedelta(hours=2)
 """How long an hour is over before it is in days."""
 SETTINGS = """

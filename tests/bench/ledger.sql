@@ -220,19 +220,20 @@ FROM day_start
 
 -- name: chat_days
 INSERT INTO chat_day (
-    workspace_id, channel_user_id, account_id, agent_id, day, platform, person_id, campaign_id, language, country,
+    workspace_id, channel_user_id, account_id, agent_id, day, hour, platform, person_id, campaign_id, language, country,
     messages_in, messages_out, greetings, answers
 )
 SELECT
     $1, t.channel_user_id, t.account_id, t.agent_id,
-    date_trunc('day', m.at AT TIME ZONE 'Asia/Bangkok') AT TIME ZONE 'Asia/Bangkok' AS day, t.platform, t.contact_id,
-    t.campaign_id, t.language, t.country, sum(m.inbound), sum(1 - m.inbound), sum(m.inbound), sum(1 - m.inbound)
+    date_trunc('day', m.at AT TIME ZONE 'Asia/Bangkok') AT TIME ZONE 'Asia/Bangkok' AS day, date_trunc('hour', m.at) AS hour,
+    t.platform, t.contact_id, t.campaign_id, t.language, t.country, sum(m.inbound), sum(1 - m.inbound), sum(m.inbound), sum(1 - m.inbound)
 FROM told AS t
 CROSS JOIN LATERAL (
     VALUES (t.at, 1), (t.answer_time, 0), (t.back_time, 1), (t.back_time + interval '2 minutes', 0)
 ) AS m (at, inbound)
 WHERE m.at < $2
-GROUP BY t.n, t.channel_user_id, t.account_id, t.agent_id, day, t.platform, t.contact_id, t.campaign_id, t.language, t.country
+GROUP BY
+    t.n, t.channel_user_id, t.account_id, t.agent_id, day, hour, t.platform, t.contact_id, t.campaign_id, t.language, t.country
 
 -- name: day_people
 -- Each person of each day, with his last day before.
@@ -274,3 +275,18 @@ JOIN (
     FROM there
     GROUP BY facet, day, value
 ) AS p USING (facet, day, value)
+
+-- name: hour_figures
+INSERT INTO hour_figure (workspace_id, facet, hour, value, messages_in, messages_out, wrote, served)
+SELECT
+    $1, facet, hour, value, sum(messages_in), sum(messages_out), count(*) FILTER (WHERE greetings > 0),
+    count(*) FILTER (WHERE answers > 0)
+FROM (
+    SELECT
+        c.person_id, f.facet, f.value, c.hour, sum(c.messages_in) AS messages_in, sum(c.messages_out) AS messages_out,
+        sum(c.greetings) AS greetings, sum(c.answers) AS answers
+    FROM chat_day AS c
+    CROSS JOIN facets(c.account_id, c.platform, c.agent_id, c.campaign_id, c.language, c.country) AS f
+    GROUP BY c.person_id, f.facet, f.value, c.hour
+) AS there
+GROUP BY facet, hour, value

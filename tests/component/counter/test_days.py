@@ -71,18 +71,21 @@ def facets(row) -> list[tuple[int, str]]:
     return [(0, ""), *((number, row[name]) for number, name in enumerate(GROUPS, 1))]
 
 
-async def recount(pool, mark: days.Mark) -> tuple[Sums, Sums]:
-    """What days of a workspace are to hold, and who is in them again."""
-    figures, again = Sums(), Sums()
+async def recount(pool, mark: days.Mark) -> tuple[Sums, Sums, Sums]:
+    """What days of a workspace are to hold, who is in them again, and what their hours are to hold."""
+    figures, again, hours = Sums(), Sums(), Sums()
     for row in await pool.fetch(ROWS):
         if mark.since <= row["at"] < mark.until and row["figure"] in ADDED:
             for facet in facets(row):
                 figures[*facet, day_of(mark, row["at"]), row["figure"]] += row["weight"]
-    seen = defaultdict(set)
+                hours[*facet, hour_of(mark, row["at"]), row["figure"]] += row["weight"]
+    seen, of_hours = defaultdict(set), set()
     for row in await pool.fetch(PEOPLE):
         if mark.since <= row["at"] < mark.until:
             for facet in facets(row):
                 seen[*facet, row["person"], row["figure"]].add(day_of(mark, row["at"]))
+                of_hours.add((*facet, hour_of(mark, row["at"]), row["figure"], row["person"]))
+    hours.update(each[:-1] for each in of_hours)
     for (facet, value, _, figure), found in seen.items():
         last = None
         for day in sorted(found):
@@ -90,27 +93,32 @@ async def recount(pool, mark: days.Mark) -> tuple[Sums, Sums]:
             if last is not None:
                 again[facet, value, day, last, figure] += 1
             last = day
-    return without_zeros(figures), again
+    return without_zeros(figures), again, without_zeros(hours)
 
 
 def day_of(mark: days.Mark, when: datetime) -> datetime:
     return mark.calendar.start_of(mark.calendar.day_of(when))
 
 
+def hour_of(mark: days.Mark, when: datetime) -> datetime:
+    return when - (when - day_of(mark, when)) % timedelta(hours=1)
+
+
 def without_zeros(sums: Sums) -> Sums:
     return Sums({key: value for key, value in sums.items() if value})
 
 
-async def made(pool) -> tuple[Sums, Sums]:
+async def made(pool) -> tuple[Sums, Sums, Sums]:
     """What they hold."""
-    figures, again = Sums(), Sums()
-    for row in await pool.fetch("SELECT * FROM day_figure"):
-        for figure in (*ADDED, "wrote", "served"):
-            figures[row["facet"], row["value"], row["day"], figure] = row[figure]
+    figures, again, hours = Sums(), Sums(), Sums()
+    for found, start in ((figures, "day"), (hours, "hour")):
+        for row in await pool.fetch(f"SELECT * FROM {start}_figure"):
+            for figure in (*ADDED, "wrote", "served"):
+                found[row["facet"], row["value"], row[start], figure] = row[figure]
     for row in await pool.fetch("SELECT * FROM day_return"):
         for figure in ("wrote", "served"):
             again[row["facet"], row["value"], row["day"], row["last_day"], figure] = row[figure]
-    return without_zeros(figures), without_zeros(again)
+    return without_zeros(figures), without_zeros(again), without_zeros(hours)
 
 
 def tale(random: Random, story: Story, length: int) -> list:
@@ -167,7 +175,7 @@ async def test_days_are_a_recount_after_everything_that_is_told(counter, seed, n
         end = calendar.start_of(first + timedelta(days=random.randint(1, 9))) + random.choice((0, 0, 1)) * timedelta(
             hours=5
         )
-        for by, view, bucket in product(("", *GROUPS), ("RESTATED", "RECORDED"), ("NONE", "DAY")):
+        for by, view, bucket in product(("", *GROUPS), ("RESTATED", "RECORDED"), ("NONE", "DAY", "HOUR")):
             asked = {
                 "start": start,
                 "end": end,

@@ -16,10 +16,19 @@ DELETE FROM day_mark
 WHERE workspace_id = $1
 
 -- name: forget_chat_days
--- Some days of chats of a workspace of which nothing is made are gone; returns them.
-DELETE FROM chat_day
-WHERE ctid = ANY (ARRAY(SELECT ctid FROM chat_day WHERE workspace_id = $1 LIMIT $2))
-RETURNING 1
+-- Some days of chats, and some hours, of a workspace of which nothing is made are gone; returns them.
+WITH hours AS (
+    DELETE FROM hour_figure
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM hour_figure WHERE workspace_id = $1 LIMIT $2))
+    RETURNING 1
+), chats AS (
+    DELETE FROM chat_day
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM chat_day WHERE workspace_id = $1 LIMIT $2))
+    RETURNING 1
+)
+SELECT 1 FROM hours
+UNION ALL
+SELECT 1 FROM chats
 
 -- name: begin_days
 -- Days of a workspace are made from a start on, of which nothing is made yet.
@@ -111,7 +120,7 @@ SELECT change_figures(ARRAY(
 ))
 
 -- name: count_days
--- Figures of days that add up, recorded ones if $8, by the values of one facet.
+-- Figures of days that add up, recorded ones if $8, by the values of one facet; of hours if $9, and people of each of them.
 -- Parameters of what is read from days: workspace, cuts, grouped by, facet, value (NULL: all), from, to.
 SELECT
     grouping(bucket) = 1 AS total, bucket,
@@ -129,23 +138,37 @@ SELECT
     coalesce(sum(new), 0)::bigint AS present_new,
     coalesce(sum(late), 0)::bigint AS late,
     coalesce(sum(lost_window), 0)::bigint AS lost_window,
-    coalesce(sum(unanswered), 0)::bigint AS unanswered
+    coalesce(sum(unanswered), 0)::bigint AS unanswered,
+    CASE WHEN grouping(bucket) = 1 THEN 0 ELSE sum(wrote) END AS active,
+    CASE WHEN grouping(bucket) = 1 THEN 0 ELSE sum(served) END AS served
 FROM (
     SELECT
         width_bucket(day, $2::timestamptz[]) AS bucket, value, messages_in, messages_out, new, repeat, excluded,
-        recorded_new, recorded_repeat, recorded_excluded, late, lost_window, unanswered
+        recorded_new, recorded_repeat, recorded_excluded, late, lost_window, unanswered, 0 AS wrote, 0 AS served
     FROM day_figure
-    WHERE workspace_id = $1
+    WHERE NOT $9::boolean
+        AND workspace_id = $1
         AND facet = $4
         AND day >= $6
         AND day < $7
         AND ($5::text IS NULL OR value = $5)
+    UNION ALL
+    SELECT
+        width_bucket(hour, $2), value, messages_in, messages_out, new, repeat, excluded, recorded_new, recorded_repeat,
+        recorded_excluded, late, lost_window, unanswered, wrote, served
+    FROM hour_figure
+    WHERE $9
+        AND workspace_id = $1
+        AND facet = $4
+        AND hour >= $6
+        AND hour < $7
+        AND ($5 IS NULL OR value = $5)
 ) AS figure
 GROUP BY GROUPING SETS ((bucket, value), ())
 
 -- name: count_people_of_days
 -- People who wrote and who were served, each once per row: those of each day, but for those whose last day before is in
--- the row too. $8: rows are single days. The totals are of facet $9.
+-- the row too. $8: rows are a whole period, of a day, or of an hour and not read here. The totals are of facet $9.
 WITH days AS (
     SELECT facet, value, day, wrote, served, 1 AS weight
     FROM day_figure
@@ -172,7 +195,7 @@ WITH days AS (
         WHERE workspace_id = $1
             AND facet = $4
             AND facet <> $9
-            AND NOT $8::boolean
+            AND $8::text = 'whole'
             AND day = s.day
             AND last_day >= $6
             AND last_day < s.day
@@ -191,7 +214,7 @@ SELECT
     sum(weight * wrote)::bigint AS active,
     sum(weight * served)::bigint AS served
 FROM days
-WHERE facet = $4 AND (weight > 0 OR NOT $8)
+WHERE facet = $4 AND ($8 = 'whole' OR $8 = 'day' AND weight > 0)
 GROUP BY bucket, value
 UNION ALL
 SELECT
@@ -202,7 +225,7 @@ WHERE facet = $9
 
 -- name: count_people_beside_days
 -- People who wrote or were served from $8 on or before $9 but outside of the days, each once per row, and in none in which
--- they are in the days too.
+-- they are in the days too; in the hours too if $10.
 WITH spoken AS MATERIALIZED (
     SELECT
         width_bucket(m.occurred_time, $2::timestamptz[]) AS bucket,
@@ -259,7 +282,7 @@ WITH spoken AS MATERIALIZED (
             )
             AND c.day >= $6
             AND c.day < $7
-            AND (a.total OR width_bucket(c.day, $2) = a.bucket)
+            AND (a.total OR width_bucket(CASE WHEN $10::boolean THEN c.hour ELSE c.day END, $2) = a.bucket)
             AND (
                 a.value IS NULL
                 OR a.value = CASE $4

@@ -162,15 +162,15 @@ async def _statements(conn: Connection, question: Question) -> list[Statement]:
     if facet is None or made is None:
         return [*_of_rows(question), *await _of_people(conn, question), waiting, recovered]
     asked = (*_asked(question)[:3], facet.number, facet.value, made.start, made.end)
-    cut = len(period.cuts) > 1
+    cut = "hour" if made.by_hours else "day" if len(period.cuts) > 1 else "whole"
     found: list[Statement] = [
-        (days.QUERIES, "count_days", (*asked, question.recorded)),
+        (days.QUERIES, "count_days", (*asked, question.recorded, made.by_hours)),
         (days.QUERIES, "count_people_of_days", (*asked, cut, facet.total)),
         (QUERIES, "count_missed_open", (*_asked(question), made.start, made.end, question.now)),
     ]
     beside = [replace(question, period=part) for part in made.beside(period)]
     if beside:
-        found.append((days.QUERIES, "count_people_beside_days", (*asked, period.start, period.end)))
+        found.append((days.QUERIES, "count_people_beside_days", (*asked, period.start, period.end, made.by_hours)))
     for part in beside:
         found += _of_rows(part)
         if part.recorded:
