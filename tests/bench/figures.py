@@ -114,6 +114,7 @@ def questions(service: Service, start: datetime, end: datetime) -> dict[str, Ask
         name = " ".join(filter(None, ("counts", by and f"by {by}", "by hour restated")))
         asked[name] = counts(bucket="BUCKET_HOUR", group_by=[f"GROUP_BY_{by.upper()}"] if by else [])
     asked["counts by agent and account restated"] = counts(group_by=["GROUP_BY_AGENT", "GROUP_BY_ACCOUNT"])
+    asked["counts by language and country restated"] = counts(group_by=["GROUP_BY_LANGUAGE", "GROUP_BY_COUNTRY"])
     asked["counts of an agent by day restated"] = counts(
         bucket="BUCKET_DAY", agent_id=ledger.id_of("agent", 7), group_by=["GROUP_BY_CAMPAIGN"]
     )

@@ -234,6 +234,7 @@ CROSS JOIN LATERAL (
 WHERE m.at < $2
 GROUP BY
     t.n, t.channel_user_id, t.account_id, t.agent_id, day, hour, t.platform, t.contact_id, t.campaign_id, t.language, t.country
+ORDER BY hour
 
 -- name: day_people
 -- Each person of each day, with his last day before.
@@ -277,6 +278,7 @@ JOIN (
 ) AS p USING (facet, day, value)
 
 -- name: hour_figures
+-- In the order of time, as they are made.
 INSERT INTO hour_figure (workspace_id, facet, hour, value, messages_in, messages_out, wrote, served)
 SELECT
     $1, facet, hour, value, sum(messages_in), sum(messages_out), count(*) FILTER (WHERE greetings > 0),
@@ -290,3 +292,4 @@ FROM (
     GROUP BY c.person_id, f.facet, f.value, c.hour
 ) AS there
 GROUP BY facet, hour, value
+ORDER BY hour

@@ -19,6 +19,11 @@ from lobby_counter.recovered import Recovered
 
 _MOST_SHEETS = 1_000
 """By which figures are split at once."""
+_GROUPS = Key._fields[1:]
+_PLAIN = (
+    "served", "unserved", "waiting", "late", "lost_window", "unanswered", "messages_in", "messages_out", "recovered",
+)  # fmt: skip
+"""Figures that a row shows as they were found."""
 
 
 class CountApi(CountServiceServicer):
@@ -135,41 +140,35 @@ Write = Callable[[dict[str, int], Key | None], pb.Counts]
 
 
 def _rows(found: Figures, period: Period, write: Write, *, cut: bool) -> list[pb.Counts]:
+    starts = [to_proto(each) for each in period.cuts] if cut else []
     rows = []
-    for key in sorted(found.rows, key=lambda each: [(value is not None, value) for value in each]):
+    for key in sorted(found.rows):
         row = write(found.rows[key], key)
         if cut:
-            row.bucket_start.CopyFrom(to_proto(period.cuts[key.bucket - 1]))
+            row.bucket_start.CopyFrom(starts[key.bucket - 1])
         rows.append(row)
     return rows
 
 
 def _entries(values: dict[str, int], key: Key | None = None) -> pb.Counts:
     """Returns a row of entries alone; all other figures are absent."""
-    group = {} if key is None else {name: value for name, value in key._asdict().items() if name != "bucket"}
-    row = pb.Counts(**{name: value for name, value in group.items() if value is not None})
-    row.new = values.get("new", 0)
-    row.repeat = values.get("repeat", 0)
-    row.excluded = values.get("excluded", 0)
+    row = pb.Counts(new=values.get("new", 0), repeat=values.get("repeat", 0), excluded=values.get("excluded", 0))
+    if key is not None:
+        for name, value in zip(_GROUPS, key[1:], strict=True):
+            if value is not None:
+                setattr(row, name, value)
     return row
 
 
 def _counts(values: dict[str, int], key: Key | None = None) -> pb.Counts:
     """Returns a row; figures that nothing was found of are zero."""
     row = _entries(values, key)
-    row.served = values.get("served", 0)
-    row.unserved = values.get("unserved", 0)
-    row.waiting = values.get("waiting", 0)
-    row.late = values.get("late", 0)
-    row.lost_window = values.get("lost_window", 0)
-    row.unanswered = values.get("unanswered", 0)
     # At the workspace's own counter everybody who is new has written: the others who did are the active repeats.
     new = values.get("present_new", row.new)
     row.active_repeats = values.get("active_repeats", max(values.get("active", 0) - new, 0))
     row.workload = row.new + row.active_repeats
-    row.messages_in = values.get("messages_in", 0)
-    row.messages_out = values.get("messages_out", 0)
-    row.recovered = values.get("recovered", 0)
+    for name in _PLAIN:
+        setattr(row, name, values.get(name, 0))
     return row
 
 

@@ -309,3 +309,90 @@ SELECT
     count(*) FILTER (WHERE served) AS served
 FROM fresh
 GROUP BY total, bucket, value
+
+-- name: count_chats
+-- People who wrote and who were served, each once per row, by any groups: of the days in [$7, $8) from what was written in
+-- chats, beside them in [$9, $10) from messages. $11: cuts are hours. Messages too if $12. If $13, instead of who wrote, who
+-- did and has no new entry in the row.
+WITH spoken AS (
+    SELECT
+        CASE WHEN $11::boolean THEN hour ELSE day END AS at, account_id, platform, agent_id, campaign_id, language,
+        country, person_id AS person, messages_in, messages_out, greetings > 0 AS wrote, answers > 0 AS served,
+        false AS new
+    FROM chat_day
+    WHERE workspace_id = $1
+        AND day >= $7
+        AND day < $8
+        AND ($4::uuid IS NULL OR account_id = $4)
+        AND ($5::smallint IS NULL OR platform = $5)
+        AND ($6::uuid IS NULL OR agent_id = $6)
+    UNION ALL
+    SELECT
+        m.occurred_time, m.account_id, m.platform, m.agent_id, coalesce(e.campaign_id, ''), coalesce(e.language, ''),
+        coalesce(e.country, ''), coalesce(u.contact_id, m.channel_user_id), (m.direction = 1)::integer,
+        (m.direction = 2)::integer, m.direction = 1 AND m.greeting,
+        m.direction = 2 AND m.human AND m.channel_user_id IS NOT NULL, false
+    FROM (VALUES ($9::timestamptz, $7), ($8, $10::timestamptz)) AS beside (start, until)
+    CROSS JOIN LATERAL (
+        SELECT account_id, platform, agent_id, channel_user_id, occurred_time, direction, greeting, human
+        FROM message
+        WHERE workspace_id = $1
+            AND occurred_time >= beside.start
+            AND occurred_time < beside.until
+            AND ($4 IS NULL OR account_id = $4)
+            AND ($5 IS NULL OR platform = $5)
+            AND ($6 IS NULL OR agent_id = $6)
+        OFFSET 0
+    ) AS m
+    LEFT JOIN channel_user AS u ON u.channel_user_id = m.channel_user_id
+    LEFT JOIN entry AS e
+        ON $12::boolean
+            AND e.channel_user_id = m.channel_user_id
+            AND e.account_id = m.account_id
+            AND e.again_event_id IS NULL
+    UNION ALL
+    SELECT
+        e.occurred_time, e.account_id, e.platform, e.agent_id, e.campaign_id, e.language, e.country, u.contact_id, 0, 0,
+        false, false, true
+    FROM entry AS e
+    JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id AND v.verdict = 'new'
+    JOIN channel_user AS u ON u.channel_user_id = e.channel_user_id
+    WHERE $13::boolean
+        AND e.workspace_id = $1
+        AND e.occurred_time >= $9
+        AND e.occurred_time < $10
+        AND ($4 IS NULL OR e.account_id = $4)
+        AND ($5 IS NULL OR e.platform = $5)
+        AND ($6 IS NULL OR e.agent_id = $6)
+), grouped AS (
+    SELECT
+        width_bucket(at, $2::timestamptz[]) AS bucket,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN account_id END AS account_id,
+        CASE WHEN 'platform' = ANY ($3) THEN platform END AS platform,
+        CASE WHEN 'agent' = ANY ($3) THEN agent_id END AS agent_id,
+        CASE WHEN 'campaign' = ANY ($3) THEN campaign_id END AS campaign_id,
+        CASE WHEN 'language' = ANY ($3) THEN language END AS language,
+        CASE WHEN 'country' = ANY ($3) THEN country END AS country,
+        person, messages_in, messages_out, wrote, served, new
+    FROM spoken
+), figure AS (
+    SELECT
+        grouping(bucket) = 1 AS total, bucket, account_id, platform, agent_id, campaign_id, language, country,
+        sum(messages_in) AS messages_in, sum(messages_out) AS messages_out, bool_or(wrote) AS wrote,
+        bool_or(served) AS served, bool_or(new) AS new
+    FROM grouped
+    GROUP BY GROUPING SETS (
+        (bucket, account_id, platform, agent_id, campaign_id, language, country, person), (person)
+    )
+)
+SELECT
+    total, bucket, account_id::text, platform,
+    CASE WHEN 'agent' = ANY ($3) AND NOT total THEN coalesce(agent_id::text, '') END AS agent_id, campaign_id, language,
+    country,
+    CASE WHEN NOT $13 THEN count(*) FILTER (WHERE wrote) END AS active,
+    count(*) FILTER (WHERE served) AS served,
+    CASE WHEN $12 THEN sum(messages_in) END AS messages_in,
+    CASE WHEN $12 THEN sum(messages_out) END AS messages_out,
+    CASE WHEN $13 THEN count(*) FILTER (WHERE wrote AND NOT new) END AS active_repeats
+FROM figure
+GROUP BY total, bucket, account_id, platform, agent_id, campaign_id, language, country

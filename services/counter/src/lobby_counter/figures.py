@@ -73,12 +73,14 @@ class Figures:
     rows: dict[Key, dict[str, int]] = field(default_factory=dict)
     totals: dict[str, int] = field(default_factory=dict)
 
-    def add(self, row: asyncpg.Record) -> None:
-        """The row's figures are added to those of its key, or to the totals."""
-        found = self.totals if row["total"] else self.rows.setdefault(Key(*(row[name] for name in Key._fields)), {})
-        for name, value in row.items():
-            if name not in _NOT_FIGURES:
-                found[name] = found.get(name, 0) + int(value)
+    def add(self, rows: Sequence[asyncpg.Record]) -> None:
+        """Figures of the rows of a statement are added to those of their keys, or to the totals; NULL is none."""
+        names = tuple(rows[0].keys())[_FIRST:] if rows else ()
+        for row in rows:
+            found = self.totals if row[0] else self.rows.setdefault(Key._make(row[1:_FIRST]), {})
+            for name, value in zip(names, row[_FIRST:], strict=True):
+                if value or (value is not None and row[0]):
+                    found[name] = found.get(name, 0) + int(value)
 
     def finish(self, *, recorded: bool) -> "Figures":
         """Rows without a figure are gone, and what is new now stands apart only from what was recorded as new."""
@@ -90,7 +92,8 @@ class Figures:
         return self
 
 
-_NOT_FIGURES = {"total", *Key._fields}
+_FIRST = 1 + len(Key._fields)
+"""Which column of a row is its first figure: whether it is the totals, and its key, stand before."""
 
 
 async def find_beginning(pool: asyncpg.Pool, workspace_id: str) -> datetime | None:
@@ -105,8 +108,7 @@ async def read(pool: asyncpg.Pool, question: Question) -> Figures:
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
         await conn.execute(FOR_LONG_PERIODS)
         for queries, name, arguments in await _statements(conn, question):
-            for row in await conn.fetch(queries[name], *arguments):
-                found.add(row)
+            found.add(await conn.fetch(queries[name], *arguments))
     return found.finish(recorded=question.recorded)
 
 
@@ -116,8 +118,7 @@ async def read_entries(pool: asyncpg.Pool, question: Question) -> Figures:
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
         await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
         queries, name, arguments = _of_entries(question)
-        for row in await conn.fetch(queries[name], *arguments):
-            found.add(row)
+        found.add(await conn.fetch(queries[name], *arguments))
     return found.finish(recorded=question.recorded)
 
 
@@ -136,10 +137,8 @@ class _Facet:
 
 
 def _facet_of(question: Question) -> _Facet | None:
-    """Returns by what days are to be read; None where they cannot answer."""
+    """Returns by what days are to be read; None where they are not kept by that."""
     only = question.only
-    if only.counter_id != only.workspace_id:
-        return None
     values: dict[str, Any] = {"account": only.account_id, "platform": only.platform, "agent": only.agent_id}
     filtered = {name: str(value) for name, value in values.items() if value is not None}
     names = question.by | filtered.keys()
@@ -152,15 +151,25 @@ def _facet_of(question: Question) -> _Facet | None:
 async def _statements(conn: Connection, question: Question) -> list[Statement]:
     """Returns what is to be read; figures that two give add up."""
     only, period = question.only, question.period
-    rows = (*_asked(question), period.start, period.end)
-    waiting: Statement = (QUERIES, "count_waits", rows)
-    recovered: Statement = (QUERIES, "count_recovered", (*rows, bool(question.by & OF_ENTRY)))
-    facet, mark = _facet_of(question), await days.read_mark(conn, only.workspace_id)
-    made = mark.within(period) if facet and mark else None
     if not question.people:
         return _of_rows(question)
-    if facet is None or made is None:
-        return [*_of_rows(question), *await _of_people(conn, question), waiting, recovered]
+    mark = await days.read_mark(conn, only.workspace_id) if only.counter_id == only.workspace_id else None
+    made = mark.within(period) if mark else None
+    facet = _facet_of(question)
+    if made is None:
+        found = [*_of_rows(question), *await _of_people(conn, question)]
+    elif facet is None:
+        found = _of_chats(question, made)
+    else:
+        found = _of_days(question, facet, made)
+    rows = (*_asked(question), period.start, period.end)
+    of_entry = bool(question.by & OF_ENTRY)
+    return [*found, (QUERIES, "count_waits", rows), (QUERIES, "count_recovered", (*rows, of_entry))]
+
+
+def _of_days(question: Question, facet: _Facet, made: days.Made) -> list[Statement]:
+    """Returns what gives figures from days and, beside these, from rows."""
+    period = question.period
     asked = (*_asked(question)[:3], facet.number, facet.value, made.start, made.end)
     cut = "hour" if made.by_hours else "day" if len(period.cuts) > 1 else "whole"
     found: list[Statement] = [
@@ -175,7 +184,15 @@ async def _statements(conn: Connection, question: Question) -> list[Statement]:
         found += _of_rows(part)
         if part.recorded:
             found.append((QUERIES, "count_present_new", _of_entries(replace(part, recorded=False))[2]))
-    return [*found, waiting, recovered]
+    return found
+
+
+def _of_chats(question: Question, made: days.Made) -> list[Statement]:
+    """Returns what gives figures by more than one group: people, and messages by these, from chats of the days."""
+    period, by_entry = question.period, bool(question.by & OF_ENTRY)
+    asked = (*_asked(question), made.start, made.end, period.start, period.end, made.by_hours)
+    rows = [each for each in _of_rows(question) if each[1] != "count_messages_by_entry"]
+    return [*rows, (days.QUERIES, "count_chats", (*asked, by_entry, not _is_rolled_up(question)))]
 
 
 def _of_entries(question: Question) -> Statement:

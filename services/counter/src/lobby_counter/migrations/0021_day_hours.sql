@@ -9,6 +9,8 @@ ALTER TABLE chat_day
     ADD COLUMN hour timestamptz NOT NULL,
     DROP CONSTRAINT chat_day_key,
     ADD CONSTRAINT chat_day_key UNIQUE NULLS NOT DISTINCT (channel_user_id, account_id, agent_id, hour);
+DROP INDEX chat_day_workspace;
+CREATE INDEX chat_day_day ON chat_day (workspace_id, day);
 
 -- The figures of an hour by the values of one grouping, as those of a day.
 CREATE TABLE hour_figure (
