@@ -221,6 +221,24 @@ async def test_days_that_begin_otherwise_are_made_again(counter, story):
     assert (await counter.counts(start=at("06:00") - timedelta(days=1), bucket="BUCKET_DAY")).totals.new == 2
 
 
+async def test_hours_begin_with_days(counter, story):
+    counter.source.calendar = Calendar(ZoneInfo("Asia/Kathmandu"))
+    await counter.hear(story.says("A", "WA1", at("02:20")), story.says("B", "WA1", at("02:00")))
+    await Days(counter.log).finish()
+    found = await counter.counts(start=at("02:00"), end=at("03:00"), bucket="BUCKET_HOUR", time_zone="Asia/Kathmandu")
+    assert [(row.bucket_start.ToDatetime(UTC), row.new) for row in found.rows] == [(at("01:15"), 1), (at("02:15"), 1)]
+    made = await counter.pool.fetch("SELECT hour, new FROM hour_figure WHERE facet = 0 ORDER BY hour")
+    assert [tuple(row) for row in made] == [(at("01:15"), 1), (at("02:15"), 1)]
+
+
+async def test_whoever_begins_days_begins_hours(counter, story):
+    await counter.hear(story.says("A", "WA1", at("02:20")))
+    await Days(counter.log).finish()
+    mark = await counter.pool.fetchrow("DELETE FROM day_mark RETURNING workspace_id, time_zone, day_start_hour, since")
+    await counter.pool.execute(days.QUERIES["begin_days"], *mark)
+    assert await counter.pool.fetchval("SELECT count(*) FROM hour_figure") == 0
+
+
 async def test_what_is_older_than_days_reach_is_read_from_its_rows(counter, story):
     await counter.hear(story.says("A", "WA1", datetime(1999, 5, 1, tzinfo=UTC)), story.says("A", "TG1", at("09:00")))
     await Days(counter.log).finish(500)

@@ -60,3 +60,10 @@ def test_where_clocks_change_by_half_an_hour_no_hours_are_made():
 def test_periods_cut_otherwise_are_not_made():
     cuts = tuple(at("11-02T17:00") + timedelta(minutes=90) * n for n in range(16))
     assert Mark(BANGKOK, at("01-01T00:00"), at("12-01T00:00")).within(Period(cuts[0], at("11-03T17:00"), cuts)) is None
+
+
+def test_nothing_is_made_where_calendars_end():
+    start, end = (datetime(9999, 12, 31, hour, tzinfo=UTC) for hour in (20, 23))
+    utc = Calendar(ZoneInfo("UTC"))
+    mark = Mark(utc, at("01-01T00:00"), at("12-01T00:00"))
+    assert mark.within(Period(start, end, tuple(utc.hours(start, end)))) is None

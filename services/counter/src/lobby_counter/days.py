@@ -31,6 +31,8 @@ class Mark:
 
     def within(self, period: Period) -> "Made | None":
         """Returns the days of a period that are made; None where there are none, or it is cut otherwise."""
+        if period.start >= self.until or period.end <= self.since:
+            return None  # also where calendars end
         by_hours = not all(self._begins(cut) for cut in period.cuts[1:])
         if by_hours and not self._are_hours(period):
             return None
