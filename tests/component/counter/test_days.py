@@ -231,6 +231,27 @@ async def test_hours_begin_with_days(counter, story):
     assert [tuple(row) for row in made] == [(at("01:15"), 1), (at("02:15"), 1)]
 
 
+async def test_who_is_in_the_made_part_of_an_hour_is_not_counted_again(counter, story, now):
+    counter.source.calendar = Calendar(ZoneInfo("Asia/Kathmandu"))
+    now(at("21:05"))
+    await counter.hear(
+        story.says("C", "WA1", at("16:00")),
+        story.says("A", "WA1", at("18:50")),
+        story.says("A", "WA1", at("19:10")),
+        story.says("B", "WA1", at("19:05")),
+        story.says("C", "WA1", at("19:06")),
+    )
+    await Days(counter.log).finish()
+    asked = {"start": at("00:00"), "end": at("20:00"), "bucket": "BUCKET_HOUR", "time_zone": "Asia/Kathmandu"}
+    assert await counter.pool.fetchval("SELECT until FROM day_mark") == at("19:00")
+    found = await counter.counts(**asked)
+    assert [(row.bucket_start.ToDatetime(UTC), row.new, row.active_repeats) for row in found.rows] == [
+        (at("15:15"), 1, 0),
+        (at("18:15"), 2, 1),
+    ]
+    assert (found.totals.new, found.totals.active_repeats) == (3, 0)
+
+
 async def test_whoever_begins_days_begins_hours(counter, story):
     await counter.hear(story.says("A", "WA1", at("02:20")))
     await Days(counter.log).finish()
