@@ -305,28 +305,45 @@ FROM figure
 GROUP BY GROUPING SETS ((bucket, account_id, platform, agent_id), ())
 
 -- name: count_missed_by_entry
--- Waits that were missed as of $9, row by row, grouped by what only the entry of their chat knows.
-WITH figure AS (
+-- Waits that were missed as of $9, row by row, grouped by what only the entry of their chat knows. Those that are over are
+-- read from an index alone, and only of those that were missed is the entry sought.
+WITH missed AS (
+    SELECT
+        owed_since, account_id, platform, agent_id, channel_user_id, late_time < end_time AS late,
+        window_lost_time <= end_time AS lost_window, unanswered_time < end_time AS unanswered
+    FROM wait
+    WHERE workspace_id = $1
+        AND owed_since >= $7
+        AND owed_since < $8
+        AND end_time IS NOT NULL
+        AND (late_time < end_time OR window_lost_time <= end_time OR unanswered_time < end_time)
+    UNION ALL
+    SELECT
+        owed_since, account_id, platform, agent_id, channel_user_id, late_time < $9::timestamptz,
+        window_lost_time <= $9, unanswered_time < $9
+    FROM wait
+    WHERE workspace_id = $1
+        AND owed_since >= $7
+        AND owed_since < $8
+        AND end_time IS NULL
+        AND (late_time < $9 OR window_lost_time <= $9 OR unanswered_time < $9)
+), figure AS (
     SELECT
         width_bucket(w.owed_since, $2::timestamptz[]) AS bucket,
-        CASE WHEN 'account' = ANY ($3::text[]) THEN c.account_id::text END AS account_id,
-        CASE WHEN 'platform' = ANY ($3::text[]) THEN c.platform END AS platform,
+        CASE WHEN 'account' = ANY ($3::text[]) THEN w.account_id::text END AS account_id,
+        CASE WHEN 'platform' = ANY ($3::text[]) THEN w.platform END AS platform,
         CASE WHEN 'agent' = ANY ($3::text[]) THEN coalesce(w.agent_id::text, '') END AS agent_id,
         CASE WHEN 'campaign' = ANY ($3::text[]) THEN coalesce(e.campaign_id, '') END AS campaign_id,
         CASE WHEN 'language' = ANY ($3::text[]) THEN coalesce(e.language, '') END AS language,
         CASE WHEN 'country' = ANY ($3::text[]) THEN coalesce(e.country, '') END AS country,
-        w.late_time < coalesce(w.end_time, $9::timestamptz) AS late,
-        w.window_lost_time <= coalesce(w.end_time, $9) AS lost_window,
-        w.unanswered_time < coalesce(w.end_time, $9) AS unanswered
-    FROM wait AS w
-    JOIN conversation AS c ON c.conversation_id = w.conversation_id
+        w.late,
+        w.lost_window,
+        w.unanswered
+    FROM missed AS w
     LEFT JOIN entry AS e
-        ON e.channel_user_id = c.channel_user_id AND e.account_id = c.account_id AND e.again_event_id IS NULL
-    WHERE w.workspace_id = $1
-        AND w.owed_since >= $7
-        AND w.owed_since < $8
-        AND ($4::uuid IS NULL OR c.account_id = $4)
-        AND ($5::smallint IS NULL OR c.platform = $5)
+        ON e.channel_user_id = w.channel_user_id AND e.account_id = w.account_id AND e.again_event_id IS NULL
+    WHERE ($4::uuid IS NULL OR w.account_id = $4)
+        AND ($5::smallint IS NULL OR w.platform = $5)
         AND ($6::uuid IS NULL OR w.agent_id = $6)
 )
 SELECT
