@@ -28,6 +28,7 @@ from lobby.identity.v1 import events_pb2
 from lobby_common import caller, ids, postgres
 from lobby_common.caller import Caller
 from lobby_common.events import EventLog, Incoming
+from lobby_common.service import look_away
 from lobby_common.times import to_proto
 from lobby_counter.activity import Activity
 from lobby_counter.api import CountApi
@@ -227,6 +228,7 @@ async def main(sizes: Sequence[int], days: int, rounds: int, only: str) -> None:
                 say("filled", time.monotonic() - began, "s", entries=size)
                 service = await serve(made.url)
                 await make(service)
+                look_away()
                 with caller.use(Caller(WORKSPACE, "owner")):
                     await measure(service, size, end, rounds, only)
                     await merge(service, end, size)
