@@ -36,6 +36,11 @@ def test_growth_after_the_warm_up_is_what_counts(samples, is_fine):
     assert growth("gateway", 1, samples).is_fine is is_fine
 
 
+@pytest.mark.parametrize(("more_files", "is_fine"), [(60, True), (229, True), (260, False)])
+def test_a_process_that_holds_files_open_on_purpose_holds_no_more_than_it_should(more_files, is_fine):
+    assert growth("postgres", 1, lived(more_files=more_files)).is_fine is is_fine
+
+
 def test_a_short_life_says_nothing():
     assert growth("gateway", 1, lived(minutes=8)) is None
 

@@ -26,6 +26,8 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "200",
+    # Each process holds the files of tables open that it has met: so many, and then the least recently used go.
+    "max_files_per_process": "200",
     "shared_buffers": "256MB",
     "synchronous_commit": "on",
     "max_wal_size": "2GB",
