@@ -9,6 +9,7 @@ import pytest
 
 from lobby.events.v1.batch_pb2 import Batch, Event, Segment
 from lobby_common.config import ServiceConfig
+from lobby_common.errors import Unavailable
 from lobby_common.events.auditor import Auditor, Source
 from lobby_common.events.pace import Pace
 from lobby_common.events.periods import BUCKET, KEPT, Period, bucket_of
@@ -55,8 +56,12 @@ class Slow(Recorder):
 
     now = 0.0
     seen = 0
+    away_after = float("inf")
+    """Events, after which the producer is away."""
 
     async def find_effectless(self, conn, events) -> set[str]:
+        if self.seen >= self.away_after:
+            raise Unavailable("CONNECTORS_AWAY", "away")
         self.now += 50.0
         self.seen += len(events)
         return set()
@@ -153,6 +158,22 @@ async def test_the_reconciler_takes_turns_of_a_minute_and_begins_with_the_newest
             assert await reconciler.reconcile("connectors", begin + BUCKETS * BUCKET + timedelta(minutes=1))
             rows = await runtime.pool.fetch("SELECT bucket_start FROM reconciled WHERE workspace_id = '' ORDER BY 1")
             assert [row["bucket_start"] for row in rows] == [begin + n * BUCKET for n in range(newest, 48)]
+
+
+async def test_what_was_broken_off_is_ended_before_what_has_closed_since(world, monkeypatch):
+    """Otherwise nothing would be ended where faults come, or buckets close, faster than one is examined."""
+    monkeypatch.setattr(Pace, "end", lambda *_: 0.0)
+    async with long_period(world) as (reconciler, slow, begin, runtime):
+        slow.away_after = PAGE * EVENTS
+        with pytest.raises(Unavailable):
+            await reconciler.reconcile("connectors", begin + 47 * BUCKET + timedelta(minutes=1))
+        slow.away_after = float("inf")
+        await reconciler.reconcile("connectors", begin + 48 * BUCKET + timedelta(minutes=1))
+        rows = await runtime.pool.fetch(
+            "SELECT bucket_start FROM reconciled WHERE workspace_id = '' ORDER BY examine_time"
+        )
+        assert [row["bucket_start"] for row in rows] == [begin + n * BUCKET for n in (46, 47)]
+        assert slow.seen == 2 * PER_BUCKET, "nothing twice"
 
 
 async def test_what_is_older_than_the_logs_and_was_never_examined_stays_unexamined(world):

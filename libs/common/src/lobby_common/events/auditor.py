@@ -111,12 +111,18 @@ class Auditor:
         self._pace = Pace()
 
     async def examine(
-        self, producer: str, start: datetime, end: datetime, begun: Begun | None = None, *, resting: bool = False
+        self,
+        producer: str,
+        start: datetime,
+        end: datetime,
+        begun: Begun | None = None,
+        *,
+        waits_since: datetime | None = None,
     ) -> Examination:
         """Returns what became of what the producer told in the period. Raises LobbyError while it is away.
 
-        It goes on with what is `begun`, and leaves there how far it came. `resting`: messages go first, so after each
-        page it rests as its pace says.
+        It goes on with what is `begun`, and leaves there how far it came. Messages go first: after each page
+        it rests as its pace says, where it is told since when the oldest of what it has to do `waits_since`.
         """
         begun = begun or Begun()
         self._pace.begin()
@@ -124,8 +130,8 @@ class Auditor:
             for found in page.found.values():
                 begun.found.add(found)
             begun.after = page.after
-            if resting:
-                await asyncio.sleep(self._pace.end(end, utc_now()))
+            if waits_since is not None:
+                await asyncio.sleep(self._pace.end(waits_since, utc_now()))
                 self._pace.begin()
         return begun.found
 

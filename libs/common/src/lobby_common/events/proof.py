@@ -125,10 +125,15 @@ class Reconciler:
         now = now or present
         end = periods.closed_before(now)
         start = max(periods.bucket_of(birth), periods.bucket_of(now - periods.KEPT))
-        due = periods.due(await self._known(producer, start, end), start, end)
+        known = await self._known(producer, start, end)
+        due = periods.due(known, start, end)
+        if producer in self._begun and self._begun[producer][0] in due:
+            # What was begun is ended first: otherwise buckets that close meanwhile would break it off again and again.
+            due.sort(key=lambda bucket: bucket != self._begun[producer][0])
         turn = Budget(_TURN_SECONDS, self._clock)
         while due and turn.left():
-            await self._settle(producer, due.pop(0))
+            oldest = min((bucket for bucket in due if bucket not in known), default=end)
+            await self._settle(producer, due.pop(0), waits_since=oldest + BUCKET)
         mismatch = await self._log.pool.fetchval(QUERIES["count_missing"], producer, start)
         metrics.LEDGER_MISMATCH.labels(self._log.service, producer).set(mismatch)
         return bool(due)
@@ -142,16 +147,16 @@ class Reconciler:
         rows = await self._log.pool.fetch(QUERIES["find_examined"], producer, start, end)
         return {row["bucket_start"]: Known(row["expected"], row["settled"], row["examine_time"]) for row in rows}
 
-    async def _settle(self, producer: str, start: datetime) -> None:
+    async def _settle(self, producer: str, start: datetime, *, waits_since: datetime) -> None:
         """A bucket was examined. One that is broken off, as faults do, goes on where it was for some minutes."""
-        bucket, until, begun = self._begun.get(producer, (start, 0.0, Begun()))
+        bucket, until, begun = self._begun.get(producer, (None, 0.0, Begun()))
         if bucket != start or self._clock() > until:
             until, begun = self._clock() + _BEGUN_SECONDS, Begun()
         self._begun[producer] = (start, until, begun)
-        found = await self._auditor.examine(producer, start, start + BUCKET, begun, resting=True)
+        found = await self._auditor.examine(producer, start, start + BUCKET, begun, waits_since=waits_since)
         del self._begun[producer]
         if found.missing and await self._auditor.mend(found.missing):
-            found = await self._auditor.examine(producer, start, start + BUCKET, resting=True)
+            found = await self._auditor.examine(producer, start, start + BUCKET, waits_since=waits_since)
         await self._keep(producer, {start: found})
 
     async def _keep(self, producer: str, found: Mapping[datetime, Examination]) -> None:
