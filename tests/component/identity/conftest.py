@@ -168,9 +168,11 @@ class Identity:
             request = tag_service_pb2.RemoveTagRequest(contact_id=contact_id, tag=tag)
             return (await self.tags.RemoveTag(request, None)).contact
 
-    async def search(self, query: str = "", *, page_size: int = 0, page_token: str = "") -> pb.ListContactsResponse:
-        with self.calls():
-            request = pb.ListContactsRequest(query=query, page_size=page_size, page_token=page_token)
+    async def search(
+        self, query: str = "", *, role: str = "owner", page_size: int = 0, page_token: str = "", **more: Any
+    ) -> pb.ListContactsResponse:
+        with self.calls(role):
+            request = pb.ListContactsRequest(query=query, page_size=page_size, page_token=page_token, **more)
             return await self.api.ListContacts(request, None)
 
 

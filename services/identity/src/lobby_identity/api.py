@@ -1,5 +1,6 @@
 """ContactService: proto in, use-case, proto out."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -28,13 +29,15 @@ from lobby_common.ids import derive_id, is_id
 from lobby_common.requests import answer_once
 from lobby_common.times import to_proto, utc_now
 from lobby_identity import events
-from lobby_identity.app import erasing, merging, people
+from lobby_identity.app import erasing, listing, merging, people
 from lobby_identity.app.erasing import Forgotten
+from lobby_identity.app.listing import Place, Row
 from lobby_identity.app.merging import Merged
-from lobby_identity.app.people import Person, Place, Row
+from lobby_identity.app.people import Person
 from lobby_identity.clients import Visibility
 from lobby_identity.domain import purchases, tags
 from lobby_identity.domain.attributes import Held
+from lobby_identity.domain.filters import Filter
 from lobby_identity.domain.identifiers import WorkspaceId
 from lobby_identity.domain.tags import Tag
 from lobby_identity.domain.touches import Touch
@@ -42,7 +45,9 @@ from lobby_identity.store import IdentifierRow, StoredLink
 
 AGENT_ROLE = "agent"
 _ROUNDS = 20
-"""Pages that are looked through for contacts that an agent may see, before he gets what was found so far."""
+"""Pages that are looked through for contacts that are in the list, before the caller gets what was found so far."""
+_PATIENCE = 1.0
+"""Seconds after which no further one is looked through."""
 
 
 class ContactApi(ContactServiceServicer):
@@ -63,9 +68,12 @@ class ContactApi(ContactServiceServicer):
         who = caller.current()
         size = pages.size(request.page_size)
         query = request.query.replace("\x00", "\ufffd").strip()
-        rows, end = await self._page(who, query, _place(request.page_token), size)
+        after = _place(request.page_token)
         async with self._log.pool.acquire() as conn:
-            found = await people.read(conn, WorkspaceId(who.workspace_id), [row.contact_id for row in rows])
+            wanted = await listing.read_filter(
+                conn, WorkspaceId(who.workspace_id), request.tags, request.stage, request.attributes
+            )
+        found, end = await self._page(who, query, wanted, after, size)
         return pb.ListContactsResponse(
             contacts=[contact_proto(person) for person in found],
             next_page_token="" if end is None else pages.encode(end.contact_id, end.name_key),
@@ -110,22 +118,30 @@ class ContactApi(ContactServiceServicer):
                 _tell_erased(tx, who, forgotten, now)
             return pb.EraseContactResponse(contact=contact_proto(forgotten.person))
 
-    async def _page(self, who: Caller, query: str, after: Place | None, size: int) -> tuple[list[Row], Place | None]:
+    async def _page(
+        self, who: Caller, query: str, wanted: Filter, after: Place | None, size: int
+    ) -> tuple[list[Person], Place | None]:
         """Returns the contacts of a page that the caller may see, and where the next begins; None at the end."""
-        page: list[Row] = []
+        page: dict[str, tuple[Row, Person]] = {}
+        workspace_id = WorkspaceId(who.workspace_id)
+        most = size if who.role != AGENT_ROLE else pages.LARGEST
+        began, rare = time.monotonic(), False
         for _ in range(_ROUNDS):
-            wanted = size if who.role != AGENT_ROLE else pages.LARGEST
+            # What a stretch held and where it ended is of one moment.
+            async with self._log.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+                asked = await listing.look_for(conn, workspace_id, wanted, at_length=rare)
+                found = await listing.search(conn, asked, query, after, most + 1)
+            rows = await self._visible(who, found.rows)
             async with self._log.pool.acquire() as conn:
-                rows = await people.search(conn, WorkspaceId(who.workspace_id), query, after, wanted + 1)
-            more = len(rows) > wanted
-            rows = rows[:wanted]
-            page += await self._visible(who, rows)
-            if len(page) > size or (len(page) == size and more):
-                return page[:size], page[size - 1].place
-            if not more:
-                return page, None
-            after = rows[-1].place
-        return page, after
+                for row, person in await listing.read_fitting(conn, workspace_id, rows, wanted):
+                    page.setdefault(person.contact_id, (row, person))
+            after, rare = found.end, len(found.rows) < most
+            if len(page) > size or (len(page) == size and after is not None):
+                chosen = list(page.values())[:size]
+                return [person for _, person in chosen], chosen[-1][0].place
+            if after is None or time.monotonic() - began > _PATIENCE:
+                break
+        return [person for _, person in page.values()], after
 
     async def _visible(self, who: Caller, rows: Sequence[Row]) -> list[Row]:
         if who.role != AGENT_ROLE or not rows:

@@ -15,7 +15,7 @@ from lobby_identity.api import AGENT_ROLE, contact_proto, visible_person
 from lobby_identity.app import attributing
 from lobby_identity.app.attributing import Changed
 from lobby_identity.clients import Visibility
-from lobby_identity.domain import tags
+from lobby_identity.domain import attributes, tags
 from lobby_identity.domain.attributes import Attribute, Value
 from lobby_identity.domain.identifiers import WorkspaceId
 from lobby_identity.store import attributes as store
@@ -43,7 +43,7 @@ class AttributeApi(AttributeServiceServicer):
                     WorkspaceId(who.workspace_id),
                     request.attribute_name,
                     kind,
-                    _storable(request.display_name),
+                    attributes.clean(request.display_name),
                 )
                 return pb.CreateAttributeResponse(attribute=_attribute(made))
 
@@ -81,13 +81,9 @@ class AttributeApi(AttributeServiceServicer):
             return await answer_once(tx, "SetAttributes", request.request_id, pb.SetAttributesResponse, make)
 
 
-def _storable(text: str) -> str:
-    return text.replace("\x00", "\ufffd").strip()
-
-
 def _value(value: attribute_pb2.AttributeValue) -> Value:
     return Value(
-        _storable(value.text) if value.HasField("text") else None,
+        attributes.clean(value.text) if value.HasField("text") else None,
         value.number if value.HasField("number") else None,
         value.boolean if value.HasField("boolean") else None,
         from_proto(value.time) if value.HasField("time") else None,

@@ -420,15 +420,6 @@ JOIN channel_user AS u ON u.channel_user_id = w.channel_user_id
 WHERE w.channel_user_id = ANY($1::uuid[])
 ORDER BY first_seen_time, kind, value;
 
--- name: list_roots
--- Canonical contacts of a workspace, newest first.
-SELECT c.contact_id::text AS contact_id
-FROM contact AS c
-JOIN channel_user AS u ON u.contact_id = c.contact_id AND u.root_id = u.contact_id
-WHERE c.workspace_id = $1::uuid AND ($2::uuid IS NULL OR c.contact_id < $2::uuid)
-ORDER BY c.contact_id DESC
-LIMIT $3::int;
-
 -- name: find_roots_by_identifier
 -- Canonical contacts that have or had one of these addresses, or claim it as their phone, newest first.
 SELECT DISTINCT u.root_id::text AS contact_id
@@ -443,32 +434,6 @@ JOIN channel_user AS u ON u.channel_user_id = found.channel_user_id
 WHERE $3::uuid IS NULL OR u.root_id < $3::uuid
 ORDER BY contact_id DESC
 LIMIT $4::int;
-
--- name: list_names
--- Records whose name starts with a prefix, by name: of each person the first such record, without those found by address.
-SELECT c.name_key, c.contact_id::text AS contact_id, u.root_id::text AS root_id
-FROM contact AS c
-JOIN channel_user AS u ON u.contact_id = c.contact_id
-WHERE c.workspace_id = $1::uuid
-    AND c.name_key <> ''
-    AND c.name_key >= $2::text
-    AND c.name_key < $2::text || U&'\+10FFFF'
-    AND ($3::text IS NULL OR (c.name_key, c.contact_id) > ($3::text, $4::uuid))
-    AND NOT EXISTS (
-        SELECT FROM channel_user AS v
-        JOIN contact AS d ON d.workspace_id = v.workspace_id AND d.contact_id = v.contact_id
-        WHERE (v.contact_id = u.root_id OR (v.root_id = u.root_id AND v.root_id <> v.contact_id))
-            AND starts_with(d.name_key, $2::text)
-            AND (d.name_key, d.contact_id) < (c.name_key, c.contact_id)
-    )
-    AND NOT EXISTS (
-        SELECT FROM channel_user AS v
-        JOIN identifier AS i ON i.channel_user_id = v.channel_user_id
-        WHERE (v.contact_id = u.root_id OR (v.root_id = u.root_id AND v.root_id <> v.contact_id))
-            AND i.match_key = ANY($5::text[])
-    )
-ORDER BY c.name_key, c.contact_id
-LIMIT $6::int;
 
 -- name: insert_mentions
 -- What people typed, each value once per contact.

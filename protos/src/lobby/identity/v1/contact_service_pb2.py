@@ -28,7 +28,7 @@ from lobby.identity.v1 import contact_pb2 as lobby_dot_identity_dot_v1_dot_conta
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'lobby/identity/v1/contact_service.proto\x12\x11lobby.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1flobby/identity/v1/contact.proto\x1a\x1elobby/options/v1/options.proto\"\'\n\x11GetContactRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\"A\n\x12GetContactResponse\x12+\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact\"k\n\x13ListContactsRequest\x12\x17\n\x05query\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"]\n\x14ListContactsResponse\x12,\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32\x1a.lobby.identity.v1.Contact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x83\x01\n\x14MergeContactsRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12!\n\x10other_contact_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x16\n\x04note\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"m\n\x15MergeContactsResponse\x12\'\n\x05merge\x18\x01 \x01(\x0b\x32\x18.lobby.identity.v1.Merge\x12+\n\x07\x63ontact\x18\x02 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact\"B\n\x10UndoMergeRequest\x12\x10\n\x08merge_id\x18\x01 \x01(\t\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"j\n\x11UndoMergeResponse\x12\'\n\x05merge\x18\x01 \x01(\x0b\x32\x18.lobby.identity.v1.Merge\x12,\n\x08\x63ontacts\x18\x02 \x03(\x0b\x32\x1a.lobby.identity.v1.Contact\")\n\x13\x45raseContactRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\"C\n\x14\x45raseContactResponse\x12+\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact2\xb9\x05\n\x0e\x43ontactService\x12\x80\x01\n\nGetContact\x12$.lobby.identity.v1.GetContactRequest\x1a%.lobby.identity.v1.GetContactResponse\"%\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/contacts/{contact_id}\x12y\n\x0cListContacts\x12&.lobby.identity.v1.ListContactsRequest\x1a\'.lobby.identity.v1.ListContactsResponse\"\x18\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/contacts\x12\x92\x01\n\rMergeContacts\x12\'.lobby.identity.v1.MergeContactsRequest\x1a(.lobby.identity.v1.MergeContactsResponse\".\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02$\"\x1f/v1/contacts/{contact_id}:merge:\x01*\x12\x81\x01\n\tUndoMerge\x12#.lobby.identity.v1.UndoMergeRequest\x1a$.lobby.identity.v1.UndoMergeResponse\")\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/merges/{merge_id}:undo:\x01*\x12\x8f\x01\n\x0c\x45raseContact\x12&.lobby.identity.v1.EraseContactRequest\x1a\'.lobby.identity.v1.EraseContactResponse\".\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02$\"\x1f/v1/contacts/{contact_id}:erase:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'lobby/identity/v1/contact_service.proto\x12\x11lobby.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1flobby/identity/v1/contact.proto\x1a\x1elobby/options/v1/options.proto\"\'\n\x11GetContactRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\"A\n\x12GetContactResponse\x12+\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact\"\xca\x01\n\x13ListContactsRequest\x12\x17\n\x05query\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x1e\n\x04tags\x18\x04 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\n\"\x06r\x04\x10\x01\x18\x32\x12\x16\n\x05stage\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12%\n\nattributes\x18\x06 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\n\"\x07r\x05\x10\x02\x18\xf9\x0f\"]\n\x14ListContactsResponse\x12,\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32\x1a.lobby.identity.v1.Contact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x83\x01\n\x14MergeContactsRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12!\n\x10other_contact_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x16\n\x04note\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"m\n\x15MergeContactsResponse\x12\'\n\x05merge\x18\x01 \x01(\x0b\x32\x18.lobby.identity.v1.Merge\x12+\n\x07\x63ontact\x18\x02 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact\"B\n\x10UndoMergeRequest\x12\x10\n\x08merge_id\x18\x01 \x01(\t\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"j\n\x11UndoMergeResponse\x12\'\n\x05merge\x18\x01 \x01(\x0b\x32\x18.lobby.identity.v1.Merge\x12,\n\x08\x63ontacts\x18\x02 \x03(\x0b\x32\x1a.lobby.identity.v1.Contact\")\n\x13\x45raseContactRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\"C\n\x14\x45raseContactResponse\x12+\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact2\xb9\x05\n\x0e\x43ontactService\x12\x80\x01\n\nGetContact\x12$.lobby.identity.v1.GetContactRequest\x1a%.lobby.identity.v1.GetContactResponse\"%\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/contacts/{contact_id}\x12y\n\x0cListContacts\x12&.lobby.identity.v1.ListContactsRequest\x1a\'.lobby.identity.v1.ListContactsResponse\"\x18\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/contacts\x12\x92\x01\n\rMergeContacts\x12\'.lobby.identity.v1.MergeContactsRequest\x1a(.lobby.identity.v1.MergeContactsResponse\".\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02$\"\x1f/v1/contacts/{contact_id}:merge:\x01*\x12\x81\x01\n\tUndoMerge\x12#.lobby.identity.v1.UndoMergeRequest\x1a$.lobby.identity.v1.UndoMergeResponse\")\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/merges/{merge_id}:undo:\x01*\x12\x8f\x01\n\x0c\x45raseContact\x12&.lobby.identity.v1.EraseContactRequest\x1a\'.lobby.identity.v1.EraseContactResponse\".\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02$\"\x1f/v1/contacts/{contact_id}:erase:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCONTACTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
   _globals['_LISTCONTACTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTCONTACTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
+  _globals['_LISTCONTACTSREQUEST'].fields_by_name['tags']._loaded_options = None
+  _globals['_LISTCONTACTSREQUEST'].fields_by_name['tags']._serialized_options = b'\272H\r\222\001\n\020\n\"\006r\004\020\001\0302'
+  _globals['_LISTCONTACTSREQUEST'].fields_by_name['stage']._loaded_options = None
+  _globals['_LISTCONTACTSREQUEST'].fields_by_name['stage']._serialized_options = b'\272H\004r\002\030('
+  _globals['_LISTCONTACTSREQUEST'].fields_by_name['attributes']._loaded_options = None
+  _globals['_LISTCONTACTSREQUEST'].fields_by_name['attributes']._serialized_options = b'\272H\016\222\001\013\020\n\"\007r\005\020\002\030\371\017'
   _globals['_MERGECONTACTSREQUEST'].fields_by_name['other_contact_id']._loaded_options = None
   _globals['_MERGECONTACTSREQUEST'].fields_by_name['other_contact_id']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_MERGECONTACTSREQUEST'].fields_by_name['note']._loaded_options = None
@@ -63,22 +69,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCONTACTREQUEST']._serialized_end=225
   _globals['_GETCONTACTRESPONSE']._serialized_start=227
   _globals['_GETCONTACTRESPONSE']._serialized_end=292
-  _globals['_LISTCONTACTSREQUEST']._serialized_start=294
-  _globals['_LISTCONTACTSREQUEST']._serialized_end=401
-  _globals['_LISTCONTACTSRESPONSE']._serialized_start=403
-  _globals['_LISTCONTACTSRESPONSE']._serialized_end=496
-  _globals['_MERGECONTACTSREQUEST']._serialized_start=499
-  _globals['_MERGECONTACTSREQUEST']._serialized_end=630
-  _globals['_MERGECONTACTSRESPONSE']._serialized_start=632
-  _globals['_MERGECONTACTSRESPONSE']._serialized_end=741
-  _globals['_UNDOMERGEREQUEST']._serialized_start=743
-  _globals['_UNDOMERGEREQUEST']._serialized_end=809
-  _globals['_UNDOMERGERESPONSE']._serialized_start=811
-  _globals['_UNDOMERGERESPONSE']._serialized_end=917
-  _globals['_ERASECONTACTREQUEST']._serialized_start=919
-  _globals['_ERASECONTACTREQUEST']._serialized_end=960
-  _globals['_ERASECONTACTRESPONSE']._serialized_start=962
-  _globals['_ERASECONTACTRESPONSE']._serialized_end=1029
-  _globals['_CONTACTSERVICE']._serialized_start=1032
-  _globals['_CONTACTSERVICE']._serialized_end=1729
+  _globals['_LISTCONTACTSREQUEST']._serialized_start=295
+  _globals['_LISTCONTACTSREQUEST']._serialized_end=497
+  _globals['_LISTCONTACTSRESPONSE']._serialized_start=499
+  _globals['_LISTCONTACTSRESPONSE']._serialized_end=592
+  _globals['_MERGECONTACTSREQUEST']._serialized_start=595
+  _globals['_MERGECONTACTSREQUEST']._serialized_end=726
+  _globals['_MERGECONTACTSRESPONSE']._serialized_start=728
+  _globals['_MERGECONTACTSRESPONSE']._serialized_end=837
+  _globals['_UNDOMERGEREQUEST']._serialized_start=839
+  _globals['_UNDOMERGEREQUEST']._serialized_end=905
+  _globals['_UNDOMERGERESPONSE']._serialized_start=907
+  _globals['_UNDOMERGERESPONSE']._serialized_end=1013
+  _globals['_ERASECONTACTREQUEST']._serialized_start=1015
+  _globals['_ERASECONTACTREQUEST']._serialized_end=1056
+  _globals['_ERASECONTACTRESPONSE']._serialized_start=1058
+  _globals['_ERASECONTACTRESPONSE']._serialized_end=1125
+  _globals['_CONTACTSERVICE']._serialized_start=1128
+  _globals['_CONTACTSERVICE']._serialized_end=1825
 # @@protoc_insertion_point(module_scope)

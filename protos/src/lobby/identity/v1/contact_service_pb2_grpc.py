@@ -74,7 +74,10 @@ class ContactServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListContacts(self, request, context):
-        """Lists canonical contacts: those with the exact identifier first, then those whose name starts with the query.
+        """Lists canonical contacts: those with the exact identifier first, then those whose name starts with the query; of them
+        those that show what `tags`, `stage` and `attributes` ask for, as GetContact shows them: of all records of a person, by
+        rules and by the clock too. A page may have fewer contacts than asked for, also none, while `next_page_token` says that
+        there is more to look through. BAD_TAG, UNKNOWN_ATTRIBUTE, BAD_ATTRIBUTE_VALUE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,11 @@ class ContactServiceStub:
     GetContact: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.GetContactRequest, _contact_service_pb2.GetContactResponse]
     """Returns a person; an id that was merged away answers with the canonical contact. CONTACT_NOT_FOUND."""
     ListContacts: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.ListContactsRequest, _contact_service_pb2.ListContactsResponse]
-    """Lists canonical contacts: those with the exact identifier first, then those whose name starts with the query."""
+    """Lists canonical contacts: those with the exact identifier first, then those whose name starts with the query; of them
+    those that show what `tags`, `stage` and `attributes` ask for, as GetContact shows them: of all records of a person, by
+    rules and by the clock too. A page may have fewer contacts than asked for, also none, while `next_page_token` says that
+    there is more to look through. BAD_TAG, UNKNOWN_ATTRIBUTE, BAD_ATTRIBUTE_VALUE.
+    """
     MergeContacts: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.MergeContactsRequest, _contact_service_pb2.MergeContactsResponse]
     """Joins two persons by one link; the URL's id survives. CONTACT_NOT_FOUND, SAME_CONTACT, GROUP_TOO_LARGE."""
     UndoMerge: _grpc.UnaryUnaryMultiCallable[_contact_service_pb2.UndoMergeRequest, _contact_service_pb2.UndoMergeResponse]
@@ -54,7 +58,11 @@ class ContactServiceAsyncStub(ContactServiceStub):
     GetContact: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.GetContactRequest, _contact_service_pb2.GetContactResponse]  # type: ignore[assignment]
     """Returns a person; an id that was merged away answers with the canonical contact. CONTACT_NOT_FOUND."""
     ListContacts: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.ListContactsRequest, _contact_service_pb2.ListContactsResponse]  # type: ignore[assignment]
-    """Lists canonical contacts: those with the exact identifier first, then those whose name starts with the query."""
+    """Lists canonical contacts: those with the exact identifier first, then those whose name starts with the query; of them
+    those that show what `tags`, `stage` and `attributes` ask for, as GetContact shows them: of all records of a person, by
+    rules and by the clock too. A page may have fewer contacts than asked for, also none, while `next_page_token` says that
+    there is more to look through. BAD_TAG, UNKNOWN_ATTRIBUTE, BAD_ATTRIBUTE_VALUE.
+    """
     MergeContacts: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.MergeContactsRequest, _contact_service_pb2.MergeContactsResponse]  # type: ignore[assignment]
     """Joins two persons by one link; the URL's id survives. CONTACT_NOT_FOUND, SAME_CONTACT, GROUP_TOO_LARGE."""
     UndoMerge: _aio.UnaryUnaryMultiCallable[_contact_service_pb2.UndoMergeRequest, _contact_service_pb2.UndoMergeResponse]  # type: ignore[assignment]
@@ -81,7 +89,11 @@ class ContactServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contact_service_pb2.ListContactsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contact_service_pb2.ListContactsResponse, _abc.Awaitable[_contact_service_pb2.ListContactsResponse]]:
-        """Lists canonical contacts: those with the exact identifier first, then those whose name starts with the query."""
+        """Lists canonical contacts: those with the exact identifier first, then those whose name starts with the query; of them
+        those that show what `tags`, `stage` and `attributes` ask for, as GetContact shows them: of all records of a person, by
+        rules and by the clock too. A page may have fewer contacts than asked for, also none, while `next_page_token` says that
+        there is more to look through. BAD_TAG, UNKNOWN_ATTRIBUTE, BAD_ATTRIBUTE_VALUE.
+        """
 
     @_abc_1.abstractmethod
     def MergeContacts(

@@ -13,8 +13,8 @@ from lobby_identity.app.ruling import Known
 from lobby_identity.domain import attributes, purchases, stages, tags, touches
 from lobby_identity.domain import profile as profiles
 from lobby_identity.domain.attributes import Held
-from lobby_identity.domain.identifiers import ContactId, WorkspaceId, search_keys
-from lobby_identity.domain.profile import Profile, name_key
+from lobby_identity.domain.identifiers import ContactId, WorkspaceId
+from lobby_identity.domain.profile import Profile
 from lobby_identity.domain.purchases import Spend
 from lobby_identity.domain.stages import LifeCycle, StageChange, Timed
 from lobby_identity.domain.tags import Tag
@@ -48,22 +48,6 @@ class Person:
     stage_origin: str
     """Who or what moved him there; "" where nobody did."""
     stage_source_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """After which contact a list goes on: found by address, or by name."""
-
-    contact_id: str
-    name_key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A contact of a list and its place in it."""
-
-    contact_id: ContactId
-    place: Place
 
 
 async def get(conn: Connection, workspace_id: WorkspaceId, contact_id: str) -> Person:
@@ -182,23 +166,3 @@ def _once(rows: Sequence[IdentifierRow]) -> tuple[IdentifierRow, ...]:
 
 def _until(row: IdentifierRow) -> float:
     return float("inf") if row.retired_time is None else row.retired_time.timestamp()
-
-
-async def search(conn: Connection, workspace_id: WorkspaceId, query: str, after: Place | None, limit: int) -> list[Row]:
-    """Returns canonical contacts: by address, newest first, then by the start of a name; without a query all."""
-    if not query:
-        roots = await store.list_roots(conn, workspace_id, after.contact_id if after else None, limit)
-        return [Row(root, Place(root)) for root in roots]
-    keys = search_keys(query)
-    rows: list[Row] = []
-    if after is None or after.name_key is None:
-        roots = await store.find_roots_by_identifier(
-            conn, workspace_id, keys, after.contact_id if after else None, limit
-        )
-        rows = [Row(root, Place(root)) for root in roots]
-    prefix = name_key(query)
-    if len(rows) < limit and prefix:
-        start = (after.name_key, after.contact_id) if after and after.name_key is not None else None
-        names = await store.list_names(conn, workspace_id, prefix, start, without_keys=keys, limit=limit - len(rows))
-        rows += [Row(root, Place(record, key)) for key, record, root in names]
-    return rows

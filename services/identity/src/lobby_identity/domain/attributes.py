@@ -3,9 +3,11 @@
 Taking a value away is setting none. So a merge shows the newest, and its undo gives each record its own back.
 """
 
+import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from lobby_identity.domain.identifiers import ContactId
@@ -13,6 +15,9 @@ from lobby_identity.domain.identifiers import ContactId
 KINDS = ("text", "number", "boolean", "time")
 MOST = 100
 """Attributes of a workspace."""
+LONGEST = 2_000
+"""Characters of a text."""
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 
 
 class Value(NamedTuple):
@@ -59,3 +64,28 @@ def shown(held: Iterable[Held]) -> tuple[Held, ...]:
     for each in sorted(held, key=lambda one: (one.set_time, one.contact_id)):
         last[each.name] = each
     return tuple(last[name] for name in sorted(last) if last[name].value != NOTHING)
+
+
+def clean(text: str) -> str:
+    """Returns a text as it is stored: no NUL, no blanks around it."""
+    return text.replace("\x00", "\ufffd").strip()
+
+
+def read(kind: str, text: str) -> Value | None:
+    """Returns what a text says as a value of the kind: numbers with a point, true or false, times of ISO 8601.
+
+    A time without a zone is one of UTC, a day its first moment. None where it says none.
+    """
+    text = clean(text)
+    if kind == "text":
+        return Value(text=text) if len(text) <= LONGEST else None
+    if kind == "number":
+        number = float(text) if _NUMBER.fullmatch(text) else math.inf
+        return Value(number=number) if math.isfinite(number) else None
+    if kind == "boolean":
+        return {"true": Value(boolean=True), "false": Value(boolean=False)}.get(text.lower())
+    try:
+        at = datetime.fromisoformat(text)
+        return Value(time=at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC))
+    except (ValueError, OverflowError):  # an offset can lead out of the years that there are
+        return None

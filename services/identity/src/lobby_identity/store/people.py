@@ -86,30 +86,9 @@ async def read_touches(conn: Connection, workspace_id: WorkspaceId, users: Seque
     ]
 
 
-async def list_roots(conn: Connection, workspace_id: WorkspaceId, before: str | None, limit: int) -> list[ContactId]:
-    """Returns canonical contacts, newest first."""
-    rows = await conn.fetch(QUERIES["list_roots"], workspace_id, before, limit)
-    return [row["contact_id"] for row in rows]
-
-
 async def find_roots_by_identifier(
     conn: Connection, workspace_id: WorkspaceId, match_keys: Sequence[str], before: str | None, limit: int
 ) -> list[ContactId]:
     """Returns canonical contacts that have or had one of the addresses, newest first."""
     rows = await conn.fetch(QUERIES["find_roots_by_identifier"], workspace_id, list(match_keys), before, limit)
     return [row["contact_id"] for row in rows]
-
-
-async def list_names(
-    conn: Connection,
-    workspace_id: WorkspaceId,
-    prefix: str,
-    after: tuple[str, str] | None,
-    *,
-    without_keys: Sequence[str],
-    limit: int,
-) -> list[tuple[str, str, ContactId]]:
-    """Returns name key, record and canonical contact of those whose name starts with the prefix."""
-    key, contact_id = after or (None, None)
-    rows = await conn.fetch(QUERIES["list_names"], workspace_id, prefix, key, contact_id, list(without_keys), limit)
-    return [(row["name_key"], row["contact_id"], row["root_id"]) for row in rows]

@@ -1,0 +1,38 @@
+"""Contacts that a sales team lists by what it said of them."""
+
+import pytest
+
+from tests.lobby import Lobby, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_contacts_are_listed_by_tags_stage_and_attribute(lobby: Lobby):
+    account_id = await lobby.account("telegram")
+    for customer in ("7401000001", "7401000002", "7401000003"):
+        await lobby.say("telegram", account_id, customer, "hello")
+
+    async def met() -> list[str]:
+        found = [each["contact_id"] for each in (await lobby.get("/v1/contacts"))["contacts"]]
+        return found if len(found) == 3 else []
+
+    third, second, first = await until(met)
+    await lobby.post("/v1/attributes", {"attribute_name": "tier", "kind": "text"})
+    for each in (first, second):
+        await lobby.post(f"/v1/contacts/{each}:tag", {"tag": "vip & co"})
+    await lobby.post(f"/v1/contacts/{second}:tag", {"tag": "hot"})
+    await lobby.post(f"/v1/contacts/{third}:setStage", {"stage": "engaged"})
+    value = {"attribute_name": "tier", "value": {"text": "gold"}}
+    await lobby.post(f"/v1/contacts/{first}:setAttributes", {"attributes": [value]})
+
+    async def listed(**asked: object) -> list[str]:
+        return [each["contact_id"] for each in (await lobby.get("/v1/contacts", **asked))["contacts"]]
+
+    assert await listed(tags="vip & co") == [second, first]
+    assert await listed(tags=["vip & co", "hot"]) == [second]
+    assert await listed(tags="vip & co", attributes="tier=gold", stage="new") == [first]
+    assert await listed(stage="engaged") == [third]
+    [his] = await listed(query="7401000001")
+    assert await listed(query="7401000001", tags="hot") == ([his] if his == second else [])
+    answer = await lobby.ask("GET", "/v1/contacts?attributes=size%3D1")
+    assert (answer.status, answer.body["reason"]) == (400, "UNKNOWN_ATTRIBUTE")
