@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import uvloop
 
 from lobby.connectors.v1 import events_pb2 as connectors
 from lobby.events.v1.batch_pb2 import Event
+from lobby.identity.v1 import attribute_pb2, attribute_service_pb2
 from lobby.identity.v1 import import_pb2 as pb
 from lobby.identity.v1 import import_service_pb2 as service
 from lobby_common import caller, ids, postgres
@@ -28,6 +29,7 @@ from lobby_common.events import EventLog, Incoming
 from lobby_common.service import look_away
 from lobby_common.times import to_proto, utc_now
 from lobby_identity.app.importing import Importer
+from lobby_identity.attribute_api import AttributeApi
 from lobby_identity.events import PeopleHandler
 from lobby_identity.import_api import ImportApi
 from lobby_local import Postgres
@@ -40,20 +42,24 @@ PAUSE = 0.1
 _numbers = count()
 
 
-def lines(rows: int, national: float) -> Iterator[str]:
+ATTRIBUTES = {"tier": attribute_pb2.ATTRIBUTE_KIND_TEXT, "orders": attribute_pb2.ATTRIBUTE_KIND_NUMBER}
+
+
+def lines(rows: int, national: float, *, attributes: bool) -> Iterator[str]:
     """A base: every fourth row has an e-mail too, and `national` of the phones no country code."""
     chance = random.Random(SEED)  # the same file for everybody
-    yield "phone,name,email,tags\n"
+    yield f"phone,name,email,tags{',tier,orders' if attributes else ''}\n"
     for row in range(rows):
         phone = f"0{901_000_000 + row}" if chance.random() < national else f"+84{901_000_000 + row}"
         email = f"customer{row}@example.com" if row % 4 == 0 else ""
-        yield f"{phone},Customer {row},{email},old\n"
+        said = f",{('gold', 'silver', 'iron')[row % 3]},{row % 100}" if attributes else ""
+        yield f"{phone},Customer {row},{email},old{said}\n"
 
 
-def parts(rows: int, national: float) -> Iterator[bytes]:
+def parts(rows: int, national: float, *, attributes: bool) -> Iterator[bytes]:
     """The file in parts."""
     part = bytearray()
-    for line in lines(rows, national):
+    for line in lines(rows, national, attributes=attributes):
         part += line.encode()
         if len(part) >= PART:
             yield bytes(part[:PART])
@@ -90,13 +96,27 @@ async def write(log: EventLog, workspace_id: str, waits: list[float]) -> None:
         await asyncio.sleep(PAUSE)
 
 
-async def upload(api: ImportApi, rows: int, national: float) -> tuple[str, int]:
+async def make_attributes(log: EventLog) -> None:
+    """The workspace has those that the file names."""
+    api = AttributeApi(log, Everything())
+    for name, kind in ATTRIBUTES.items():
+        await api.CreateAttribute(attribute_service_pb2.CreateAttributeRequest(attribute_name=name, kind=kind), None)
+
+
+class Everything:
+    """Nobody is asked who may see what."""
+
+    async def of(self, contacts: Sequence[str]) -> set[str]:
+        return set(contacts)
+
+
+async def upload(api: ImportApi, rows: int, national: float, *, attributes: bool) -> tuple[str, int]:
     """The file is there. Returns its import, and of how many parts it is."""
     settings = pb.ImportSettings(default_country="VN")
     created = await api.CreateImport(service.CreateImportRequest(display_name="bench", settings=settings), None)
     import_id = created.base_import.import_id
     number = 0
-    for number, data in enumerate(parts(rows, national), 1):  # the last number is their count
+    for number, data in enumerate(parts(rows, national, attributes=attributes), 1):  # the last number is their count
         await api.AddImportPart(service.AddImportPartRequest(import_id=import_id, number=number, data=data), None)
     return import_id, number
 
@@ -120,12 +140,14 @@ def _cpu_of_postgres() -> float:
     return sum(_cpu(each) for each in psutil.Process().children(recursive=True))
 
 
-async def measure(log: EventLog, rows: int, national: float, *, checked: bool) -> None:
+async def measure(log: EventLog, rows: int, national: float, *, checked: bool, attributes: bool) -> None:
     """Imports one base, and says what it took."""
     workspace_id = ids.new_id()
     api, importer, process = ImportApi(log), Importer(log), psutil.Process()
     with caller.use(Caller(workspace_id, "owner", "", "bench")):
-        import_id, part_count = await upload(api, rows, national)
+        if attributes:
+            await make_attributes(log)
+        import_id, part_count = await upload(api, rows, national, attributes=attributes)
         if checked:
             await check(log, api, importer, import_id, part_count)
         await api.StartImport(service.StartImportRequest(import_id=import_id, part_count=part_count), None)
@@ -165,7 +187,7 @@ async def measure(log: EventLog, rows: int, national: float, *, checked: bool) -
     )
 
 
-async def main(rows: int, national: float, *, checked: bool) -> None:
+async def main(rows: int, national: float, *, checked: bool, attributes: bool) -> None:
     """Measures in a database that is thrown away."""
     with tempfile.TemporaryDirectory(prefix="lobby-bench-") as folder:
         async with Postgres(Path(folder) / "postgres") as server:
@@ -173,7 +195,7 @@ async def main(rows: int, national: float, *, checked: bool) -> None:
             pool = await postgres.create_pool(database.url, schema="identity", size=4)
             look_away()
             try:
-                await measure(EventLog("identity", pool), rows, national, checked=checked)
+                await measure(EventLog("identity", pool), rows, national, checked=checked, attributes=attributes)
             finally:
                 await pool.close()
 
@@ -183,5 +205,6 @@ if __name__ == "__main__":
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--national", type=float, default=0.0, help="share of phones without a country code")
     parser.add_argument("--check", action="store_true", help="a dry run first")
+    parser.add_argument("--attributes", action="store_true", help="two columns of attributes more")
     given = parser.parse_args(sys.argv[1:])
-    uvloop.run(main(given.rows, given.national, checked=given.check))
+    uvloop.run(main(given.rows, given.national, checked=given.check, attributes=given.attributes))

@@ -1,5 +1,7 @@
 """Contacts that a sales team lists by what it said of them."""
 
+import base64
+
 import pytest
 
 from tests.lobby import Lobby, until
@@ -36,3 +38,25 @@ async def test_contacts_are_listed_by_tags_stage_and_attribute(lobby: Lobby):
     assert await listed(query="7401000001", tags="hot") == ([his] if his == second else [])
     answer = await lobby.ask("GET", "/v1/contacts?attributes=size%3D1")
     assert (answer.status, answer.body["reason"]) == (400, "UNKNOWN_ATTRIBUTE")
+
+
+async def test_a_column_of_a_file_is_an_attribute_until_the_import_is_taken_back(lobby: Lobby):
+    await lobby.post("/v1/attributes", {"attribute_name": "tier", "kind": "text", "display_name": "Customer tier"})
+    made = await lobby.post("/v1/imports", {"settings": {"default_country": "VN"}})
+    path = f"/v1/imports/{made['base_import']['import_id']}"
+    data = base64.b64encode(b"phone,customer tier\n0901234567,gold\n0901234568,silver\n").decode()
+    await lobby.post(f"{path}/parts", {"number": 1, "data": data})
+    columns = (await lobby.get(f"{path}/preview"))["columns"]
+    assert [(each["meaning"], each["attribute_name"]) for each in columns] == [("phone", ""), ("attribute", "tier")]
+    await lobby.post(f"{path}:start", {"part_count": 1})
+
+    async def stands(state: str) -> bool:
+        return (await lobby.get(path))["base_import"]["state"] == state
+
+    await until(lambda: stands("done"))
+    [contact] = (await lobby.get("/v1/contacts", attributes="tier=gold"))["contacts"]
+    assert [each["value"] for each in contact["identifiers"]] == ["+84901234567"]
+    assert contact["attributes"][0]["origin"] == "import"
+    await lobby.post(f"{path}:undo")
+    await until(lambda: stands("undone"))
+    assert (await lobby.get("/v1/contacts", attributes="tier=gold"))["contacts"] == []

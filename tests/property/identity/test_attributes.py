@@ -1,15 +1,17 @@
 """Laws of attributes: what a value looks like in the API is what it is asked for by."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lobby_common.times import to_proto
-from lobby_identity.domain.attributes import KINDS, NOTHING, Value, read
+from lobby_identity.domain.attributes import KINDS, NOTHING, Held, Value, read, shown, written
 from lobby_identity.domain.filters import Filter
 
+START = datetime(2026, 11, 22, tzinfo=UTC)
 texts = st.text(max_size=40).map(lambda text: text.replace("\x00", "\ufffd").strip())
 times = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  # bounds are naive
 values = st.one_of(
@@ -24,6 +26,7 @@ values = st.one_of(
 def test_a_value_is_read_from_what_is_shown_of_it(value):
     kind, text, wanted = value
     assert read(kind, text) == wanted
+    assert read(kind, written(wanted)) == wanted
 
 
 @given(st.sampled_from(KINDS), st.text(max_size=30))
@@ -45,3 +48,35 @@ def test_who_fits_two_filters_fits_what_both_ask_for_and_the_other_way_round(one
         other.values.get(name, value) == value for name, value in one.values.items()
     )
     assert fits_each == (agree and both.fits(tags, stage, values)) or (not agree and not fits_each)
+
+
+settings_of = st.builds(
+    lambda contact, value, origin, minute: Held(
+        contact, "x", Value(text=value) if value else NOTHING, origin, origin, START + timedelta(minutes=minute)
+    ),
+    st.sampled_from(["one", "other"]),
+    st.sampled_from(["", "1", "2"]),
+    st.sampled_from(["api", "agent"]),
+    st.integers(0, 5),
+)
+imported = st.builds(
+    lambda contact, value, source, minute: Held(
+        contact, "x", Value(text=value), "import", source, START + timedelta(minutes=minute)
+    ),
+    st.sampled_from(["one", "other"]),
+    st.sampled_from("12"),
+    st.sampled_from("ab"),
+    st.integers(0, 5),
+)
+
+
+@given(st.lists(settings_of, min_size=1, max_size=4), st.lists(imported, max_size=4))
+def test_what_anybody_said_is_not_changed_by_what_files_say(said, files):
+    assert shown([*files, *said]) == shown(said)
+
+
+@given(st.lists(imported, max_size=4), imported)
+def test_a_later_import_fills_only_what_is_empty(files, later):
+    after = max([each.set_time for each in files], default=START) + timedelta(minutes=1)
+    [found] = shown([*files, replace(later, set_time=after)])
+    assert shown(files) in ((found,), ())

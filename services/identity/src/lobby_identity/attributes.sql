@@ -12,7 +12,7 @@ SELECT attribute_name, kind, display_name, create_time FROM attribute WHERE work
 -- The values of these records, those that were taken away too.
 SELECT
     contact_id::text, attribute_name, text_value, number_value, boolean_value, time_value, origin, source_id, set_time
-FROM contact_attribute
+FROM attribute_value
 WHERE workspace_id = $1 AND contact_id = ANY ($2::uuid[]);
 
 -- name: set_values

@@ -12,22 +12,22 @@ SELECT FROM stage_change AS s WHERE s.contact_id = {record}
 
 -- name: has_text
 -- The text was set on the record.
-SELECT FROM contact_attribute AS a
+SELECT FROM attribute_value AS a
 WHERE a.workspace_id = $1 AND a.contact_id = {record} AND a.attribute_name = {0}::text AND a.text_value = {1}::text
 
 -- name: has_number
 -- The number was set on the record.
-SELECT FROM contact_attribute AS a
+SELECT FROM attribute_value AS a
 WHERE a.workspace_id = $1 AND a.contact_id = {record} AND a.attribute_name = {0}::text AND a.number_value = {1}::float8
 
 -- name: has_boolean
 -- True or false was set on the record.
-SELECT FROM contact_attribute AS a
+SELECT FROM attribute_value AS a
 WHERE a.workspace_id = $1 AND a.contact_id = {record} AND a.attribute_name = {0}::text AND a.boolean_value = {1}::boolean
 
 -- name: has_time
 -- The time was set on the record.
-SELECT FROM contact_attribute AS a
+SELECT FROM attribute_value AS a
 WHERE a.workspace_id = $1 AND a.contact_id = {record} AND a.attribute_name = {0}::text AND a.time_value = {1}::timestamptz
 
 -- name: bought
@@ -72,26 +72,26 @@ SELECT p.contact_id FROM purchase AS p WHERE p.workspace_id = $1 AND p.currency 
 -- name: find_has_text
 -- Records on which the text was set.
 SELECT a.contact_id
-FROM contact_attribute AS a
+FROM attribute_value AS a
 WHERE a.workspace_id = $1 AND a.attribute_name = {0}::text
     AND hashtextextended(a.text_value, 0) = hashtextextended({1}::text, 0) AND a.text_value = {1}::text
 
 -- name: find_has_number
 -- Records on which the number was set.
 SELECT a.contact_id
-FROM contact_attribute AS a
+FROM attribute_value AS a
 WHERE a.workspace_id = $1 AND a.attribute_name = {0}::text AND a.number_value = {1}::float8
 
 -- name: find_has_boolean
 -- Records on which true or false was set.
 SELECT a.contact_id
-FROM contact_attribute AS a
+FROM attribute_value AS a
 WHERE a.workspace_id = $1 AND a.attribute_name = {0}::text AND a.boolean_value = {1}::boolean
 
 -- name: find_has_time
 -- Records on which the time was set.
 SELECT a.contact_id
-FROM contact_attribute AS a
+FROM attribute_value AS a
 WHERE a.workspace_id = $1 AND a.attribute_name = {0}::text AND a.time_value = {1}::timestamptz
 
 -- name: count_records

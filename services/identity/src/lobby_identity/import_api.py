@@ -15,7 +15,7 @@ from lobby_identity.app import imports
 from lobby_identity.app.files import Understood
 from lobby_identity.domain.identifiers import WorkspaceId
 from lobby_identity.domain.joining import Verdict
-from lobby_identity.importing.rows import Meaning, read_row
+from lobby_identity.importing.rows import Meaning, OfAttribute, read_row
 from lobby_identity.store import imports as store
 from lobby_identity.store.imports import Settings, StoredImport
 
@@ -159,6 +159,7 @@ def _settings(settings: pb.ImportSettings) -> Settings:
         tuple(_MEANING_WORDS[each] for each in settings.columns),
         settings.retroactive,
         settings.link_conflicts,
+        tuple(settings.attribute_names),
     )
 
 
@@ -180,6 +181,7 @@ def _import(stored: StoredImport, given: Sequence[tuple[str, int]]) -> pb.BaseIm
             columns=[_MEANINGS[Meaning(each)] for each in settings.columns],
             retroactive=settings.retroactive,
             link_conflicts=settings.link_conflicts,
+            attribute_names=settings.attributes,
         ),
         state=_STATES[stored.state],
         part_count=stored.part_count,
@@ -227,7 +229,8 @@ def _preview(understood: Understood, default_country: str) -> service.GetImportP
         columns=[
             pb.ImportColumn(
                 header=header[place][:_LONGEST_SAMPLE] if place < len(header) else "",
-                meaning=_MEANINGS[meaning],
+                meaning=_MEANINGS[Meaning.ATTRIBUTE if isinstance(meaning, OfAttribute) else meaning],
+                attribute_name=meaning.name if isinstance(meaning, OfAttribute) else "",
                 samples=[cells[place][:_LONGEST_SAMPLE] for cells in shown[:_SAMPLES] if place < len(cells)],
             )
             for place, meaning in enumerate(columns.meanings)

@@ -2,15 +2,15 @@
 -- A new import, waiting for its file.
 INSERT INTO base_import (
     import_id, workspace_id, display_name, default_country, encoding, has_header, columns, retroactive, link_conflicts,
-    actor
+    attributes, actor
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: find_import
 -- An import of a workspace.
 SELECT
     import_id::text AS import_id, workspace_id::text AS workspace_id, display_name, default_country, encoding, has_header,
-    columns, retroactive, link_conflicts, state, phase, progress, part_count, byte_count, sha256, fingerprint, rows_read,
+    columns, attributes, retroactive, link_conflicts, state, phase, progress, part_count, byte_count, sha256, fingerprint, rows_read,
     rows_new, rows_known, rows_repeated, rows_conflict, rows_invalid, failure,
     same_as_import_id::text AS same_as_import_id, actor, end_actor, create_time, commit_time
 FROM base_import
@@ -20,7 +20,7 @@ WHERE workspace_id = $1 AND import_id = $2;
 -- An import, ours to change until the transaction ends.
 SELECT
     import_id::text AS import_id, workspace_id::text AS workspace_id, display_name, default_country, encoding, has_header,
-    columns, retroactive, link_conflicts, state, phase, progress, part_count, byte_count, sha256, fingerprint, rows_read,
+    columns, attributes, retroactive, link_conflicts, state, phase, progress, part_count, byte_count, sha256, fingerprint, rows_read,
     rows_new, rows_known, rows_repeated, rows_conflict, rows_invalid, failure,
     same_as_import_id::text AS same_as_import_id, actor, end_actor, create_time, commit_time
 FROM base_import
@@ -31,7 +31,7 @@ FOR NO KEY UPDATE;
 -- Imports of a workspace, the newest first.
 SELECT
     import_id::text AS import_id, workspace_id::text AS workspace_id, display_name, default_country, encoding, has_header,
-    columns, retroactive, link_conflicts, state, phase, progress, part_count, byte_count, sha256, fingerprint, rows_read,
+    columns, attributes, retroactive, link_conflicts, state, phase, progress, part_count, byte_count, sha256, fingerprint, rows_read,
     rows_new, rows_known, rows_repeated, rows_conflict, rows_invalid, failure,
     same_as_import_id::text AS same_as_import_id, actor, end_actor, create_time, commit_time
 FROM base_import
@@ -50,7 +50,7 @@ ORDER BY import_id, count DESC, reason;
 -- How the file is read; what was found with other settings is not found any more.
 UPDATE base_import
 SET default_country = $2, encoding = $3, has_header = $4, columns = $5, retroactive = $6, link_conflicts = $7,
-    state = 'uploading', phase = ''
+    attributes = $8, state = 'uploading', phase = ''
 WHERE import_id = $1;
 
 -- name: find_part
@@ -338,11 +338,11 @@ WITH first AS (
     ORDER BY row_number
     LIMIT $3
 )
-SELECT row_number, group_row, display_name, country, tags, kinds, match_keys, identifiers, reasons
+SELECT row_number, group_row, display_name, country, tags, kinds, match_keys, identifiers, reasons, attributes
 FROM import_staged
 WHERE import_id = $1 AND row_number IN (SELECT row_number FROM first)
 UNION ALL
-SELECT row_number, group_row, display_name, country, tags, kinds, match_keys, identifiers, reasons
+SELECT row_number, group_row, display_name, country, tags, kinds, match_keys, identifiers, reasons, attributes
 FROM import_staged
 WHERE import_id = $1 AND group_row <> row_number AND group_row IN (SELECT row_number FROM first)
 ORDER BY group_row, row_number;
@@ -426,6 +426,25 @@ FROM taught AS t
 LEFT JOIN (SELECT DISTINCT contact_id FROM tagged) AS g USING (contact_id)
 WHERE t.named OR t.placed OR g.contact_id IS NOT NULL;
 
+-- name: insert_values
+-- Contacts have these values of attributes by the import, but for attributes that are gone and people who were forgotten.
+INSERT INTO imported_attribute AS i (
+    workspace_id, contact_id, attribute_name, import_id, text_value, number_value, boolean_value, time_value, set_time
+)
+SELECT
+    $1, g.contact_id, g.attribute_name, $2,
+    CASE g.kind WHEN 'text' THEN g.value END,
+    CASE g.kind WHEN 'number' THEN g.value::float8 END,
+    CASE g.kind WHEN 'boolean' THEN g.value::boolean END,
+    CASE g.kind WHEN 'time' THEN g.value::timestamptz END,
+    clock_timestamp()
+FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[]) AS g (contact_id, attribute_name, kind, value)
+JOIN attribute AS a ON a.workspace_id = $1 AND a.attribute_name = g.attribute_name AND a.kind = g.kind
+JOIN contact AS c ON c.workspace_id = $1 AND c.contact_id = g.contact_id AND c.erase_time IS NULL
+ORDER BY g.contact_id, g.attribute_name
+ON CONFLICT DO NOTHING
+RETURNING i.contact_id::text AS contact_id;
+
 -- name: commit_import
 -- All people of the file are stored; they are known from this time on.
 UPDATE base_import SET phase = 'telling', progress = 0, commit_time = $2 WHERE import_id = $1;
@@ -496,6 +515,8 @@ WITH unmet AS (
     RETURNING c.contact_id
 ), tags AS (
     DELETE FROM contact_tag AS t USING contacts AS c WHERE t.workspace_id = $3 AND t.contact_id = c.contact_id
+), said AS (
+    DELETE FROM imported_attribute AS a USING contacts AS c WHERE a.workspace_id = $3 AND a.contact_id = c.contact_id
 ), users AS (
     DELETE FROM channel_user AS u USING contacts AS c WHERE u.contact_id = c.contact_id RETURNING u.channel_user_id
 )
@@ -512,6 +533,13 @@ DELETE FROM contact_tag AS t
 USING channel_user AS u
 WHERE u.channel_user_id = ANY ($2::uuid[]) AND t.workspace_id = u.workspace_id AND t.contact_id = u.contact_id
     AND t.origin = 'import' AND t.source_id = $1;
+
+-- name: drop_taught_values
+-- Values that the import gave to others are not theirs any more.
+DELETE FROM imported_attribute AS a
+USING channel_user AS u
+WHERE u.channel_user_id = ANY ($2::uuid[]) AND a.workspace_id = u.workspace_id AND a.contact_id = u.contact_id
+    AND a.import_id = $1;
 
 -- name: delete_members
 -- Nobody is known by these rows of the import.

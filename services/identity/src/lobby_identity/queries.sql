@@ -691,6 +691,8 @@ WITH people AS (
     DELETE FROM contact_activity AS a USING people AS p WHERE a.contact_id = p.contact_id
 ), attributes AS (
     DELETE FROM contact_attribute AS a USING people AS p WHERE a.workspace_id = $1 AND a.contact_id = p.contact_id
+), imported AS (
+    DELETE FROM imported_attribute AS a USING people AS p WHERE a.workspace_id = $1 AND a.contact_id = p.contact_id
 ), bought AS (
     UPDATE purchase AS b SET external_id = NULL, items = '[]'
     FROM people AS p

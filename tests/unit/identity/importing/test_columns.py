@@ -1,9 +1,13 @@
 """What columns hold, by their names and by what stands in them."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from lobby_identity.domain.attributes import Attribute
+from lobby_identity.domain.joining import Said
 from lobby_identity.importing.columns import guess
-from lobby_identity.importing.rows import Meaning, read_row
+from lobby_identity.importing.rows import Meaning, OfAttribute, read_row
 
 P, N, E, C, ID, T, X = (
     Meaning.PHONE, Meaning.NAME, Meaning.EMAIL, Meaning.COUNTRY, Meaning.CRM_ID, Meaning.TAGS, Meaning.IGNORED,
@@ -70,3 +74,27 @@ def test_names_in_two_columns_are_one_name():
 def test_a_cell_that_is_longer_than_any_is_left_out():
     row = read_row(1, ["+84901234567", "n" * 10_001], (P, N), "")
     assert (row.display_name, row.reasons) == ("", ("VALUE_TOO_LONG",))
+
+
+def attribute(name: str, kind: str = "text", display_name: str = "") -> Attribute:
+    return Attribute(name, kind, display_name or name, datetime(2026, 11, 22, tzinfo=UTC))
+
+
+def test_names_of_attributes_are_known_but_not_before_those_that_every_file_may_have():
+    own = [attribute("tier", "number", "Хороший клиент"), attribute("phone"), attribute("name2"), attribute("note")]
+    header = ["phone", "ХОРОШИЙ КЛИЕНТ", "Tier", "name 2", "name 3", "Note"]
+    tier = OfAttribute("tier", "number")
+    meanings = guess([header, ["x"] * 6], "", attributes=own).meanings
+    assert meanings == (P, tier, X, OfAttribute("name2", "text"), N, OfAttribute("note", "text"))
+
+
+def test_a_name_of_an_attribute_makes_a_header():
+    found = guess([["a", "tier"], ["b", "gold"]], "", attributes=[attribute("tier")])
+    assert (found.has_header, found.meanings) == (True, (X, OfAttribute("tier", "text")))
+
+
+def test_a_value_that_is_none_is_left_out_with_its_reason_and_the_others_are_taken():
+    columns = (P, OfAttribute("orders", "number"), OfAttribute("tier", "text"), OfAttribute("member", "boolean"))
+    row = read_row(1, ["+84901234567", "2,5", " gold ", "YES"], columns, "")
+    assert row.reasons == ("INVALID_NUMBER",)
+    assert row.said == (Said("tier", "text", "gold"), Said("member", "boolean", "true"))

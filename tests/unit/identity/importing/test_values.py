@@ -1,7 +1,10 @@
 """What stands in a cell, and why it is nobody's address."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from lobby_identity.domain.attributes import Value
 from lobby_identity.domain.joining import Named
 from lobby_identity.importing import values
 
@@ -107,3 +110,27 @@ def test_an_id_of_the_own_system_stays_as_it_is(text, expected):
 
 def test_tags_come_once_and_sorted():
     assert values.read_tags("vip; new,vip | 老客户、") == ("new", "vip", "老客户")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "wanted"),
+    [
+        ("text", " gold \u00a0", Value(text="gold")),
+        ("text", "x" * 2_001, values.Unfit("VALUE_TOO_LONG")),
+        ("text", "g\x00ld", values.Unfit("BROKEN_ENCODING")),
+        ("text", "=A1", values.Unfit("FORMULA")),
+        ("number", "-2.50", Value(number=-2.5)),
+        ("number", "１２", Value(number=12.0)),
+        ("number", "1,250", values.Unfit("INVALID_NUMBER")),
+        ("number", "8.49E+10", values.Unfit("SCIENTIFIC_NOTATION")),
+        ("number", "nan", values.Unfit("INVALID_NUMBER")),
+        ("boolean", "No", Value(boolean=False)),
+        ("boolean", "是", Value(boolean=True)),
+        ("boolean", "maybe", values.Unfit("INVALID_BOOLEAN")),
+        ("time", "2026-11-22T17:00:00+07:00", Value(time=datetime(2026, 11, 22, 10, tzinfo=UTC))),
+        ("time", "2026-11-22", Value(time=datetime(2026, 11, 22, tzinfo=UTC))),
+        ("time", "22.11.2026", values.Unfit("INVALID_TIME")),
+    ],
+)
+def test_a_value_of_an_attribute_is_read_by_its_kind(kind, cell, wanted):
+    assert values.read_attribute(kind, cell) == wanted

@@ -188,7 +188,9 @@ Global___ContactTag: _TypeAlias = ContactTag  # noqa: Y015
 
 @_typing.final
 class ContactAttribute(_message.Message):
-    """What a person has of an attribute: of all values that his contacts were given the one that was set last."""
+    """What a person has of an attribute: of all values that his contacts were given by people or through the API the one that was
+    set last; where there was none, that of the first import.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -202,7 +204,7 @@ class ContactAttribute(_message.Message):
     origin: Global___TagOrigin.ValueType
     """Who or what set it."""
     source_id: _builtins.str
-    """Id of the agent or key."""
+    """Id of the agent, key or import."""
     @_builtins.property
     def value(self) -> _attribute_pb2.AttributeValue:
         """The value."""

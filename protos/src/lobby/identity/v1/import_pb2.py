@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1elobby/identity/v1/import.proto\x12\x11lobby.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1elobby/options/v1/options.proto\"\xa0\x04\n\nBaseImport\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x33\n\x08settings\x18\x03 \x01(\x0b\x32!.lobby.identity.v1.ImportSettings\x12-\n\x05state\x18\x04 \x01(\x0e\x32\x1e.lobby.identity.v1.ImportState\x12\x12\n\npart_count\x18\x05 \x01(\x05\x12\x12\n\nbyte_count\x18\x06 \x01(\x03\x12\x11\n\trows_read\x18\x07 \x01(\x05\x12\x11\n\trows_done\x18\x08 \x01(\x05\x12/\n\x06\x63ounts\x18\t \x01(\x0b\x32\x1f.lobby.identity.v1.ImportCounts\x12\x35\n\x07reasons\x18\n \x03(\x0b\x32$.lobby.identity.v1.ImportReasonCount\x12\x0f\n\x07\x66\x61ilure\x18\x0b \x01(\t\x12\x19\n\x11same_as_import_id\x18\x0c \x01(\t\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_from\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x0e \x01(\t\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63ommit_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf4\x01\n\x0eImportSettings\x12-\n\x0f\x64\x65\x66\x61ult_country\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^([A-Z]{2})?$\x12\x19\n\x08\x65ncoding\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x17\n\nhas_header\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x43\n\x07\x63olumns\x18\x04 \x03(\x0e\x32 .lobby.identity.v1.ColumnMeaningB\x10\xbaH\r\x92\x01\n\x10\xc8\x01\"\x05\x82\x01\x02\x10\x01\x12\x13\n\x0bretroactive\x18\x05 \x01(\x08\x12\x16\n\x0elink_conflicts\x18\x06 \x01(\x08\x42\r\n\x0b_has_header\"_\n\x0cImportCounts\x12\x0b\n\x03new\x18\x01 \x01(\x05\x12\r\n\x05known\x18\x02 \x01(\x05\x12\x10\n\x08repeated\x18\x03 \x01(\x05\x12\x10\n\x08\x63onflict\x18\x04 \x01(\x05\x12\x0f\n\x07invalid\x18\x05 \x01(\x05\"2\n\x11ImportReasonCount\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"x\n\tImportRow\x12\x12\n\nrow_number\x18\x01 \x01(\x05\x12\x31\n\x07outcome\x18\x02 \x01(\x0e\x32 .lobby.identity.v1.ImportOutcome\x12\x0f\n\x07reasons\x18\x03 \x03(\t\x12\x13\n\x0b\x63ontact_ids\x18\x04 \x03(\t\"n\n\x0cImportColumn\x12\x14\n\x06header\x18\x01 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x31\n\x07meaning\x18\x02 \x01(\x0e\x32 .lobby.identity.v1.ColumnMeaning\x12\x15\n\x07samples\x18\x03 \x03(\tB\x04\xd0\xf3\x18\x02*\xf9\x01\n\x0bImportState\x12\x1c\n\x18IMPORT_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16IMPORT_STATE_UPLOADING\x10\x01\x12\x19\n\x15IMPORT_STATE_CHECKING\x10\x02\x12\x18\n\x14IMPORT_STATE_CHECKED\x10\x03\x12\x18\n\x14IMPORT_STATE_RUNNING\x10\x04\x12\x15\n\x11IMPORT_STATE_DONE\x10\x05\x12\x17\n\x13IMPORT_STATE_FAILED\x10\x06\x12\x18\n\x14IMPORT_STATE_UNDOING\x10\x07\x12\x17\n\x13IMPORT_STATE_UNDONE\x10\x08*\xe8\x01\n\rColumnMeaning\x12\x1e\n\x1a\x43OLUMN_MEANING_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43OLUMN_MEANING_IGNORED\x10\x01\x12\x18\n\x14\x43OLUMN_MEANING_PHONE\x10\x02\x12\x17\n\x13\x43OLUMN_MEANING_NAME\x10\x03\x12\x18\n\x14\x43OLUMN_MEANING_EMAIL\x10\x04\x12\x1a\n\x16\x43OLUMN_MEANING_COUNTRY\x10\x05\x12\x19\n\x15\x43OLUMN_MEANING_CRM_ID\x10\x06\x12\x17\n\x13\x43OLUMN_MEANING_TAGS\x10\x07*\xb7\x01\n\rImportOutcome\x12\x1e\n\x1aIMPORT_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12IMPORT_OUTCOME_NEW\x10\x01\x12\x18\n\x14IMPORT_OUTCOME_KNOWN\x10\x02\x12\x1b\n\x17IMPORT_OUTCOME_REPEATED\x10\x03\x12\x1b\n\x17IMPORT_OUTCOME_CONFLICT\x10\x04\x12\x1a\n\x16IMPORT_OUTCOME_INVALID\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1elobby/identity/v1/import.proto\x12\x11lobby.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1elobby/options/v1/options.proto\"\xa0\x04\n\nBaseImport\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x33\n\x08settings\x18\x03 \x01(\x0b\x32!.lobby.identity.v1.ImportSettings\x12-\n\x05state\x18\x04 \x01(\x0e\x32\x1e.lobby.identity.v1.ImportState\x12\x12\n\npart_count\x18\x05 \x01(\x05\x12\x12\n\nbyte_count\x18\x06 \x01(\x03\x12\x11\n\trows_read\x18\x07 \x01(\x05\x12\x11\n\trows_done\x18\x08 \x01(\x05\x12/\n\x06\x63ounts\x18\t \x01(\x0b\x32\x1f.lobby.identity.v1.ImportCounts\x12\x35\n\x07reasons\x18\n \x03(\x0b\x32$.lobby.identity.v1.ImportReasonCount\x12\x0f\n\x07\x66\x61ilure\x18\x0b \x01(\t\x12\x19\n\x11same_as_import_id\x18\x0c \x01(\t\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_from\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x0e \x01(\t\x12/\n\x0b\x63reate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63ommit_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9f\x02\n\x0eImportSettings\x12-\n\x0f\x64\x65\x66\x61ult_country\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^([A-Z]{2})?$\x12\x19\n\x08\x65ncoding\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x17\n\nhas_header\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x43\n\x07\x63olumns\x18\x04 \x03(\x0e\x32 .lobby.identity.v1.ColumnMeaningB\x10\xbaH\r\x92\x01\n\x10\xc8\x01\"\x05\x82\x01\x02\x10\x01\x12\x13\n\x0bretroactive\x18\x05 \x01(\x08\x12\x16\n\x0elink_conflicts\x18\x06 \x01(\x08\x12)\n\x0f\x61ttribute_names\x18\x07 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x64\x18\x01\"\x04r\x02\x18(B\r\n\x0b_has_header\"_\n\x0cImportCounts\x12\x0b\n\x03new\x18\x01 \x01(\x05\x12\r\n\x05known\x18\x02 \x01(\x05\x12\x10\n\x08repeated\x18\x03 \x01(\x05\x12\x10\n\x08\x63onflict\x18\x04 \x01(\x05\x12\x0f\n\x07invalid\x18\x05 \x01(\x05\"2\n\x11ImportReasonCount\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"x\n\tImportRow\x12\x12\n\nrow_number\x18\x01 \x01(\x05\x12\x31\n\x07outcome\x18\x02 \x01(\x0e\x32 .lobby.identity.v1.ImportOutcome\x12\x0f\n\x07reasons\x18\x03 \x03(\t\x12\x13\n\x0b\x63ontact_ids\x18\x04 \x03(\t\"\x86\x01\n\x0cImportColumn\x12\x14\n\x06header\x18\x01 \x01(\tB\x04\xd0\xf3\x18\x02\x12\x31\n\x07meaning\x18\x02 \x01(\x0e\x32 .lobby.identity.v1.ColumnMeaning\x12\x15\n\x07samples\x18\x03 \x03(\tB\x04\xd0\xf3\x18\x02\x12\x16\n\x0e\x61ttribute_name\x18\x04 \x01(\t*\xf9\x01\n\x0bImportState\x12\x1c\n\x18IMPORT_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16IMPORT_STATE_UPLOADING\x10\x01\x12\x19\n\x15IMPORT_STATE_CHECKING\x10\x02\x12\x18\n\x14IMPORT_STATE_CHECKED\x10\x03\x12\x18\n\x14IMPORT_STATE_RUNNING\x10\x04\x12\x15\n\x11IMPORT_STATE_DONE\x10\x05\x12\x17\n\x13IMPORT_STATE_FAILED\x10\x06\x12\x18\n\x14IMPORT_STATE_UNDOING\x10\x07\x12\x17\n\x13IMPORT_STATE_UNDONE\x10\x08*\x86\x02\n\rColumnMeaning\x12\x1e\n\x1a\x43OLUMN_MEANING_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43OLUMN_MEANING_IGNORED\x10\x01\x12\x18\n\x14\x43OLUMN_MEANING_PHONE\x10\x02\x12\x17\n\x13\x43OLUMN_MEANING_NAME\x10\x03\x12\x18\n\x14\x43OLUMN_MEANING_EMAIL\x10\x04\x12\x1a\n\x16\x43OLUMN_MEANING_COUNTRY\x10\x05\x12\x19\n\x15\x43OLUMN_MEANING_CRM_ID\x10\x06\x12\x17\n\x13\x43OLUMN_MEANING_TAGS\x10\x07\x12\x1c\n\x18\x43OLUMN_MEANING_ATTRIBUTE\x10\x08*\xb7\x01\n\rImportOutcome\x12\x1e\n\x1aIMPORT_OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12IMPORT_OUTCOME_NEW\x10\x01\x12\x18\n\x14IMPORT_OUTCOME_KNOWN\x10\x02\x12\x1b\n\x17IMPORT_OUTCOME_REPEATED\x10\x03\x12\x1b\n\x17IMPORT_OUTCOME_CONFLICT\x10\x04\x12\x1a\n\x16IMPORT_OUTCOME_INVALID\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,26 +40,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPORTSETTINGS'].fields_by_name['encoding']._serialized_options = b'\272H\004r\002\030('
   _globals['_IMPORTSETTINGS'].fields_by_name['columns']._loaded_options = None
   _globals['_IMPORTSETTINGS'].fields_by_name['columns']._serialized_options = b'\272H\r\222\001\n\020\310\001\"\005\202\001\002\020\001'
+  _globals['_IMPORTSETTINGS'].fields_by_name['attribute_names']._loaded_options = None
+  _globals['_IMPORTSETTINGS'].fields_by_name['attribute_names']._serialized_options = b'\272H\r\222\001\n\020d\030\001\"\004r\002\030('
   _globals['_IMPORTCOLUMN'].fields_by_name['header']._loaded_options = None
   _globals['_IMPORTCOLUMN'].fields_by_name['header']._serialized_options = b'\320\363\030\002'
   _globals['_IMPORTCOLUMN'].fields_by_name['samples']._loaded_options = None
   _globals['_IMPORTCOLUMN'].fields_by_name['samples']._serialized_options = b'\320\363\030\002'
-  _globals['_IMPORTSTATE']._serialized_start=1325
-  _globals['_IMPORTSTATE']._serialized_end=1574
-  _globals['_COLUMNMEANING']._serialized_start=1577
-  _globals['_COLUMNMEANING']._serialized_end=1809
-  _globals['_IMPORTOUTCOME']._serialized_start=1812
-  _globals['_IMPORTOUTCOME']._serialized_end=1995
+  _globals['_IMPORTSTATE']._serialized_start=1393
+  _globals['_IMPORTSTATE']._serialized_end=1642
+  _globals['_COLUMNMEANING']._serialized_start=1645
+  _globals['_COLUMNMEANING']._serialized_end=1907
+  _globals['_IMPORTOUTCOME']._serialized_start=1910
+  _globals['_IMPORTOUTCOME']._serialized_end=2093
   _globals['_BASEIMPORT']._serialized_start=148
   _globals['_BASEIMPORT']._serialized_end=692
   _globals['_IMPORTSETTINGS']._serialized_start=695
-  _globals['_IMPORTSETTINGS']._serialized_end=939
-  _globals['_IMPORTCOUNTS']._serialized_start=941
-  _globals['_IMPORTCOUNTS']._serialized_end=1036
-  _globals['_IMPORTREASONCOUNT']._serialized_start=1038
-  _globals['_IMPORTREASONCOUNT']._serialized_end=1088
-  _globals['_IMPORTROW']._serialized_start=1090
-  _globals['_IMPORTROW']._serialized_end=1210
-  _globals['_IMPORTCOLUMN']._serialized_start=1212
-  _globals['_IMPORTCOLUMN']._serialized_end=1322
+  _globals['_IMPORTSETTINGS']._serialized_end=982
+  _globals['_IMPORTCOUNTS']._serialized_start=984
+  _globals['_IMPORTCOUNTS']._serialized_end=1079
+  _globals['_IMPORTREASONCOUNT']._serialized_start=1081
+  _globals['_IMPORTREASONCOUNT']._serialized_end=1131
+  _globals['_IMPORTROW']._serialized_start=1133
+  _globals['_IMPORTROW']._serialized_end=1253
+  _globals['_IMPORTCOLUMN']._serialized_start=1256
+  _globals['_IMPORTCOLUMN']._serialized_end=1390
 # @@protoc_insertion_point(module_scope)

@@ -90,6 +90,8 @@ class _ColumnMeaningEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ColumnM
     """The id in the workspace's own system; a person has one."""
     COLUMN_MEANING_TAGS: _ColumnMeaning.ValueType  # 7
     """Tags, separated by comma, semicolon or bar."""
+    COLUMN_MEANING_ATTRIBUTE: _ColumnMeaning.ValueType  # 8
+    """Values of one of the workspace's attributes."""
 
 class ColumnMeaning(_ColumnMeaning, metaclass=_ColumnMeaningEnumTypeWrapper):
     """What a column holds."""
@@ -110,6 +112,8 @@ COLUMN_MEANING_CRM_ID: ColumnMeaning.ValueType  # 6
 """The id in the workspace's own system; a person has one."""
 COLUMN_MEANING_TAGS: ColumnMeaning.ValueType  # 7
 """Tags, separated by comma, semicolon or bar."""
+COLUMN_MEANING_ATTRIBUTE: ColumnMeaning.ValueType  # 8
+"""Values of one of the workspace's attributes."""
 Global___ColumnMeaning: _TypeAlias = ColumnMeaning  # noqa: Y015
 
 class _ImportOutcome:
@@ -254,6 +258,7 @@ class ImportSettings(_message.Message):
     COLUMNS_FIELD_NUMBER: _builtins.int
     RETROACTIVE_FIELD_NUMBER: _builtins.int
     LINK_CONFLICTS_FIELD_NUMBER: _builtins.int
+    ATTRIBUTE_NAMES_FIELD_NUMBER: _builtins.int
     default_country: _builtins.str
     """Of phones without a country code (ISO 3166-1 alpha-2). Empty: all phones are international, with or without "+"."""
     encoding: _builtins.str
@@ -268,6 +273,12 @@ class ImportSettings(_message.Message):
     def columns(self) -> _containers.RepeatedScalarFieldContainer[Global___ColumnMeaning.ValueType]:
         """What each column holds, in order; those after the last are ignored. Empty: found out."""
 
+    @_builtins.property
+    def attribute_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the attributes that the columns hold which hold attributes, from left to right: one for each of them. A value
+        fills what is empty: nobody set the attribute of the person, or took it away, and no earlier import has a value.
+        """
+
     def __init__(
         self,
         *,
@@ -277,10 +288,11 @@ class ImportSettings(_message.Message):
         columns: _abc.Iterable[Global___ColumnMeaning.ValueType] | None = ...,
         retroactive: _builtins.bool = ...,
         link_conflicts: _builtins.bool = ...,
+        attribute_names: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "has_header", b"has_header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "columns", b"columns", "default_country", b"default_country", "encoding", b"encoding", "has_header", b"has_header", "link_conflicts", b"link_conflicts", "retroactive", b"retroactive"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_has_header", b"_has_header", "attribute_names", b"attribute_names", "columns", b"columns", "default_country", b"default_country", "encoding", b"encoding", "has_header", b"has_header", "link_conflicts", b"link_conflicts", "retroactive", b"retroactive"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__has_header: _TypeAlias = _typing.Literal["has_header"]  # noqa: Y015
     _WhichOneofArgType__has_header: _TypeAlias = _typing.Literal["_has_header", b"_has_header"]  # noqa: Y015
@@ -371,7 +383,7 @@ class ImportRow(_message.Message):
         """Why it is invalid or in conflict, and which values were left out: NO_IDENTIFIER, INVALID_PHONE, NO_COUNTRY_CODE,
         SCIENTIFIC_NOTATION, LOST_LEADING_ZERO, FORMULA, TOO_MANY_PHONES, TOO_MANY_EMAILS, INVALID_EMAIL,
         INVALID_COUNTRY, VALUE_TOO_LONG, BROKEN_ENCODING, BROKEN_QUOTES, SEVERAL_PERSONS, SEVERAL_CRM_IDS, SHARED_VALUE,
-        GROUP_TOO_LARGE.
+        GROUP_TOO_LARGE, INVALID_NUMBER, INVALID_BOOLEAN, INVALID_TIME.
         """
 
     @_builtins.property
@@ -403,10 +415,13 @@ class ImportColumn(_message.Message):
     HEADER_FIELD_NUMBER: _builtins.int
     MEANING_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
+    ATTRIBUTE_NAME_FIELD_NUMBER: _builtins.int
     header: _builtins.str
     """Its name in the first row; empty where there is none."""
     meaning: Global___ColumnMeaning.ValueType
     """What it holds."""
+    attribute_name: _builtins.str
+    """Name of the attribute, of a column that holds one."""
     @_builtins.property
     def samples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Its first values."""
@@ -417,10 +432,11 @@ class ImportColumn(_message.Message):
         header: _builtins.str = ...,
         meaning: Global___ColumnMeaning.ValueType = ...,
         samples: _abc.Iterable[_builtins.str] | None = ...,
+        attribute_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "meaning", b"meaning", "samples", b"samples"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute_name", b"attribute_name", "header", b"header", "meaning", b"meaning", "samples", b"samples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -92,7 +92,8 @@ class ImportServiceServicer:
     """
 
     def CreateImport(self, request, context):
-        """Begins an import; its file comes in parts.
+        """Begins an import; its file comes in parts. UNKNOWN_COUNTRY, UNKNOWN_ENCODING, NO_IDENTIFIER_COLUMN, BAD_COLUMNS,
+        UNKNOWN_ATTRIBUTE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

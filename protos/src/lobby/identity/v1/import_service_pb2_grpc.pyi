@@ -34,7 +34,9 @@ class ImportServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ImportServiceAsyncStub: ...
     CreateImport: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.CreateImportRequest, _import_service_pb2.CreateImportResponse]
-    """Begins an import; its file comes in parts."""
+    """Begins an import; its file comes in parts. UNKNOWN_COUNTRY, UNKNOWN_ENCODING, NO_IDENTIFIER_COLUMN, BAD_COLUMNS,
+    UNKNOWN_ATTRIBUTE.
+    """
     AddImportPart: _grpc.UnaryUnaryMultiCallable[_import_service_pb2.AddImportPartRequest, _import_service_pb2.AddImportPartResponse]
     """Takes a part of the file, in any order; the same part again changes nothing. IMPORT_NOT_FOUND, IMPORT_NOT_UPLOADING,
     PART_DIFFERS, WRONG_HASH, FILE_TOO_LARGE.
@@ -70,7 +72,9 @@ class ImportServiceAsyncStub(ImportServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateImport: _aio.UnaryUnaryMultiCallable[_import_service_pb2.CreateImportRequest, _import_service_pb2.CreateImportResponse]  # type: ignore[assignment]
-    """Begins an import; its file comes in parts."""
+    """Begins an import; its file comes in parts. UNKNOWN_COUNTRY, UNKNOWN_ENCODING, NO_IDENTIFIER_COLUMN, BAD_COLUMNS,
+    UNKNOWN_ATTRIBUTE.
+    """
     AddImportPart: _aio.UnaryUnaryMultiCallable[_import_service_pb2.AddImportPartRequest, _import_service_pb2.AddImportPartResponse]  # type: ignore[assignment]
     """Takes a part of the file, in any order; the same part again changes nothing. IMPORT_NOT_FOUND, IMPORT_NOT_UPLOADING,
     PART_DIFFERS, WRONG_HASH, FILE_TOO_LARGE.
@@ -109,7 +113,9 @@ class ImportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _import_service_pb2.CreateImportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_import_service_pb2.CreateImportResponse, _abc.Awaitable[_import_service_pb2.CreateImportResponse]]:
-        """Begins an import; its file comes in parts."""
+        """Begins an import; its file comes in parts. UNKNOWN_COUNTRY, UNKNOWN_ENCODING, NO_IDENTIFIER_COLUMN, BAD_COLUMNS,
+        UNKNOWN_ATTRIBUTE.
+        """
 
     @_abc_1.abstractmethod
     def AddImportPart(

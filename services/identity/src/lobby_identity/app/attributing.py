@@ -7,6 +7,7 @@ from lobby_common.errors import Conflict, Invalid, NotFound
 from lobby_common.events.log import Connection
 from lobby_identity.app import people
 from lobby_identity.app.people import Person
+from lobby_identity.domain import tags
 from lobby_identity.domain.attributes import MOST, Attribute, Value
 from lobby_identity.domain.identifiers import ContactId, WorkspaceId
 from lobby_identity.store import attributes as store
@@ -55,7 +56,8 @@ async def set_values(
     await people.records(conn, workspace_id, contact_id)
     if not await records.lock_record(conn, workspace_id, ContactId(contact_id)):
         raise Conflict("CONTACT_ERASED", "this contact was forgotten")
-    before = {each.name: each.value for each in await store.read_values(conn, workspace_id, [ContactId(contact_id)])}
+    held = await store.read_values(conn, workspace_id, [ContactId(contact_id)])
+    before = {each.name: each.value for each in held if each.origin != tags.IMPORT}
     shown = {each.name: each.value for each in (await people.get(conn, workspace_id, contact_id)).attributes}
     news = {
         name: value

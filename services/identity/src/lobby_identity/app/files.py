@@ -11,12 +11,14 @@ from typing import BinaryIO
 
 from lobby_common.errors import Conflict
 from lobby_common.events import EventLog
+from lobby_identity.domain.attributes import Attribute
 from lobby_identity.domain.joining import Row, Verdict
 from lobby_identity.importing import columns, files, reasons
 from lobby_identity.importing.columns import Columns
 from lobby_identity.importing.files import Cells, Dialect, Unreadable
-from lobby_identity.importing.rows import IDENTIFYING, Meaning, read_row
+from lobby_identity.importing.rows import IDENTIFYING, Column, Meaning, OfAttribute, read_row
 from lobby_identity.store import imports as store
+from lobby_identity.store.attributes import list_attributes
 from lobby_identity.store.imports import Settings, StoredImport
 
 INVALID = "invalid"
@@ -55,11 +57,12 @@ class Understood:
 class OpenFile:
     """A file that is being read; `position` is the row, its header included, after which the next one comes."""
 
-    def __init__(self, file: BinaryIO, settings: Settings, digest: str) -> None:
+    def __init__(self, file: BinaryIO, settings: Settings, digest: str, attributes: Sequence[Attribute] = ()) -> None:
         self._file = file
         self._settings = settings
+        self._attributes = attributes
         self._rows: Iterator[Cells] = iter(())
-        self._columns: Sequence[Meaning] = ()
+        self._columns: Sequence[Column] = ()
         self.digest = digest
         """SHA-256 of the file."""
         self.position = 0
@@ -73,7 +76,7 @@ class OpenFile:
 
     def understand(self) -> Understood:
         """Returns how it is written and what its columns hold. Raises Unreadable."""
-        return understand(self._file, self._settings)
+        return understand(self._file, self._settings, self._attributes)
 
     def start(self, position: int) -> None:
         """The next row is the one after `position`. Raises Unreadable."""
@@ -128,19 +131,31 @@ class OpenFile:
             self._file.close()
 
 
-def understand(file: BinaryIO, settings: Settings) -> Understood:
+def understand(file: BinaryIO, settings: Settings, attributes: Sequence[Attribute] = ()) -> Understood:
     """Returns how the file is written and what its columns hold. Raises Unreadable."""
     dialect = files.dialect_of(file, settings.encoding)
     found = files.read_rows(file, dialect)
     sample = [list(cells) for cells, _ in islice(found, columns.SAMPLE_ROWS)]
     if not any(map(any, sample)):
         raise Unreadable(reasons.EMPTY_FILE)
-    guessed = columns.guess(sample, settings.default_country, has_header=settings.has_header)
+    guessed = columns.guess(sample, settings.default_country, has_header=settings.has_header, attributes=attributes)
     if settings.columns:
         width = max(map(len, sample))
-        given = chain(map(Meaning, settings.columns), [Meaning.IGNORED] * width)
+        given = chain(_given(settings, attributes), [Meaning.IGNORED] * width)
         guessed = Columns(guessed.has_header, tuple(islice(given, width)))
     return Understood(dialect, guessed, sample)
+
+
+def _given(settings: Settings, attributes: Sequence[Attribute]) -> Iterator[Column]:
+    """Columns of attributes that the workspace has no more are ignored."""
+    names = iter(settings.attributes)
+    kinds = {each.name: each.kind for each in attributes}
+    for meaning in map(Meaning, settings.columns):
+        if meaning is not Meaning.ATTRIBUTE:
+            yield meaning
+        else:
+            name = next(names)
+            yield OfAttribute(name, kinds[name]) if name in kinds else Meaning.IGNORED
 
 
 async def open_file(log: EventLog, stored: StoredImport, *, most_parts: int | None = None) -> OpenFile:
@@ -159,4 +174,6 @@ async def open_file(log: EventLog, stored: StoredImport, *, most_parts: int | No
     except BaseException:
         file.close()
         raise
-    return OpenFile(file, stored.settings, digest.hexdigest())
+    async with log.pool.acquire() as conn:
+        attributes = await list_attributes(conn, stored.workspace_id)
+    return OpenFile(file, stored.settings, digest.hexdigest(), attributes)

@@ -31,6 +31,7 @@ from lobby_identity.domain.joining import Address, Holder, Plan
 from lobby_identity.domain.resolution import VERIFIED_PHONE
 from lobby_identity.importing import reasons
 from lobby_identity.importing.files import Unreadable
+from lobby_identity.importing.rows import OfAttribute
 from lobby_identity.store import Found, lock_roots, read_claims
 from lobby_identity.store import imports as store
 from lobby_identity.store.imports import Member, StoredImport
@@ -182,7 +183,7 @@ class Importer:
             self._open.popitem(last=False)[1].close()
         if stored.sha256 not in ("", opened.digest):
             raise Unreadable(reasons.WRONG_HASH)
-        if stored.progress == 0 and await self._is_same(stored, opened.digest):
+        if stored.progress == 0 and await self._is_same(stored, opened):
             self._close(stored.import_id)
             return None
         await asyncio.to_thread(opened.start, stored.progress)
@@ -192,9 +193,9 @@ class Importer:
         if opened := self._open.pop(import_id, None):
             opened.close()
 
-    async def _is_same(self, stored: StoredImport, digest: str) -> bool:
+    async def _is_same(self, stored: StoredImport, opened: OpenFile) -> bool:
         """Another import did the very same: this one is done. Returns whether it is."""
-        fingerprint = hashlib.sha256(json.dumps([digest, *astuple(stored.settings)]).encode()).hexdigest()
+        fingerprint = _fingerprint(stored, opened)
         async with self._log.transaction() as tx:
             if not await _is_there(tx, stored):
                 return True
@@ -390,6 +391,13 @@ class Importer:
                     _say(tx, stored, undone)
 
 
+def _fingerprint(stored: StoredImport, opened: OpenFile) -> str:
+    """Returns what is equal where two imports do the same: of attributes also which are found out by their names."""
+    *settings, _ = astuple(stored.settings)
+    attributes = [each for each in opened.understand().columns.meanings if isinstance(each, OfAttribute)]
+    return hashlib.sha256(json.dumps([opened.digest, *settings, *attributes]).encode()).hexdigest()
+
+
 def _has_failed(task: asyncio.Task[Draft]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
 
@@ -422,14 +430,26 @@ async def _store_people(tx: Tx, stored: StoredImport, draft: Draft) -> None:
         requests += await _claims(tx, stored, made, claimed)
     if requests:
         await _link(tx, stored, requests)
-    changed: dict[ContactId, tuple[str, ...]] = dict.fromkeys(made.changed, ("identifiers",))
-    if made.lessons:
-        for contact_id, fields in (await store.fill_profiles(conn, stored, made.lessons)).items():
-            changed[contact_id] = (*fields, *changed.get(contact_id, ()))
+    changed = await _teach(tx, stored, made)
     for contact_id, fields in changed.items():
         if fields:
             _tell_changed(tx, stored, contact_id, fields)
     await store.insert_members(conn, stored.import_id, made.members)
+
+
+async def _teach(tx: Tx, stored: StoredImport, made: Plan) -> dict[ContactId, tuple[str, ...]]:
+    """Contacts know what the file says of them. Returns what is new of those who were there."""
+    changed: dict[ContactId, tuple[str, ...]] = dict.fromkeys(made.changed, ("identifiers",))
+    if made.lessons:
+        for contact_id, fields in (await store.fill_profiles(tx.conn, stored, made.lessons)).items():
+            changed[contact_id] = (*fields, *changed.get(contact_id, ()))
+    given = [(each.contact_id, said) for each in made.births for said in each.said]
+    given += [(each.contact_id, said) for each in made.lessons for said in each.said]
+    if given:
+        news = await store.insert_values(tx.conn, stored, given)
+        for contact_id in sorted(news.intersection(each.contact_id for each in made.lessons)):
+            changed[contact_id] = (*changed.get(contact_id, ()), "attributes")
+    return changed
 
 
 async def _check_ids(tx: Tx, stored: StoredImport, draft: Draft) -> None:

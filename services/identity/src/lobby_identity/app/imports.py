@@ -13,6 +13,7 @@ from lobby_identity.importing.files import Unreadable, is_encoding
 from lobby_identity.importing.rows import IDENTIFYING, Meaning
 from lobby_identity.importing.values import REGIONS
 from lobby_identity.store import imports as store
+from lobby_identity.store.attributes import list_attributes
 from lobby_identity.store.imports import Settings, StoredImport
 
 LARGEST_FILE = 2 * 1024**3
@@ -23,19 +24,24 @@ _PREVIEW_BYTES = 64 * 1024**2
 """A larger XLSX file is not shown before it is checked."""
 
 
-def check_settings(settings: Settings) -> None:
-    """Raises Invalid UNKNOWN_COUNTRY, UNKNOWN_ENCODING, NO_IDENTIFIER_COLUMN."""
+async def check_settings(conn: Connection, workspace_id: WorkspaceId, settings: Settings) -> None:
+    """Raises Invalid UNKNOWN_COUNTRY, UNKNOWN_ENCODING, NO_IDENTIFIER_COLUMN, BAD_COLUMNS, UNKNOWN_ATTRIBUTE."""
     if settings.default_country and settings.default_country not in REGIONS:
         raise Invalid("UNKNOWN_COUNTRY", "default_country is no country with phone numbers (ISO 3166-1 alpha-2)")
     if settings.encoding and not is_encoding(settings.encoding):
         raise Invalid("UNKNOWN_ENCODING", "encoding is none that files are read in; leave it out to have it found out")
     if settings.columns and not IDENTIFYING.intersection(map(Meaning, settings.columns)):
         raise Invalid("NO_IDENTIFIER_COLUMN", "none of the columns holds phones, e-mails or ids")
+    names = settings.attributes
+    if len(names) != settings.columns.count(Meaning.ATTRIBUTE) or len(set(names)) < len(names):
+        raise Invalid("BAD_COLUMNS", "for each column that holds an attribute one is named, each once")
+    if names and not {each.name for each in await list_attributes(conn, workspace_id)}.issuperset(names):
+        raise Invalid("UNKNOWN_ATTRIBUTE", "a column holds an attribute that this workspace does not have")
 
 
 async def create(tx: Tx, workspace_id: WorkspaceId, display_name: str, settings: Settings, actor: str) -> StoredImport:
     """An import waits for its file. Raises Invalid."""
-    check_settings(settings)
+    await check_settings(tx.conn, workspace_id, settings)
     import_id = new_id()
     await store.insert_import(tx.conn, import_id, workspace_id, display_name, settings, actor=actor)
     return await get(tx.conn, workspace_id, import_id)
@@ -77,7 +83,7 @@ async def add_part(
 
 async def change(tx: Tx, workspace_id: WorkspaceId, import_id: str, settings: Settings) -> StoredImport:
     """The file is read in another way from now on."""
-    check_settings(settings)
+    await check_settings(tx.conn, workspace_id, settings)
     _check_open(await _lock(tx.conn, workspace_id, import_id))
     await store.update_settings(tx.conn, import_id, settings)
     return await get(tx.conn, workspace_id, import_id)

@@ -1,6 +1,7 @@
 """Attributes: a value stays on the record where it was set, and of a person the one that was set last is shown.
 
-Taking a value away is setting none. So a merge shows the newest, and its undo gives each record its own back.
+Taking a value away is setting none. So a merge shows the newest, and its undo gives each record its own back. A file
+fills what is empty: of what imports say the first is shown where nobody said anything.
 """
 
 import math
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from lobby_identity.domain.identifiers import ContactId
+from lobby_identity.domain.tags import IMPORT
 
 KINDS = ("text", "number", "boolean", "time")
 MOST = 100
@@ -59,11 +61,16 @@ class Held:
 
 
 def shown(held: Iterable[Held]) -> tuple[Held, ...]:
-    """Returns what a person has, by name: of each attribute what was set last, where that was a value."""
-    last: dict[str, Held] = {}
-    for each in sorted(held, key=lambda one: (one.set_time, one.contact_id)):
-        last[each.name] = each
-    return tuple(last[name] for name in sorted(last) if last[name].value != NOTHING)
+    """Returns what a person has, by name: of each attribute what was set last, where that was a value.
+
+    What imports say counts where nobody said anything, the first one before the others.
+    """
+    counts: dict[str, Held] = {}
+    for each in sorted(held, key=lambda one: (one.set_time, one.contact_id, one.source_id)):
+        before = counts.get(each.name)
+        if before is None or each.origin != IMPORT:
+            counts[each.name] = each
+    return tuple(counts[name] for name in sorted(counts) if counts[name].value != NOTHING)
 
 
 def clean(text: str) -> str:
@@ -89,3 +96,12 @@ def read(kind: str, text: str) -> Value | None:
         return Value(time=at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC))
     except (ValueError, OverflowError):  # an offset can lead out of the years that there are
         return None
+
+
+def written(value: Value) -> str:
+    """Returns the text from which `read` makes the value."""
+    if value.number is not None:
+        return repr(value.number)
+    if value.boolean is not None:
+        return str(value.boolean).lower()
+    return value.time.isoformat() if value.time is not None else value.text or ""

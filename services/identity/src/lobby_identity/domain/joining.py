@@ -31,6 +31,14 @@ class Named(NamedTuple):
     value: str
 
 
+class Said(NamedTuple):
+    """A value of one of the workspace's attributes: its kind, and the text from which it is read."""
+
+    name: str
+    kind: str
+    text: str
+
+
 class Row(NamedTuple):
     """What a row of the file says."""
 
@@ -41,6 +49,8 @@ class Row(NamedTuple):
     tags: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     """Of what was left out."""
+    said: tuple[Said, ...] = ()
+    """Each attribute once."""
 
 
 Address = tuple[str, str]
@@ -64,6 +74,7 @@ class Birth(NamedTuple):
     display_name: str
     country: str
     tags: tuple[str, ...]
+    said: tuple[Said, ...] = ()
 
 
 class Lesson(NamedTuple):
@@ -73,6 +84,7 @@ class Lesson(NamedTuple):
     display_name: str
     country: str
     tags: tuple[str, ...]
+    said: tuple[Said, ...] = ()
 
 
 class Verdict(NamedTuple):
@@ -125,6 +137,22 @@ def plan(
     return made, taken
 
 
+def _besides(row: Row) -> tuple[str, str, tuple[str, ...], tuple[Said, ...]]:
+    """Returns what a row says besides identifiers, in the order of Birth's and Lesson's fields."""
+    return row.display_name, row.country, row.tags, row.said
+
+
+def _person(rows: Sequence[Row]) -> Row:
+    """Returns the first row as it would be if it said what all of them say: of names and values the first, all tags."""
+    said = {each.name: each for row in reversed(rows) for each in row.said}
+    return rows[0]._replace(
+        display_name=next((row.display_name for row in rows if row.display_name), ""),
+        country=next((row.country for row in rows if row.country), ""),
+        tags=tuple(sorted({tag for row in rows for tag in row.tags})),
+        said=tuple(said[name] for name in sorted(said)),
+    )
+
+
 class _Group:
     """Rows that hang together."""
 
@@ -171,9 +199,8 @@ class _Group:
         """All are one person: the eldest who is known, else the first who is born."""
         known = sorted(set(self._holders.values()), key=lambda each: (each.first_seen_time, each.channel_user_id))
         anchor = known[0] if known else None
-        name = next((row.display_name for row in self._rows if row.display_name), "")
-        country = next((row.country for row in self._rows if row.country), "")
-        tags = tuple(sorted({tag for row in self._rows for tag in row.tags}))
+        person = _person(self._rows)
+        other = person._replace(tags=(), said=())
         rest: dict[Address, Named] = {}
         for row in self._rows:
             for place, each in enumerate(row.named):
@@ -182,20 +209,20 @@ class _Group:
                 if each.kind != PHONE:
                     rest.setdefault(each[:2], each)
                     continue
-                born = self._born(row.row_number, place, name, country, () if anchor else tags)
+                born = self._born(row.row_number, place, other if anchor else person)
                 self._bind(each, born)
                 if anchor is None:
                     anchor = born
                 else:
                     self._made.bonds.append((anchor.contact_id, born.contact_id))
         if anchor is None:
-            anchor = self._born(self._rows[0].row_number, 0, name, country, tags)
+            anchor = self._born(self._rows[0].row_number, 0, person)
         for each in rest.values():
             self._bind(each, anchor)
         for root in sorted({each.root for each in known} - {anchor.root}):
             self._made.bonds.append((anchor.contact_id, root))
-        if known and (name or country or tags):
-            self._made.lessons.append(Lesson(anchor.contact_id, name, country, tags))
+        if known and any(_besides(person)):
+            self._made.lessons.append(Lesson(anchor.contact_id, *_besides(person)))
 
     def _alone(self, row: Row) -> None:
         """A row in conflict: nothing is joined, and phones that nobody holds are somebody's; of several ids none is."""
@@ -203,7 +230,7 @@ class _Group:
         first: Holder | None = None
         for place, each in enumerate(row.named):
             if each.kind == PHONE and each[:2] not in self._holders:
-                born = self._born(row.row_number, place, row.display_name, row.country, row.tags)
+                born = self._born(row.row_number, place, row)
                 self._bind(each, born)
                 first = first or born
         if leads:
@@ -211,14 +238,15 @@ class _Group:
         several = sum(each.kind == CRM_ID for each in row.named) > 1
         for place, each in enumerate(row.named):
             if each[:2] not in self._holders and not (several and each.kind == CRM_ID):
-                first = first or self._born(row.row_number, place, row.display_name, row.country, row.tags)
+                first = first or self._born(row.row_number, place, row)
                 self._bind(each, first)
 
-    def _born(self, row_number: int, place: int, name: str, country: str, tags: tuple[str, ...]) -> Holder:
+    def _born(self, row_number: int, place: int, like: Row) -> Holder:
+        """Somebody of whom is known what the row says besides identifiers."""
         parts = (self._import_id, str(row_number), str(place))
         channel_user_id = ChannelUserId(derive_ordered_id(self._at, row_number, "channel_user", *parts))
         contact_id = ContactId(derive_ordered_id(self._at, row_number, "contact", *parts))
-        self._made.births.append(Birth(channel_user_id, contact_id, name, country, tags))
+        self._made.births.append(Birth(channel_user_id, contact_id, *_besides(like)))
         self._is_born.add(channel_user_id)
         return Holder(channel_user_id, contact_id, contact_id, self._at)
 

@@ -5,10 +5,11 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lobby_identity.domain.attributes import Attribute
 from lobby_identity.domain.identifiers import EMAIL, PHONE
 from lobby_identity.domain.joining import Named
 from lobby_identity.importing import values
-from lobby_identity.importing.rows import Meaning
+from lobby_identity.importing.rows import Column, Meaning, OfAttribute
 
 SAMPLE_ROWS = 200
 _MOST_OF_A_COLUMN = 0.6
@@ -69,14 +70,25 @@ class Columns:
     """How the rows of a file are understood."""
 
     has_header: bool
-    meanings: tuple[Meaning, ...]
+    meanings: tuple[Column, ...]
 
 
-def guess(sample: Sequence[Sequence[str]], default_country: str, *, has_header: bool | None = None) -> Columns:
-    """Returns what the columns hold, from the first rows of a file."""
+def guess(
+    sample: Sequence[Sequence[str]],
+    default_country: str,
+    *,
+    has_header: bool | None = None,
+    attributes: Sequence[Attribute] = (),
+) -> Columns:
+    """Returns what the columns hold, from the first rows of a file and the attributes of the workspace."""
+    own = {
+        _folded(name): OfAttribute(each.name, each.kind)
+        for each in attributes
+        for name in (each.display_name, each.name)
+    }
     width = max(map(len, sample), default=0)
     first = list(sample[0]) if sample else []
-    named = [_by_name(each) for each in first] + [None] * (width - len(first))
+    named = [_by_name(each, own) for each in first] + [None] * (width - len(first))
     contents = [
         [row[place].strip() for row in sample[1:] if place < len(row) and row[place].strip()] for place in range(width)
     ]
@@ -93,9 +105,10 @@ def guess(sample: Sequence[Sequence[str]], default_country: str, *, has_header: 
     return Columns(has_header, tuple(_chosen(named, kinds)))
 
 
-def _by_name(header: str) -> Meaning | None:
+def _by_name(header: str, own: Mapping[str, OfAttribute]) -> Column | None:
+    """A word that every file may have comes before a name of the workspace's own."""
     folded = _folded(header)
-    return _MEANINGS.get(folded) or _MEANINGS.get(_TRAILING_NUMBER.sub("", folded))
+    return _MEANINGS.get(folded) or own.get(folded) or _MEANINGS.get(_TRAILING_NUMBER.sub("", folded))
 
 
 def _by_content(cells: Sequence[str], default_country: str) -> Meaning | None:
@@ -119,7 +132,7 @@ def _is_of_kind(cell: str, kind: str, default_country: str) -> bool:
 
 
 def _is_header(
-    first: Sequence[str], named: Sequence[Meaning | None], kinds: Sequence[Meaning | None], default_country: str
+    first: Sequence[str], named: Sequence[Column | None], kinds: Sequence[Meaning | None], default_country: str
 ) -> bool:
     """The first row names columns: by words that are known, or where it differs in kind from what is below it."""
     own = [_by_content([each.strip()], default_country) if each.strip() else None for each in first]
@@ -130,14 +143,14 @@ def _is_header(
     return any(kinds)
 
 
-def _chosen(named: Sequence[Meaning | None], kinds: Sequence[Meaning | None]) -> list[Meaning]:
-    """A name decides, and content where there is none; a person has one country and one id."""
-    chosen: list[Meaning] = []
+def _chosen(named: Sequence[Column | None], kinds: Sequence[Meaning | None]) -> list[Column]:
+    """A name decides, and content where there is none; a person has one country, one id, one value of an attribute."""
+    chosen: list[Column] = []
     for name, kind in zip(named, kinds, strict=True):
         meaning = name or kind or Meaning.IGNORED
         if kind is not None and meaning in _CONTRADICTED:
             meaning = kind
-        if meaning in _ONCE and meaning in chosen:
+        if (meaning in _ONCE or isinstance(meaning, OfAttribute)) and meaning in chosen:
             meaning = Meaning.IGNORED
         chosen.append(meaning)
     return chosen

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
+from lobby_identity.domain.attributes import written
 from lobby_identity.domain.identifiers import EMAIL, PHONE
-from lobby_identity.domain.joining import Named, Row
+from lobby_identity.domain.joining import Named, Row, Said
 from lobby_identity.domain.profile import clean
 from lobby_identity.importing import reasons, values
 from lobby_identity.importing.values import LONGEST_CELL, Unfit
@@ -25,6 +27,18 @@ class Meaning(StrEnum):
     COUNTRY = "country"
     CRM_ID = "crm_id"
     TAGS = "tags"
+    ATTRIBUTE = "attribute"
+
+
+class OfAttribute(NamedTuple):
+    """A column holds values of one of the workspace's attributes."""
+
+    name: str
+    kind: str
+
+
+Column = Meaning | OfAttribute
+"""What a column holds: of those that hold attributes also which."""
 
 
 IDENTIFYING = frozenset({Meaning.PHONE, Meaning.EMAIL, Meaning.CRM_ID})
@@ -38,6 +52,7 @@ class _Reading:
     reasons: dict[str, None] = field(default_factory=dict)
     display_name: str = ""
     tags: tuple[str, ...] = ()
+    said: dict[str, Said] = field(default_factory=dict)
 
     def take(self, found: Iterable[Named | Unfit]) -> None:
         for each in found:
@@ -46,8 +61,15 @@ class _Reading:
             else:
                 self.values[each] = None
 
+    def hold(self, column: OfAttribute, cell: str) -> None:
+        value = values.read_attribute(column.kind, cell)
+        if isinstance(value, Unfit):
+            self.reasons[value.reason] = None
+        else:
+            self.said[column.name] = Said(column.name, column.kind, written(value))
 
-def read_row(row_number: int, cells: Sequence[str], columns: Sequence[Meaning], default_country: str) -> Row:
+
+def read_row(row_number: int, cells: Sequence[str], columns: Sequence[Column], default_country: str) -> Row:
     """Returns what a row says, read by the meanings of its columns. One that names nobody is invalid."""
     reading = _Reading()
     country = _country(cells, columns, reading)
@@ -59,18 +81,28 @@ def read_row(row_number: int, cells: Sequence[str], columns: Sequence[Meaning], 
             reading.reasons[reasons.VALUE_TOO_LONG] = None
         elif meaning is Meaning.PHONE:
             reading.take(values.read_phones(cell, region))
+        elif isinstance(meaning, OfAttribute):
+            reading.hold(meaning, cell)
         else:
             _READERS[meaning](reading, cell)
     _drop_crowds(reading)
     if not reading.values:
         return Row(row_number, (), reasons=tuple(reading.reasons) or (reasons.NO_IDENTIFIER,))
-    return Row(row_number, tuple(reading.values), reading.display_name, country, reading.tags, tuple(reading.reasons))
+    return Row(
+        row_number,
+        tuple(reading.values),
+        reading.display_name,
+        country,
+        reading.tags,
+        tuple(reading.reasons),
+        tuple(reading.said.values()),
+    )
 
 
 _SKIPPED = frozenset({Meaning.IGNORED, Meaning.COUNTRY})
 
 
-def _country(cells: Sequence[str], columns: Sequence[Meaning], reading: _Reading) -> str:
+def _country(cells: Sequence[str], columns: Sequence[Column], reading: _Reading) -> str:
     for cell, meaning in zip(cells, columns, strict=False):
         if meaning is Meaning.COUNTRY and cell and not cell.isspace():
             country = values.read_country(cell)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import phonenumbers
 
+from lobby_identity.domain import attributes
+from lobby_identity.domain.attributes import Value
 from lobby_identity.domain.identifiers import CRM_ID, EMAIL, PHONE, bounded, phone_key
 from lobby_identity.domain.joining import Named
 from lobby_identity.domain.mentions import email_key
@@ -143,6 +145,21 @@ def read_tags(cell: str) -> tuple[str, ...]:
     """Returns the tags of a cell, each once, sorted, at most twenty."""
     found = dict.fromkeys(each.strip()[:_LONGEST_TAG].strip() for each in _TAGS.split(cell))
     return tuple(sorted([each for each in found if each][:_MOST_TAGS]))
+
+
+def read_attribute(kind: str, cell: str) -> Value | Unfit:
+    """Returns a value of an attribute's kind, or why it is none: numbers with a point, dates and times of ISO 8601."""
+    text = _visible(cell.replace("\x00", "")) if kind != "text" else attributes.clean(cell)
+    if unfit := _spoilt(text, attributes.LONGEST):
+        return unfit
+    value = _BOOLEANS.get(text.lower()) if kind == "boolean" else attributes.read(kind, text)
+    return Unfit(_INVALID[kind]) if value is None else value
+
+
+_BOOLEANS = {word: Value(boolean=True) for word in ("true", "yes", "1", "是")} | {
+    word: Value(boolean=False) for word in ("false", "no", "0", "否")
+}
+_INVALID = {"number": reasons.INVALID_NUMBER, "boolean": reasons.INVALID_BOOLEAN, "time": reasons.INVALID_TIME}
 
 
 def _spoilt(text: str, longest: int) -> Unfit | None:

@@ -1,20 +1,23 @@
 """Imports: their files, rows, and who is known by them."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from lobby_common import sql
 from lobby_common.events.log import Connection
 from lobby_common.ids import new_id
 from lobby_identity.domain.identifiers import ChannelUserId, ContactId, WorkspaceId
-from lobby_identity.domain.joining import Address, Birth, Holder, Lesson, Named, Row, Verdict
+from lobby_identity.domain.joining import Address, Birth, Holder, Lesson, Named, Row, Said, Verdict
 from lobby_identity.domain.profile import name_key
 
 QUERIES = sql.load("lobby_identity", "imports.sql")
 
+_IGNORED, _ATTRIBUTE = "ignored", "attribute"
 _NO_PLATFORM = 0
 """Of whom no platform told."""
 
@@ -32,6 +35,8 @@ class Settings:
     columns: tuple[str, ...] = ()
     retroactive: bool = False
     link_conflicts: bool = False
+    attributes: tuple[str, ...] = ()
+    """Names of the attributes that those of the columns hold which hold attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,20 @@ OUTCOMES = ("new", "known", "repeated", "conflict", "invalid")
 
 
 def _settings(settings: Settings) -> tuple[Any, ...]:
+    names = iter(settings.attributes)
     return (
         settings.default_country,
         settings.encoding,
         settings.has_header,
-        list(settings.columns),
+        [_IGNORED if each == _ATTRIBUTE else each for each in settings.columns],
         settings.retroactive,
         settings.link_conflicts,
+        [next(names) if each == _ATTRIBUTE else "" for each in settings.columns],
     )
+
+
+def _columns(row: Any) -> tuple[str, ...]:
+    return tuple(_ATTRIBUTE if name else each for each, name in zip_longest(row["columns"], row["attributes"]))
 
 
 async def insert_import(
@@ -118,9 +129,10 @@ def _import(row: Any) -> StoredImport:
             row["default_country"],
             row["encoding"],
             row["has_header"],
-            tuple(row["columns"]),
+            _columns(row),
             row["retroactive"],
             row["link_conflicts"],
+            tuple(filter(None, row["attributes"])),
         ),
         row["state"],
         row["phase"],
@@ -282,13 +294,21 @@ async def insert_staged(conn: Connection, import_id: str, rows: Sequence[Row]) -
         "import_staged",
         columns=(
             "import_id", "row_number", "group_row", "display_name", "country", "tags", "kinds", "match_keys",
-            "identifiers", "reasons",
+            "identifiers", "reasons", "attributes",
         ),
         records=(
-            (import_id, number, number, name, country, tags, *zip(*named, strict=True), given)
-            for number, named, name, country, tags, given in rows
+            (import_id, number, number, name, country, tags, *zip(*named, strict=True), given, _packed(said))
+            for number, named, name, country, tags, given, said in rows
         ),
     )  # fmt: skip
+
+
+def _packed(said: Sequence[Said]) -> str | None:
+    return json.dumps(said, ensure_ascii=False) if said else None
+
+
+def _unpacked(text: str | None) -> tuple[Said, ...]:
+    return tuple(Said(*each) for each in json.loads(text)) if text else ()
 
 
 async def analyze_people(conn: Connection) -> None:
@@ -339,6 +359,7 @@ async def read_groups(conn: Connection, import_id: str, after: int, limit: int) 
                 row["country"],
                 tuple(row["tags"]),
                 tuple(row["reasons"]),
+                _unpacked(row["attributes"]),
             )
         )
     return list(groups.values())
@@ -447,6 +468,22 @@ async def fill_profiles(
     return changed
 
 
+async def insert_values(
+    conn: Connection, stored: StoredImport, given: Sequence[tuple[ContactId, Said]]
+) -> set[ContactId]:
+    """The contacts have these values by the import, but for who was forgotten. Returns those who had not."""
+    rows = await conn.fetch(
+        QUERIES["insert_values"],
+        stored.workspace_id,
+        stored.import_id,
+        [contact_id for contact_id, _ in given],
+        [said.name for _, said in given],
+        [said.kind for _, said in given],
+        [said.text for _, said in given],
+    )
+    return {ContactId(row["contact_id"]) for row in rows}
+
+
 async def insert_members(conn: Connection, import_id: str, members: Sequence[tuple[int, ChannelUserId, bool]]) -> None:
     """These are known by the import, once it is done; they were not before."""
     await conn.copy_records_to_table(
@@ -486,6 +523,7 @@ async def drop(conn: Connection, stored: StoredImport, members: Sequence[Member]
     everybody = [each.channel_user_id for each in members]
     await conn.execute(QUERIES["drop_taught_identifiers"], stored.import_id, everybody)
     await conn.execute(QUERIES["drop_taught_tags"], stored.import_id, everybody)
+    await conn.execute(QUERIES["drop_taught_values"], stored.import_id, everybody)
 
 
 async def delete_members(conn: Connection, import_id: str, after: int, last: int) -> None:
