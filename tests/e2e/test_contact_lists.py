@@ -40,7 +40,7 @@ async def test_contacts_are_listed_by_tags_stage_and_attribute(lobby: Lobby):
     assert (answer.status, answer.body["reason"]) == (400, "UNKNOWN_ATTRIBUTE")
 
 
-async def test_a_column_of_a_file_is_an_attribute_until_the_import_is_taken_back(lobby: Lobby):
+async def test_a_column_of_a_file_is_an_attribute_until_that_is_deleted(lobby: Lobby):
     await lobby.post("/v1/attributes", {"attribute_name": "tier", "kind": "text", "display_name": "Customer tier"})
     made = await lobby.post("/v1/imports", {"settings": {"default_country": "VN"}})
     path = f"/v1/imports/{made['base_import']['import_id']}"
@@ -57,6 +57,9 @@ async def test_a_column_of_a_file_is_an_attribute_until_the_import_is_taken_back
     [contact] = (await lobby.get("/v1/contacts", attributes="tier=gold"))["contacts"]
     assert [each["value"] for each in contact["identifiers"]] == ["+84901234567"]
     assert contact["attributes"][0]["origin"] == "import"
+    assert (await lobby.ask("DELETE", "/v1/attributes/tier")).status == 200
+    assert (await lobby.get(f"/v1/contacts/{contact['contact_id']}"))["contact"]["attributes"] == []
+    await lobby.post("/v1/attributes", {"attribute_name": "tier", "kind": "text"})
+    assert (await lobby.get("/v1/contacts", attributes="tier=gold"))["contacts"] == []
     await lobby.post(f"{path}:undo")
     await until(lambda: stands("undone"))
-    assert (await lobby.get("/v1/contacts", attributes="tier=gold"))["contacts"] == []

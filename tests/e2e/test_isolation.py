@@ -41,6 +41,7 @@ BODIES: dict[str, Any] = {
     "PATCH /v1/life-cycle": {"stages": ["new", "engaged", "customer"]},
     "POST /v1/tag-rules": {"tag": "quiet", "kind": "silent_for", "days": 30},
     "POST /v1/attributes": {"attribute_name": "tier", "kind": "text"},
+    "PATCH /v1/attributes/{attribute_name}": {"display_name": "X"},
     "POST /v1/contacts/{contact_id}:setAttributes": {
         "attributes": [{"attribute_name": "tier", "value": {"text": "a secret text"}}]
     },
@@ -132,6 +133,7 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
     schedule = await lobby.post("/v1/schedules", BODIES["POST /v1/schedules"])
     link = await lobby.post(f"/v1/sheets/{sheet['sheet_id']}/links", {"password": "a long password"})
     await lobby.post("/v1/attributes", {"attribute_name": "tier", "kind": "text"})
+    await lobby.post("/v1/attributes", {"attribute_name": "mine_alone", "kind": "text"})
     rule = await lobby.post("/v1/tag-rules", {"tag": "quiet", "kind": "silent_for", "days": 30})
     bought = await lobby.post(
         f"/v1/contacts/{first['contact_id']}/purchases",
@@ -159,6 +161,7 @@ async def scene(stack, session, lobby: Lobby) -> Scene:
         "quarantine_id": message["message_id"],
         "suggestion_id": await until(suggested),
         "import_id": made["base_import"]["import_id"],
+        "attribute_name": "mine_alone",
         "tag_rule_id": rule["tag_rule"]["tag_rule_id"],
         "purchase_id": bought["purchase"]["purchase_id"],
     }

@@ -36,6 +36,8 @@ class Route:
     response: type[Message]
     permission: int
     """A value of lobby.options.v1.Permission."""
+    audited: str
+    """What the audit log calls it, with who asked and how it ended; "" where it says nothing of it."""
     reasons: tuple[str, ...]
     """Reasons with which it fails, as its comment lists them."""
 
@@ -93,6 +95,7 @@ def _routes_of(service: ServiceDescriptor, method: MethodDescriptor) -> Iterator
             request=GetMessageClass(method.input_type),
             response=GetMessageClass(method.output_type),
             permission=permission,
+            audited=options.Extensions[options_pb2.audited],
             reasons=tuple(_REASON.findall(contract.comments().get(name, ""))),
         )
 

@@ -28,6 +28,7 @@ from lobby_gateway.http import server
 from lobby_gateway.http.access import Access
 from lobby_gateway.http.app import application
 from lobby_gateway.http.exports import Exports
+from lobby_gateway.http.recording import Recorder
 from lobby_gateway.http.rest import Rest
 from lobby_gateway.keyring import Keyring
 from lobby_gateway.limits import Limiter, Rate
@@ -74,7 +75,7 @@ async def build(runtime: Runtime) -> None:
     exports = Exports(access, rpcs, runtime.pool, trace_ratio=config.trace_ratio)
     app = application(
         Door(batcher, connectors, trace_ratio=config.trace_ratio),
-        Rest(access, rpcs, trace_ratio=config.trace_ratio),
+        Rest(access, rpcs, Recorder(runtime.pool), trace_ratio=config.trace_ratio),
         exports,
         Screens(hub, Feed(hub, streams, gatekeeper), access),
         runtime.health,

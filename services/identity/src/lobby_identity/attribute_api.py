@@ -56,6 +56,22 @@ class AttributeApi(AttributeServiceServicer):
             found = await store.list_attributes(conn, workspace_id)
         return pb.ListAttributesResponse(attributes=[_attribute(each) for each in found])
 
+    async def UpdateAttribute(self, request: pb.UpdateAttributeRequest, context: object) -> pb.UpdateAttributeResponse:
+        """People call the attribute so."""
+        workspace_id = WorkspaceId(caller.current().workspace_id)
+        async with self._log.transaction() as tx:
+            changed = await attributing.update(
+                tx.conn, workspace_id, request.attribute_name, attributes.clean(request.display_name)
+            )
+        return pb.UpdateAttributeResponse(attribute=_attribute(changed))
+
+    async def DeleteAttribute(self, request: pb.DeleteAttributeRequest, context: object) -> pb.DeleteAttributeResponse:
+        """Nobody has the attribute."""
+        who = caller.current()
+        async with self._log.transaction() as tx:
+            await attributing.delete(tx.conn, WorkspaceId(who.workspace_id), request.attribute_name, who.actor)
+        return pb.DeleteAttributeResponse()
+
     async def SetAttributes(self, request: pb.SetAttributesRequest, context: object) -> pb.SetAttributesResponse:
         """The contact has the values."""
         who = caller.current()

@@ -10,6 +10,7 @@ from lobby.identity.v1.suggestion_service_pb2_grpc import add_SuggestionServiceS
 from lobby.identity.v1.tag_service_pb2_grpc import add_TagServiceServicer_to_server
 from lobby_common.service import Runtime, Service, run
 from lobby_identity.api import ContactApi
+from lobby_identity.app.attributing import Remover
 from lobby_identity.app.importing import Importer
 from lobby_identity.app.ruling import RuleBook, Sweeper
 from lobby_identity.app.suggesting import Suggester
@@ -44,6 +45,7 @@ async def build(runtime: Runtime) -> None:
     runtime.serve(add_ImportServiceServicer_to_server, ImportApi(runtime.log))
     runtime.alone("rule_sweeper", Sweeper(runtime.log, book).run)
     runtime.alone("importer", Importer(runtime.log).run)
+    runtime.alone("attribute_remover", Remover(runtime.pool).run)
     runtime.alone("suggester", Suggester(runtime.log).run)
     runtime.alone("warmer", Warmer(runtime.pool).run)
     runtime.journey(Journey(runtime.log).describe)

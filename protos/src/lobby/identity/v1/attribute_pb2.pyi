@@ -52,7 +52,7 @@ Global___AttributeKind: _TypeAlias = AttributeKind  # noqa: Y015
 
 @_typing.final
 class Attribute(_message.Message):
-    """An attribute that contacts of a workspace can have. It stays as it was made."""
+    """An attribute that contacts of a workspace can have. Its name and kind stay as they were made."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

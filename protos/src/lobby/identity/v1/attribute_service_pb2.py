@@ -29,7 +29,7 @@ from lobby.identity.v1 import contact_pb2 as lobby_dot_identity_dot_v1_dot_conta
 from lobby.options.v1 import options_pb2 as lobby_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)lobby/identity/v1/attribute_service.proto\x12\x11lobby.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a!lobby/identity/v1/attribute.proto\x1a\x1flobby/identity/v1/contact.proto\x1a\x1elobby/options/v1/options.proto\"\xc8\x01\n\x16\x43reateAttributeRequest\x12\x35\n\x0e\x61ttribute_name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,39}$\x12:\n\x04kind\x18\x02 \x01(\x0e\x32 .lobby.identity.v1.AttributeKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1d\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"J\n\x17\x43reateAttributeResponse\x12/\n\tattribute\x18\x01 \x01(\x0b\x32\x1c.lobby.identity.v1.Attribute\"\x17\n\x15ListAttributesRequest\"J\n\x16ListAttributesResponse\x12\x30\n\nattributes\x18\x01 \x03(\x0b\x32\x1c.lobby.identity.v1.Attribute\"e\n\x10\x41ttributeSetting\x12\x1f\n\x0e\x61ttribute_name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x30\n\x05value\x18\x02 \x01(\x0b\x32!.lobby.identity.v1.AttributeValue\"\x8d\x01\n\x14SetAttributesRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x43\n\nattributes\x18\x02 \x03(\x0b\x32#.lobby.identity.v1.AttributeSettingB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"D\n\x15SetAttributesResponse\x12+\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact2\xbd\x03\n\x10\x41ttributeService\x12\x87\x01\n\x0f\x43reateAttribute\x12).lobby.identity.v1.CreateAttributeRequest\x1a*.lobby.identity.v1.CreateAttributeResponse\"\x1d\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x13\"\x0e/v1/attributes:\x01*\x12\x81\x01\n\x0eListAttributes\x12(.lobby.identity.v1.ListAttributesRequest\x1a).lobby.identity.v1.ListAttributesResponse\"\x1a\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/attributes\x12\x9a\x01\n\rSetAttributes\x12\'.lobby.identity.v1.SetAttributesRequest\x1a(.lobby.identity.v1.SetAttributesResponse\"6\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02,\"\'/v1/contacts/{contact_id}:setAttributes:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)lobby/identity/v1/attribute_service.proto\x12\x11lobby.identity.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a!lobby/identity/v1/attribute.proto\x1a\x1flobby/identity/v1/contact.proto\x1a\x1elobby/options/v1/options.proto\"\xc8\x01\n\x16\x43reateAttributeRequest\x12\x35\n\x0e\x61ttribute_name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9_]{0,39}$\x12:\n\x04kind\x18\x02 \x01(\x0e\x32 .lobby.identity.v1.AttributeKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1d\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"J\n\x17\x43reateAttributeResponse\x12/\n\tattribute\x18\x01 \x01(\x0b\x32\x1c.lobby.identity.v1.Attribute\"\x17\n\x15ListAttributesRequest\"J\n\x16ListAttributesResponse\x12\x30\n\nattributes\x18\x01 \x03(\x0b\x32\x1c.lobby.identity.v1.Attribute\"O\n\x16UpdateAttributeRequest\x12\x16\n\x0e\x61ttribute_name\x18\x01 \x01(\t\x12\x1d\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"J\n\x17UpdateAttributeResponse\x12/\n\tattribute\x18\x01 \x01(\x0b\x32\x1c.lobby.identity.v1.Attribute\"0\n\x16\x44\x65leteAttributeRequest\x12\x16\n\x0e\x61ttribute_name\x18\x01 \x01(\t\"\x19\n\x17\x44\x65leteAttributeResponse\"e\n\x10\x41ttributeSetting\x12\x1f\n\x0e\x61ttribute_name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12\x30\n\x05value\x18\x02 \x01(\x0b\x32!.lobby.identity.v1.AttributeValue\"\x8d\x01\n\x14SetAttributesRequest\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x43\n\nattributes\x18\x02 \x03(\x0b\x32#.lobby.identity.v1.AttributeSettingB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"D\n\x15SetAttributesResponse\x12+\n\x07\x63ontact\x18\x01 \x01(\x0b\x32\x1a.lobby.identity.v1.Contact2\x84\x06\n\x10\x41ttributeService\x12\x87\x01\n\x0f\x43reateAttribute\x12).lobby.identity.v1.CreateAttributeRequest\x1a*.lobby.identity.v1.CreateAttributeResponse\"\x1d\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02\x13\"\x0e/v1/attributes:\x01*\x12\x81\x01\n\x0eListAttributes\x12(.lobby.identity.v1.ListAttributesRequest\x1a).lobby.identity.v1.ListAttributesResponse\"\x1a\xc8\xf3\x18\x04\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/attributes\x12\x98\x01\n\x0fUpdateAttribute\x12).lobby.identity.v1.UpdateAttributeRequest\x1a*.lobby.identity.v1.UpdateAttributeResponse\".\xc8\xf3\x18\x02\x82\xd3\xe4\x93\x02$2\x1f/v1/attributes/{attribute_name}:\x01*\x12\xa9\x01\n\x0f\x44\x65leteAttribute\x12).lobby.identity.v1.DeleteAttributeRequest\x1a*.lobby.identity.v1.DeleteAttributeResponse\"?\xc8\xf3\x18\x02\xda\xf3\x18\x10\x61ttribute_delete\x82\xd3\xe4\x93\x02!*\x1f/v1/attributes/{attribute_name}\x12\x9a\x01\n\rSetAttributes\x12\'.lobby.identity.v1.SetAttributesRequest\x1a(.lobby.identity.v1.SetAttributesResponse\"6\xc8\xf3\x18\x03\x82\xd3\xe4\x93\x02,\"\'/v1/contacts/{contact_id}:setAttributes:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEATTRIBUTEREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\004r\002\030d'
   _globals['_CREATEATTRIBUTEREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CREATEATTRIBUTEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_UPDATEATTRIBUTEREQUEST'].fields_by_name['display_name']._loaded_options = None
+  _globals['_UPDATEATTRIBUTEREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\004r\002\030d'
   _globals['_ATTRIBUTESETTING'].fields_by_name['attribute_name']._loaded_options = None
   _globals['_ATTRIBUTESETTING'].fields_by_name['attribute_name']._serialized_options = b'\272H\004r\002\030('
   _globals['_SETATTRIBUTESREQUEST'].fields_by_name['attributes']._loaded_options = None
@@ -54,6 +56,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ATTRIBUTESERVICE'].methods_by_name['CreateAttribute']._serialized_options = b'\310\363\030\002\202\323\344\223\002\023\"\016/v1/attributes:\001*'
   _globals['_ATTRIBUTESERVICE'].methods_by_name['ListAttributes']._loaded_options = None
   _globals['_ATTRIBUTESERVICE'].methods_by_name['ListAttributes']._serialized_options = b'\310\363\030\004\202\323\344\223\002\020\022\016/v1/attributes'
+  _globals['_ATTRIBUTESERVICE'].methods_by_name['UpdateAttribute']._loaded_options = None
+  _globals['_ATTRIBUTESERVICE'].methods_by_name['UpdateAttribute']._serialized_options = b'\310\363\030\002\202\323\344\223\002$2\037/v1/attributes/{attribute_name}:\001*'
+  _globals['_ATTRIBUTESERVICE'].methods_by_name['DeleteAttribute']._loaded_options = None
+  _globals['_ATTRIBUTESERVICE'].methods_by_name['DeleteAttribute']._serialized_options = b'\310\363\030\002\332\363\030\020attribute_delete\202\323\344\223\002!*\037/v1/attributes/{attribute_name}'
   _globals['_ATTRIBUTESERVICE'].methods_by_name['SetAttributes']._loaded_options = None
   _globals['_ATTRIBUTESERVICE'].methods_by_name['SetAttributes']._serialized_options = b'\310\363\030\003\202\323\344\223\002,\"\'/v1/contacts/{contact_id}:setAttributes:\001*'
   _globals['_CREATEATTRIBUTEREQUEST']._serialized_start=224
@@ -64,12 +70,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTATTRIBUTESREQUEST']._serialized_end=525
   _globals['_LISTATTRIBUTESRESPONSE']._serialized_start=527
   _globals['_LISTATTRIBUTESRESPONSE']._serialized_end=601
-  _globals['_ATTRIBUTESETTING']._serialized_start=603
-  _globals['_ATTRIBUTESETTING']._serialized_end=704
-  _globals['_SETATTRIBUTESREQUEST']._serialized_start=707
-  _globals['_SETATTRIBUTESREQUEST']._serialized_end=848
-  _globals['_SETATTRIBUTESRESPONSE']._serialized_start=850
-  _globals['_SETATTRIBUTESRESPONSE']._serialized_end=918
-  _globals['_ATTRIBUTESERVICE']._serialized_start=921
-  _globals['_ATTRIBUTESERVICE']._serialized_end=1366
+  _globals['_UPDATEATTRIBUTEREQUEST']._serialized_start=603
+  _globals['_UPDATEATTRIBUTEREQUEST']._serialized_end=682
+  _globals['_UPDATEATTRIBUTERESPONSE']._serialized_start=684
+  _globals['_UPDATEATTRIBUTERESPONSE']._serialized_end=758
+  _globals['_DELETEATTRIBUTEREQUEST']._serialized_start=760
+  _globals['_DELETEATTRIBUTEREQUEST']._serialized_end=808
+  _globals['_DELETEATTRIBUTERESPONSE']._serialized_start=810
+  _globals['_DELETEATTRIBUTERESPONSE']._serialized_end=835
+  _globals['_ATTRIBUTESETTING']._serialized_start=837
+  _globals['_ATTRIBUTESETTING']._serialized_end=938
+  _globals['_SETATTRIBUTESREQUEST']._serialized_start=941
+  _globals['_SETATTRIBUTESREQUEST']._serialized_end=1082
+  _globals['_SETATTRIBUTESRESPONSE']._serialized_start=1084
+  _globals['_SETATTRIBUTESRESPONSE']._serialized_end=1152
+  _globals['_ATTRIBUTESERVICE']._serialized_start=1155
+  _globals['_ATTRIBUTESERVICE']._serialized_end=1927
 # @@protoc_insertion_point(module_scope)

@@ -120,6 +120,95 @@ class ListAttributesResponse(_message.Message):
 Global___ListAttributesResponse: _TypeAlias = ListAttributesResponse  # noqa: Y015
 
 @_typing.final
+class UpdateAttributeRequest(_message.Message):
+    """What to call an attribute."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTRIBUTE_NAME_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    attribute_name: _builtins.str
+    """Its name."""
+    display_name: _builtins.str
+    """What people call it; empty: its name."""
+    def __init__(
+        self,
+        *,
+        attribute_name: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute_name", b"attribute_name", "display_name", b"display_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateAttributeRequest: _TypeAlias = UpdateAttributeRequest  # noqa: Y015
+
+@_typing.final
+class UpdateAttributeResponse(_message.Message):
+    """The attribute after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTRIBUTE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def attribute(self) -> _attribute_pb2.Attribute:
+        """The attribute."""
+
+    def __init__(
+        self,
+        *,
+        attribute: _attribute_pb2.Attribute | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute", b"attribute"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateAttributeResponse: _TypeAlias = UpdateAttributeResponse  # noqa: Y015
+
+@_typing.final
+class DeleteAttributeRequest(_message.Message):
+    """Names an attribute."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTRIBUTE_NAME_FIELD_NUMBER: _builtins.int
+    attribute_name: _builtins.str
+    """Its name."""
+    def __init__(
+        self,
+        *,
+        attribute_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribute_name", b"attribute_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteAttributeRequest: _TypeAlias = DeleteAttributeRequest  # noqa: Y015
+
+@_typing.final
+class DeleteAttributeResponse(_message.Message):
+    """Nothing more to say."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteAttributeResponse: _TypeAlias = DeleteAttributeResponse  # noqa: Y015
+
+@_typing.final
 class AttributeSetting(_message.Message):
     """One value to set."""
 

@@ -46,6 +46,16 @@ class AttributeServiceStub:
                 request_serializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.ListAttributesRequest.SerializeToString,
                 response_deserializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.ListAttributesResponse.FromString,
                 _registered_method=True)
+        self.UpdateAttribute = channel.unary_unary(
+                '/lobby.identity.v1.AttributeService/UpdateAttribute',
+                request_serializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.UpdateAttributeRequest.SerializeToString,
+                response_deserializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.UpdateAttributeResponse.FromString,
+                _registered_method=True)
+        self.DeleteAttribute = channel.unary_unary(
+                '/lobby.identity.v1.AttributeService/DeleteAttribute',
+                request_serializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.DeleteAttributeRequest.SerializeToString,
+                response_deserializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.DeleteAttributeResponse.FromString,
+                _registered_method=True)
         self.SetAttributes = channel.unary_unary(
                 '/lobby.identity.v1.AttributeService/SetAttributes',
                 request_serializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.SetAttributesRequest.SerializeToString,
@@ -59,7 +69,8 @@ class AttributeServiceServicer:
     """
 
     def CreateAttribute(self, request, context):
-        """Makes an attribute; the same again changes nothing. ATTRIBUTE_DIFFERS, TOO_MANY_ATTRIBUTES.
+        """Makes an attribute; the same again changes nothing. ATTRIBUTE_DIFFERS, TOO_MANY_ATTRIBUTES, ATTRIBUTE_BEING_DELETED: many
+        values of a former one of the name are still being removed; try again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -67,6 +78,21 @@ class AttributeServiceServicer:
 
     def ListAttributes(self, request, context):
         """Lists the attributes of the workspace, by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateAttribute(self, request, context):
+        """Changes what people call an attribute; its name stays. ATTRIBUTE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteAttribute(self, request, context):
+        """Deletes an attribute with the values that contacts have of it, for good: another one of the same name begins without any.
+        Columns of imports that hold it are ignored from then on. ATTRIBUTE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -92,6 +118,16 @@ def add_AttributeServiceServicer_to_server(servicer, server):
                     servicer.ListAttributes,
                     request_deserializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.ListAttributesRequest.FromString,
                     response_serializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.ListAttributesResponse.SerializeToString,
+            ),
+            'UpdateAttribute': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateAttribute,
+                    request_deserializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.UpdateAttributeRequest.FromString,
+                    response_serializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.UpdateAttributeResponse.SerializeToString,
+            ),
+            'DeleteAttribute': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteAttribute,
+                    request_deserializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.DeleteAttributeRequest.FromString,
+                    response_serializer=lobby_dot_identity_dot_v1_dot_attribute__service__pb2.DeleteAttributeResponse.SerializeToString,
             ),
             'SetAttributes': grpc.unary_unary_rpc_method_handler(
                     servicer.SetAttributes,
@@ -155,6 +191,60 @@ class AttributeService:
             '/lobby.identity.v1.AttributeService/ListAttributes',
             lobby_dot_identity_dot_v1_dot_attribute__service__pb2.ListAttributesRequest.SerializeToString,
             lobby_dot_identity_dot_v1_dot_attribute__service__pb2.ListAttributesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateAttribute(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.identity.v1.AttributeService/UpdateAttribute',
+            lobby_dot_identity_dot_v1_dot_attribute__service__pb2.UpdateAttributeRequest.SerializeToString,
+            lobby_dot_identity_dot_v1_dot_attribute__service__pb2.UpdateAttributeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteAttribute(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lobby.identity.v1.AttributeService/DeleteAttribute',
+            lobby_dot_identity_dot_v1_dot_attribute__service__pb2.DeleteAttributeRequest.SerializeToString,
+            lobby_dot_identity_dot_v1_dot_attribute__service__pb2.DeleteAttributeResponse.FromString,
             options,
             channel_credentials,
             insecure,

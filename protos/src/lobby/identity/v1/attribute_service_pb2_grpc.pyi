@@ -36,9 +36,17 @@ class AttributeServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AttributeServiceAsyncStub: ...
     CreateAttribute: _grpc.UnaryUnaryMultiCallable[_attribute_service_pb2.CreateAttributeRequest, _attribute_service_pb2.CreateAttributeResponse]
-    """Makes an attribute; the same again changes nothing. ATTRIBUTE_DIFFERS, TOO_MANY_ATTRIBUTES."""
+    """Makes an attribute; the same again changes nothing. ATTRIBUTE_DIFFERS, TOO_MANY_ATTRIBUTES, ATTRIBUTE_BEING_DELETED: many
+    values of a former one of the name are still being removed; try again.
+    """
     ListAttributes: _grpc.UnaryUnaryMultiCallable[_attribute_service_pb2.ListAttributesRequest, _attribute_service_pb2.ListAttributesResponse]
     """Lists the attributes of the workspace, by name."""
+    UpdateAttribute: _grpc.UnaryUnaryMultiCallable[_attribute_service_pb2.UpdateAttributeRequest, _attribute_service_pb2.UpdateAttributeResponse]
+    """Changes what people call an attribute; its name stays. ATTRIBUTE_NOT_FOUND."""
+    DeleteAttribute: _grpc.UnaryUnaryMultiCallable[_attribute_service_pb2.DeleteAttributeRequest, _attribute_service_pb2.DeleteAttributeResponse]
+    """Deletes an attribute with the values that contacts have of it, for good: another one of the same name begins without any.
+    Columns of imports that hold it are ignored from then on. ATTRIBUTE_NOT_FOUND.
+    """
     SetAttributes: _grpc.UnaryUnaryMultiCallable[_attribute_service_pb2.SetAttributesRequest, _attribute_service_pb2.SetAttributesResponse]
     """Sets values of a contact, all or none. A value that is there already stays as it was set. CONTACT_NOT_FOUND,
     CONTACT_ERASED, ATTRIBUTE_NOT_FOUND, BAD_ATTRIBUTE_VALUE.
@@ -52,9 +60,17 @@ class AttributeServiceAsyncStub(AttributeServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateAttribute: _aio.UnaryUnaryMultiCallable[_attribute_service_pb2.CreateAttributeRequest, _attribute_service_pb2.CreateAttributeResponse]  # type: ignore[assignment]
-    """Makes an attribute; the same again changes nothing. ATTRIBUTE_DIFFERS, TOO_MANY_ATTRIBUTES."""
+    """Makes an attribute; the same again changes nothing. ATTRIBUTE_DIFFERS, TOO_MANY_ATTRIBUTES, ATTRIBUTE_BEING_DELETED: many
+    values of a former one of the name are still being removed; try again.
+    """
     ListAttributes: _aio.UnaryUnaryMultiCallable[_attribute_service_pb2.ListAttributesRequest, _attribute_service_pb2.ListAttributesResponse]  # type: ignore[assignment]
     """Lists the attributes of the workspace, by name."""
+    UpdateAttribute: _aio.UnaryUnaryMultiCallable[_attribute_service_pb2.UpdateAttributeRequest, _attribute_service_pb2.UpdateAttributeResponse]  # type: ignore[assignment]
+    """Changes what people call an attribute; its name stays. ATTRIBUTE_NOT_FOUND."""
+    DeleteAttribute: _aio.UnaryUnaryMultiCallable[_attribute_service_pb2.DeleteAttributeRequest, _attribute_service_pb2.DeleteAttributeResponse]  # type: ignore[assignment]
+    """Deletes an attribute with the values that contacts have of it, for good: another one of the same name begins without any.
+    Columns of imports that hold it are ignored from then on. ATTRIBUTE_NOT_FOUND.
+    """
     SetAttributes: _aio.UnaryUnaryMultiCallable[_attribute_service_pb2.SetAttributesRequest, _attribute_service_pb2.SetAttributesResponse]  # type: ignore[assignment]
     """Sets values of a contact, all or none. A value that is there already stays as it was set. CONTACT_NOT_FOUND,
     CONTACT_ERASED, ATTRIBUTE_NOT_FOUND, BAD_ATTRIBUTE_VALUE.
@@ -71,7 +87,9 @@ class AttributeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _attribute_service_pb2.CreateAttributeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_attribute_service_pb2.CreateAttributeResponse, _abc.Awaitable[_attribute_service_pb2.CreateAttributeResponse]]:
-        """Makes an attribute; the same again changes nothing. ATTRIBUTE_DIFFERS, TOO_MANY_ATTRIBUTES."""
+        """Makes an attribute; the same again changes nothing. ATTRIBUTE_DIFFERS, TOO_MANY_ATTRIBUTES, ATTRIBUTE_BEING_DELETED: many
+        values of a former one of the name are still being removed; try again.
+        """
 
     @_abc_1.abstractmethod
     def ListAttributes(
@@ -80,6 +98,24 @@ class AttributeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_attribute_service_pb2.ListAttributesResponse, _abc.Awaitable[_attribute_service_pb2.ListAttributesResponse]]:
         """Lists the attributes of the workspace, by name."""
+
+    @_abc_1.abstractmethod
+    def UpdateAttribute(
+        self,
+        request: _attribute_service_pb2.UpdateAttributeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_attribute_service_pb2.UpdateAttributeResponse, _abc.Awaitable[_attribute_service_pb2.UpdateAttributeResponse]]:
+        """Changes what people call an attribute; its name stays. ATTRIBUTE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def DeleteAttribute(
+        self,
+        request: _attribute_service_pb2.DeleteAttributeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_attribute_service_pb2.DeleteAttributeResponse, _abc.Awaitable[_attribute_service_pb2.DeleteAttributeResponse]]:
+        """Deletes an attribute with the values that contacts have of it, for good: another one of the same name begins without any.
+        Columns of imports that hold it are ignored from then on. ATTRIBUTE_NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def SetAttributes(

@@ -103,8 +103,13 @@ phones whole sees another id in its place, always the same.
 Global___PersonalData: _TypeAlias = PersonalData  # noqa: Y015
 
 PERMISSION_FIELD_NUMBER: _builtins.int
+AUDITED_FIELD_NUMBER: _builtins.int
 PERSONAL_DATA_FIELD_NUMBER: _builtins.int
 permission: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Permission.ValueType]
 """The permission a caller needs; every RPC with a google.api.http rule has one."""
+audited: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.str]
+"""Set where a call takes away what cannot be had back: before and after it the gateway's audit log says who asked for it, of
+what, and how it ended, as `<audited>_started` and `<audited>_ended`.
+"""
 personal_data: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___PersonalData.ValueType]
 """The class of personal data a field holds; the gateway masks it by the caller's role."""

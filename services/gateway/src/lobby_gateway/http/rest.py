@@ -18,6 +18,7 @@ from lobby_gateway.domain import Principal
 from lobby_gateway.http import unread
 from lobby_gateway.http.access import Access, Denied, bearer, caller_of, check_sheet
 from lobby_gateway.http.answering import UNROUTED, Asking, Found, answered, check_ids, choose
+from lobby_gateway.http.recording import Recorder
 from lobby_gateway.http.responses import json_response
 from lobby_gateway.masking import masked
 from lobby_gateway.transcode import request_of, to_json
@@ -30,9 +31,10 @@ _REQUEST_ID = re.compile(rf"[!-~]{{1,{_LONGEST_REQUEST_ID}}}", re.ASCII)
 class Rest:
     """Answers everything below /v1 that the contracts offer."""
 
-    def __init__(self, access: Access, rpcs: Rpcs, *, trace_ratio: float) -> None:
+    def __init__(self, access: Access, rpcs: Rpcs, recorder: Recorder, *, trace_ratio: float) -> None:
         self._access = access
         self._rpcs = rpcs
+        self._recorder = recorder
         self._router = router()
         self._trace_ratio = trace_ratio
 
@@ -55,7 +57,8 @@ class Rest:
         message = request_of(route, ids, request.scope["query_string"], body)
         _fill_request_id(message, route, ids, request.headers.get("idempotency-key"))
         with caller.use(caller_of(principal)):
-            answer = await self._rpcs.call(route, message)
+            ask = partial(self._rpcs.call, route, message)
+            answer = await (self._recorder.record(route, ids, principal, ask) if route.audited else ask())
         return json_response(to_json(masked(answer, principal.sight)))
 
 

@@ -34,6 +34,7 @@ from lobby_identity.importing.files import Unreadable
 from lobby_identity.importing.rows import OfAttribute
 from lobby_identity.store import Found, lock_roots, read_claims
 from lobby_identity.store import imports as store
+from lobby_identity.store.attributes import share_definitions
 from lobby_identity.store.imports import Member, StoredImport
 
 IMPORT = "import"
@@ -416,6 +417,8 @@ async def _is_there(tx: Tx, stored: StoredImport) -> bool:
 async def _store_people(tx: Tx, stored: StoredImport, draft: Draft) -> None:
     """The people of a draft are there. Raises _Taken where a message took one of their identifiers meanwhile."""
     conn, made = tx.conn, draft.made
+    if any(each.said for each in made.births) or any(each.said for each in made.lessons):
+        await share_definitions(conn, stored.workspace_id)
     claimed: Sequence[str] = ()
     if made.bindings:
         taken = await store.insert_identifiers(conn, stored, made.bindings)
