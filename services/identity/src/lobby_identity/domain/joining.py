@@ -144,6 +144,8 @@ def _besides(row: Row) -> tuple[str, str, tuple[str, ...], tuple[Said, ...]]:
 
 def _person(rows: Sequence[Row]) -> Row:
     """Returns the first row as it would be if it said what all of them say: of names and values the first, all tags."""
+    if len(rows) == 1:
+        return rows[0]
     said = {each.name: each for row in reversed(rows) for each in row.said}
     return rows[0]._replace(
         display_name=next((row.display_name for row in rows if row.display_name), ""),
@@ -200,7 +202,6 @@ class _Group:
         known = sorted(set(self._holders.values()), key=lambda each: (each.first_seen_time, each.channel_user_id))
         anchor = known[0] if known else None
         person = _person(self._rows)
-        other = person._replace(tags=(), said=())
         rest: dict[Address, Named] = {}
         for row in self._rows:
             for place, each in enumerate(row.named):
@@ -209,7 +210,8 @@ class _Group:
                 if each.kind != PHONE:
                     rest.setdefault(each[:2], each)
                     continue
-                born = self._born(row.row_number, place, other if anchor else person)
+                like = person._replace(tags=(), said=()) if anchor else person
+                born = self._born(row.row_number, place, like)
                 self._bind(each, born)
                 if anchor is None:
                     anchor = born
