@@ -17,6 +17,10 @@ async def test_webhooks_are_accepted_while_postgres_is_away(world):
     with world.fault("postgres is away"):
         async with faults.away(world.stack, "postgres", world.stack.plan.postgres):
             await world.answers_more(120)
+            # Where probes took them for unready nobody would send them webhooks.
+            assert await world.ready("gateway")
+            assert await world.ready("connectors")
+            assert not await world.ready("routing")
         await until(world.serving, seconds=30)
     await world.answers_more()
     await world.is_exactly_once()

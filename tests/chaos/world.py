@@ -84,11 +84,18 @@ class World:
         finally:
             self.faults.append(Fault(name, began, time.time()))
 
+    async def ready(self, service: str = "gateway") -> bool:
+        """Whether a service says that work may be sent to it."""
+        return await self._answers_200(f"http://{self.stack.ready().services[service].http}/readyz")
+
     async def serving(self) -> bool:
-        """Whether the gateway says that it is ready."""
+        """Whether the gateway is ready, and the API answers."""
+        return await self.ready() and await self._answers_200(self.lobby.url + "/v1/accounts")
+
+    async def _answers_200(self, url: str) -> bool:
         try:
             timeout = aiohttp.ClientTimeout(total=3)
-            async with self.session.get(self.lobby.url + "/readyz", timeout=timeout) as answer:
+            async with self.session.get(url, headers=self.lobby.headers, timeout=timeout) as answer:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False

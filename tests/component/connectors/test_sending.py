@@ -11,6 +11,8 @@ from lobby.connectors.v1 import message_service_pb2 as message_pb
 from lobby_common.caller import Caller, use
 from lobby_common.errors import Conflict, Invalid, LobbyError, NotFound
 from lobby_common.ids import new_id
+from lobby_connectors.directory import Directory
+from lobby_connectors.store import queue
 from tests.component.connectors.conftest import signed, status, text, until, whatsapp
 
 LINE_SAYS = {"events": [{"type": "message", "timestamp": 1_780_000_000_000, "message": {"id": "1", "type": "text"}}]}
@@ -97,6 +99,27 @@ async def test_a_send_is_committed_then_sent_and_told(connectors, name):
     assert (sent.conversation_id, sent.agent_id, sent.seen_seq, sent.echo) == ("c1", "a1", 3, False)
     changes = await connectors.told(pb.DeliveryChanged, 2)
     assert [change.delivery for change in changes] == [message_pb2.DELIVERY_SENDING, message_pb2.DELIVERY_SENT]
+
+
+async def test_a_message_that_was_claimed_and_never_called_waits_for_the_next_claim(connectors, monkeypatch):
+    account = await meet(connectors, "whatsapp")
+    claim = queue.claim
+
+    async def claim_then_lose_the_database(*args):
+        claimed = await claim(*args)
+        if claimed:
+            monkeypatch.undo()
+            monkeypatch.setattr(Directory, "ensure", lose)
+        return claimed
+
+    async def lose(*_):
+        monkeypatch.undo()
+        raise ConnectionResetError
+
+    monkeypatch.setattr(queue, "claim", claim_then_lose_the_database)
+    message = await send(connectors, account)
+    await stands(connectors, message.message_id, "sent")
+    assert len(connectors.platform.sends) == 1
 
 
 async def test_a_whatsapp_send_carries_the_messages_id_and_the_number_in_full(connectors):

@@ -141,6 +141,19 @@ class Runtime:
         """The service is ready only while `check` returns True."""
         self.health.add(name, check)
 
+    def ready_with_one_store(self) -> None:
+        """The service is ready while the database or the broker answers.
+
+        What webhooks pass through: they are taken in with either (docs/adr/0010), and both are away for all replicas
+        at once, so that nobody would be left to send them to.
+        """
+
+        async def one_answers() -> bool:
+            return self.nats.is_connected or await self._database_answers()
+
+        self.readiness("database", one_answers)
+        self.readiness("broker", one_answers)
+
     def journey(self, describe: Describe | None = None, *, begin: Begin | None = None) -> None:
         """The service tells its part of a message's journey by these."""
         self._journey.describe = describe or self._journey.describe
@@ -182,19 +195,19 @@ class Runtime:
                 await runner.cleanup()
 
     def _add_checks(self) -> None:
-        async def database() -> bool:
-            return bool(await self.pool.fetchval("SELECT true"))
-
         async def broker() -> bool:
             return self.nats.is_connected and self.publisher.ready
 
         async def hearing() -> bool:
             return all(consumer.ready for consumer in self._consumers)
 
-        self.health.add_default("database", database)
+        self.health.add_default("database", self._database_answers)
         self.health.add_default("broker", broker)
         self.health.add_default("consumers", hearing)
         self.background("partitions", lambda: self.log.maintain(_KEEP_DAYS))
+
+    async def _database_answers(self) -> bool:
+        return bool(await self.pool.fetchval("SELECT true"))
 
     async def _serve_grpc(self) -> health.aio.HealthServicer:
         add_EventLogServiceServicer_to_server(EventLogApi(self.log, self._journey), self._server)

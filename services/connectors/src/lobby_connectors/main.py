@@ -64,13 +64,7 @@ async def build(runtime: Runtime) -> None:
     runtime.prove({runtime.name: Source(log, OwnMessages())})
 
     runtime.background("directory", directory.watch)
-
-    async def database_or_spool() -> bool:
-        """Where one of them is away the other takes webhooks in: nobody may be turned away for it."""
-        return runtime.nats.is_connected or bool(await runtime.pool.fetchval("SELECT true"))
-
-    runtime.readiness("database", database_or_spool)
-    runtime.readiness("broker", database_or_spool)
+    runtime.ready_with_one_store()
     runtime.background("spool", spool.watch)
     runtime.alone("drain", lambda: spool.drain(ingest.absorb))
     runtime.alone("normaliser", normaliser.run)

@@ -87,6 +87,7 @@ async def build(runtime: Runtime) -> None:
         await exports.close()
         await batcher.drain()
 
+    runtime.ready_with_one_store()
     runtime.serves_http = False
     port = config.http_port or server.free_port(config.bind_host)
     runtime.http_address = f"{config.bind_host}:{port}"

@@ -175,7 +175,6 @@ class Sender:
             return _IDLE_SECONDS
         began = self._clock()
         jobs = await self._claim(room)
-        await self._directory.ensure({job.account_id for job in jobs})
         for job in jobs:
             task = asyncio.create_task(self._send(job, began), name=f"send {job.message_id}")
             self._under_way[job.message_id] = (task, job)
@@ -207,6 +206,8 @@ class Sender:
             now = utc_now()
             for _, target in claimed:
                 events.tell_delivery(tx, target, now)
+            # Before the claim is committed: after it nothing may keep a call from beginning.
+            await self._directory.ensure({job.account_id for job, _ in claimed})
         return [job for job, _ in claimed]
 
     async def _send(self, job: Job, began: float) -> None:
