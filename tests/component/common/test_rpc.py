@@ -27,6 +27,7 @@ from lobby_common.errors import (
     Unauthenticated,
     Unavailable,
 )
+from lobby_common.rpc import retries
 from lobby_common.rpc.client import create_channel
 from lobby_common.rpc.codec import unpacked
 from lobby_common.rpc.server import create_server, time_left
@@ -144,6 +145,26 @@ async def test_a_read_is_repeated_when_the_neighbour_was_away_for_a_moment(fake,
     async with stub_of(address) as stub:
         await stub.ReadBatches(pb.ReadBatchesRequest())
     assert fake.asked == 3
+
+
+async def test_a_neighbour_that_stays_away_is_asked_once_each_time_until_it_answers_again(fake, address, monkeypatch):
+    monkeypatch.setattr(retries, "_TOKENS", 10.0)
+    async with stub_of(address) as stub:
+        fake.errors = [Unavailable("AWAY", "away")] * 1000
+        for _ in range(5):
+            with pytest.raises(Unavailable):
+                await stub.ReadBatches(pb.ReadBatchesRequest())
+        asked = fake.asked
+        for _ in range(5):
+            with pytest.raises(Unavailable):
+                await stub.ReadBatches(pb.ReadBatchesRequest())
+        assert fake.asked == asked + 5
+        fake.errors = []
+        for _ in range(100):
+            await stub.ReadBatches(pb.ReadBatchesRequest())
+        fake.errors, fake.asked = [Unavailable("AWAY", "away")], 0
+        await stub.ReadBatches(pb.ReadBatchesRequest())
+    assert fake.asked == 2
 
 
 @pytest.mark.parametrize(

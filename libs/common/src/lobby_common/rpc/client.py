@@ -4,7 +4,7 @@ UNAVAILABLE is tried again only for what may be repeated: reads, told by the ver
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import grpc
@@ -12,11 +12,11 @@ from google.protobuf.message import Message
 
 from lobby_common import caller, tracing
 from lobby_common.rpc.codec import from_rpc_error
+from lobby_common.rpc.retries import Budget, pauses
 from lobby_common.rpc.server import LARGEST_MESSAGE, METADATA_OPTIONS, time_left
 
 _DEFAULT_SECONDS = 5.0
 _REPEATABLE = ("Get", "List", "BatchGet", "Read", "Filter")
-_PAUSES = (0.05, 0.2, 0.5)
 
 Continuation = Callable[[grpc.aio.ClientCallDetails, Message], Awaitable[Any]]
 
@@ -26,6 +26,7 @@ class Edge(grpc.aio.UnaryUnaryClientInterceptor):
 
     def __init__(self, internal_token: str) -> None:
         self._token = f"Bearer {internal_token}"
+        self._budget = Budget()
 
     async def intercept_unary_unary(  # type: ignore[override]  # the stubs are generic over messages unknown here
         self, continuation: Continuation, client_call_details: grpc.aio.ClientCallDetails, request: Message
@@ -33,16 +34,26 @@ class Edge(grpc.aio.UnaryUnaryClientInterceptor):
         """Returns the answer. Raises LobbyError."""
         details = self._details(client_call_details)
         name = _name(details.method).rpartition("/")[2]
-        pauses = list(_PAUSES) if name.startswith(_REPEATABLE) else []
+        left: Iterator[float] = pauses() if name.startswith(_REPEATABLE) else iter(())
         while True:
             try:
                 call = await continuation(details, request)
                 answer: Message = await call
-                return answer
             except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE or not pauses:
+                pause = self._pause(error, left)
+                if pause is None:
                     raise from_rpc_error(error) from None
-                await asyncio.sleep(pauses.pop(0))
+                await asyncio.sleep(pause)
+            else:
+                self._budget.succeeded()
+                return answer
+
+    def _pause(self, error: grpc.aio.AioRpcError, left: Iterator[float]) -> float | None:
+        """Returns how long to wait before the call is tried again; None where it is not."""
+        if error.code() is not grpc.StatusCode.UNAVAILABLE:
+            self._budget.succeeded()
+            return None
+        return next(left, None) if self._budget.failed() else None
 
     def _details(self, given: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
         metadata = grpc.aio.Metadata(*(given.metadata or ()))
