@@ -332,6 +332,8 @@ async def test_a_sheet_of_another_workspace_is_not_there(sheets):
     ("fields", "expected"),
     [
         ({"start_day": "22.11.2026"}, "INVALID_DAY"),
+        ({"start_day": "20261122"}, "INVALID_DAY"),
+        ({"start_day": "2026-W48"}, "INVALID_DAY"),
         ({"start_day": "2020-01-01"}, "INVALID_DAY"),
         ({"start_day": FIRST, "end_day": "2026-11-21"}, "INVALID_DAY"),
         ({"price": "-1", "currency": "USD"}, "INVALID_PRICE"),
@@ -343,6 +345,13 @@ async def test_a_sheet_of_another_workspace_is_not_there(sheets):
 )
 async def test_a_bad_sheet_is_refused(sheets, fields, expected):
     assert await sheets.refused(Invalid, "CreateSheet", **{"display_name": "s", **fields}) == expected
+
+
+@pytest.mark.parametrize("fields", [{"from_day": "9999-12-31"}, {"from_day": "2026-W48"}, {"to_day": "20261122"}])
+async def test_a_bad_period_is_refused(sheets, fields):
+    sheet = await sheets.create()
+    for name in ("GetSheetFigures", "ListSheetRows"):
+        assert await sheets.refused(Invalid, name, sheet_id=sheet.sheet_id, **fields) == "INVALID_DAY"
 
 
 async def test_sheets_are_listed_page_by_page_and_made_once_by_a_request(sheets):

@@ -252,10 +252,13 @@ def _last_day(sheet: Sheet) -> date:
 
 def _period(sheet: Sheet, from_day: str, to_day: str) -> tuple[date, date]:
     """Returns the first and last local day that is asked for, inside the sheet's. Raises Invalid INVALID_DAY."""
+    end = _last_day(sheet)
     first = sheet_commands.read_day(from_day, "from_day") or sheet.rule.start_day
-    last = sheet_commands.read_day(to_day, "to_day") or max(_last_day(sheet), first)
+    last = sheet_commands.read_day(to_day, "to_day") or max(end, first)
     if first > last or (last - first).days > _MOST_DAYS:
         raise Invalid("INVALID_DAY", "from_day is to_day or before it, within ten years")
+    if (last - end).days > _MOST_DAYS:
+        raise Invalid("INVALID_DAY", "from_day and to_day are within ten years of the sheet's last day")
     # What is found later about a sheet that has ended is settled in days after its last one.
     return max(first, sheet.rule.start_day), max(last, sheet.rule.start_day)
 

@@ -18,6 +18,7 @@ from lobby_counter.sheets import Rule, Sheet, Tally
 PARTNER = "partner"
 _PRICE = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DAYS = timedelta(days=366)
 """How far from today a sheet may begin, and from its beginning end."""
 _LONGEST = timedelta(days=3660)
@@ -52,6 +53,8 @@ def read_day(text: str, name: str) -> date | None:
     if not text:
         return None
     try:
+        if not _DAY.fullmatch(text):  # the library reads weeks too
+            raise ValueError
         return date.fromisoformat(text)
     except ValueError:
         raise Invalid("INVALID_DAY", f"{name} is no day such as 2026-11-27") from None
