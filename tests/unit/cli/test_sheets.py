@@ -179,6 +179,7 @@ def test_the_command_shows_the_digest_and_fails_where_something_does_not_follow(
     done = CliRunner().invoke(APP, ["sheet", "verify", str(file), "--json"])
     assert done.exit_code == 0
     assert json.loads(done.stdout)["digest"] == verify(FILE).digest
-    file.write_text("".join(line + "\n" for line in FILE[:-1]), encoding="utf-8")
-    assert CliRunner().invoke(APP, ["sheet", "verify", str(file)]).exit_code == 1
+    for broken in ("".join(line + "\n" for line in FILE[:-1]), "\n".join(FILE)):
+        file.write_text(broken, encoding="utf-8")
+        assert CliRunner().invoke(APP, ["sheet", "verify", str(file)]).exit_code == 1
     assert CliRunner().invoke(APP, ["sheet", "verify", str(tmp_path / "none")]).exit_code == 1

@@ -17,7 +17,7 @@ import typer
 
 from lobby_cli import place, show
 from lobby_cli.calls import Calls, RefusedError
-from lobby_cli.sheets import BrokenError, verify
+from lobby_cli.sheets import BrokenError, ended, verify
 from lobby_cli.statements import find_break
 from lobby_cli.watch import watch as watch_items
 
@@ -251,7 +251,7 @@ def sheet_verify(
     """Computes a closed sheet again from its export and shows the digest; exit code 1 where it does not follow."""
     try:
         with file.open(encoding="utf-8", newline="\n") as lines:
-            found = verify(lines)
+            found = verify(ended(lines))
     except (OSError, UnicodeDecodeError, BrokenError) as error:
         show.error(f"{file}: {error}")
         raise typer.Exit(1) from None

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -33,6 +33,14 @@ class Verified:
     amount: str = ""
     digest: str = ""
     """Of the last closed day; before the first, of the rule."""
+
+
+def ended(lines: Iterable[str]) -> Iterator[str]:
+    """Yields the lines of a file. Raises BrokenError where one has no line feed at its end."""
+    for number, line in enumerate(lines, 1):
+        if not line.endswith("\n"):
+            raise BrokenError(f"line {number} has no line feed at its end")
+        yield line
 
 
 def verify(lines: Iterable[str]) -> Verified:
