@@ -1,5 +1,6 @@
 """CounterService and CampaignService: what they take, refuse and show."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -156,6 +157,21 @@ async def test_a_campaign_is_shown_as_it_was_made_and_changed(counter, story):
         counter.campaigns, "GetCampaign", campaign_service_pb2.GetCampaignRequest(campaign_id=made.campaign_id), story
     )
     assert got.campaign == renamed
+
+
+async def test_a_campaign_may_reach_from_the_first_to_the_last_moment_there_is(counter, story):
+    whole = campaign_service_pb2.CreateCampaignRequest(
+        display_name="always",
+        account_ids=[story.id("account", "WA1")],
+        start_time=to_proto(datetime.min.replace(tzinfo=UTC)),
+        end_time=to_proto(datetime.max.replace(tzinfo=UTC)),
+    )
+    made = (await call(counter.campaigns, "CreateCampaign", whole, story)).campaign
+    assert await reason(run(counter, story, "WA1", "10:00"), Conflict) == "ACCOUNT_IN_CAMPAIGN"
+    page = await call(counter.campaigns, "ListCampaigns", campaign_service_pb2.ListCampaignsRequest(), story)
+    assert list(page.campaigns) == [made]
+    await counter.hear(story.says("a", "WA1", at("10:00")))
+    assert await counter.new_and_repeat() == (1, 0)
 
 
 @pytest.mark.parametrize(

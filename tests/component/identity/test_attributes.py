@@ -1,5 +1,6 @@
 """A workspace's own attributes: values stay where they were set, and of a person the last one counts."""
 
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -67,6 +68,12 @@ async def test_values_of_each_kind_are_kept_and_shown_with_who_set_them(identity
     }
     assert (found["tier"].origin, found["tier"].source_id) == (contact_pb2.TAG_ORIGIN_API, "key-1")
     assert found["tier"].HasField("set_time")
+
+
+@pytest.mark.parametrize("edge", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+async def test_a_time_may_be_the_first_or_the_last_that_there_is(identity, people, edge):
+    (found,) = (await put(identity, people[0], birthday={"time": to_proto(edge)})).attributes
+    assert abs(found.value.time.ToDatetime(UTC) - edge) == timedelta(microseconds=1)
 
 
 async def test_the_last_value_counts_and_none_takes_it_away(identity, people):

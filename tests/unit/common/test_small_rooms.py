@@ -111,6 +111,11 @@ def test_times_survive_the_wire(at):
     assert times.from_proto(times.to_proto(at)) == at
 
 
+@pytest.mark.parametrize("edge", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+def test_the_outermost_microseconds_are_told_as_those_beside_them(edge):
+    assert abs(times.from_proto(times.to_proto(edge)) - edge) == timedelta(microseconds=1)
+
+
 def test_an_agents_key_acts_for_its_own_agent_only():
     agent, owner = Caller("w", "agent", "a1"), Caller("w", "owner")
     assert caller.acting_agent(agent, "") == "a1"

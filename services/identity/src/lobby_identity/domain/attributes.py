@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from lobby_common.times import storable
 from lobby_identity.domain.identifiers import ContactId
 from lobby_identity.domain.tags import IMPORT
 
@@ -93,7 +94,7 @@ def read(kind: str, text: str) -> Value | None:
         return {"true": Value(boolean=True), "false": Value(boolean=False)}.get(text.lower())
     try:
         at = datetime.fromisoformat(text)
-        return Value(time=at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC))
+        return Value(time=storable(at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)))
     except (ValueError, OverflowError):  # an offset can lead out of the years that there are
         return None
 
