@@ -269,6 +269,11 @@ async def test_a_cohort_is_mature_when_its_longest_level_has_passed(counter, sto
         assert (await counter.wait_figures(start=at("09:00"), end=end)).mature is mature
 
 
+async def test_a_cohort_that_never_ends_is_never_mature(counter, story, now):
+    never = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert (await counter.wait_figures(start=at("09:00"), end=never)).mature is False
+
+
 async def test_what_misses_cost_is_told_in_people(counter, story):
     await counter.hear(
         story.says("A", "WA1", at("10:00")),

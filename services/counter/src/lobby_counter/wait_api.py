@@ -66,7 +66,7 @@ class WaitApi(WaitServiceServicer):
         costs = caller.current().role != _AGENT
         question = Question(only, period, by, now, by_end, _FIRST.get(request.kind), business, costs)
         found = await wait_figures.read(self._pool, question, await self._calendar_of(only.workspace_id))
-        answer.mature = by_end or period.end + _MATURE <= now
+        answer.mature = by_end or period.end <= now - _MATURE
         await asyncio.to_thread(_fill, answer, found, period, cut=request.bucket in asking.CUT)
         return answer
 
