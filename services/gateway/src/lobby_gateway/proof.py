@@ -9,6 +9,7 @@ from typing import Protocol
 from lobby.connectors.v1.acceptance_service_pb2 import Acceptance
 from lobby.events.v1.proof_service_pb2 import Stage
 from lobby_common.errors import Invalid
+from lobby_common.times import FIRST
 
 STAGES = ("connectors", "identity", "routing", "translate", "counter")
 """Who has effects to show, in the order of a message's way."""
@@ -54,7 +55,7 @@ class Proof:
 def period(start: datetime | None, end: datetime | None, now: datetime) -> tuple[datetime, datetime]:
     """Returns the period asked for; what is absent is now, and a day before its end. Raises Invalid INVALID_PERIOD."""
     end = now if end is None else end
-    start = end - _A_DAY if start is None else start
+    start = end - min(_A_DAY, end - FIRST) if start is None else start
     if start >= end:
         raise Invalid("INVALID_PERIOD", "from must be before to")
     if end - start > LONGEST:
