@@ -20,6 +20,8 @@ import aiohttp
 import asyncpg
 import uvloop
 
+from lobby_common.events import EventLog
+from lobby_counter.making import Days
 from lobby_local import Stack
 from tests.bench.__main__ import Bench, prepare, say, spread
 
@@ -148,6 +150,16 @@ async def stacks() -> AsyncIterator[tuple[Bench, Bench]]:
             yield made[0], made[1]
 
 
+async def make_days(database_url: str) -> None:
+    """What is stored is in figures by day, as the service would have put it there in the course of the year."""
+    settings = {"search_path": "counter"}
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=2, server_settings=settings) as pool:
+        days = Days(EventLog("counter", pool))
+        for (workspace_id,) in await pool.fetch("SELECT workspace_id::text FROM entry GROUP BY workspace_id"):
+            while await days.step(workspace_id):
+                pass
+
+
 async def price(bench: Bench, seconds: float) -> float:
     """CPU microseconds of all processes per message that went through all services."""
     run = await bench.pipeline(seconds)
@@ -199,6 +211,7 @@ async def main(sizes: Sequence[int], seconds: float, rounds: int) -> None:
                 began = time.monotonic()
                 stored, copies = await multiply(full.stack.ready().database_url, size, copies)
                 say("filled", time.monotonic() - began, "s", stored=stored)
+                await make_days(full.stack.ready().database_url)
             await compare(empty, full, stored, seconds, rounds)
 
 
