@@ -65,6 +65,18 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        name="answers 200 when connectors does not answer",
+        scene="connectors dies while the database stands still",
+        expected=frozenset({"C1"}),
+        edits=(
+            Edit(
+                f"{_GATEWAY}/webhooks/batcher.py",
+                "verdicts[index] if index < len(verdicts) else UNAVAILABLE)",
+                "verdicts[index] if index < len(verdicts) else Verdict.VERDICT_ACCEPTED)",
+            ),
+        ),
+    ),
+    Mutant(
         name="publishes before the commit",
         scene="the database dies",
         expected=frozenset({"C1", "C2", "C4", "C7"}),

@@ -171,6 +171,7 @@ async def test_a_neighbour_that_stays_away_is_asked_once_each_time_until_it_answ
     "error",
     [
         asyncpg.AdminShutdownError("terminating connection"),
+        asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT in a read-only transaction"),
         asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
         asyncpg.DiskFullError("no space left"),
         asyncpg.InternalClientError("got result for unknown protocol state 3"),

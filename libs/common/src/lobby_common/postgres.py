@@ -17,6 +17,7 @@ AWAY = (
     asyncpg.InsufficientResourcesError,  # class 53: disk full, too many connections
     asyncpg.OperatorInterventionError,  # class 57: going down, coming up
     asyncpg.PostgresSystemError,  # class 58
+    asyncpg.ReadOnlySQLTransactionError,  # a standby that is not promoted yet
     asyncpg.InterfaceError,
     asyncpg.IdleInTransactionSessionTimeoutError,  # this process stood still for longer than a transaction may
     asyncpg.InternalClientError,  # what a connection says that was killed while it was idle
