@@ -239,6 +239,44 @@ async def test_a_second_owner_with_old_positions_cannot_apply(world):
             await listener.pool.execute("SELECT move_positions('{connectors}', '{0}', '{1}', '{77}', '{99}', '{1}')")
 
 
+class Repeater(Recorder):
+    """Hears an event again without harm, as every real one does."""
+
+    async def apply(self, tx, events):
+        await tx.conn.execute("DELETE FROM heard WHERE event_id = ANY ($1)", [each.event.id for each in events])
+        await super().apply(tx, events)
+
+
+@pytest.mark.parametrize("by", [3, 1000])
+async def test_a_position_that_somebody_set_forward_skips_nothing(world, by):
+    async with both(world, Recorder()) as (teller, listener):
+        await tell(teller, *names(50))
+        await heard_exactly(world, names(50))
+        await listener.pool.execute("UPDATE consumer_position SET position = position + $1 WHERE position > 0", by)
+        await tell(teller, *names(200, 50))
+        await heard_exactly(world, names(250))
+        heads = await teller.pool.fetch("SELECT lane, position FROM lane ORDER BY lane")
+        positions = await listener.pool.fetch("SELECT lane, position FROM consumer_position ORDER BY lane")
+        assert positions == heads
+
+
+async def test_a_position_that_somebody_set_back_is_heard_again(world):
+    """The row's batch is the one of before: what is before it in the lane is only found from the log's start on."""
+    async with both(world, Repeater()) as (teller, listener):
+        for start_at in range(0, 200, 20):
+            await tell(teller, *(f"k1-{number}" for number in range(start_at, start_at + 20)))
+        await heard_exactly(world, [f"k1-{number}" for number in range(200)])
+        await until(lambda: listener.pool.fetchval("SELECT stream_sequence > 5 FROM stream_cursor"))
+        await listener.pool.execute("UPDATE consumer_position SET position = 10 WHERE position > 0")
+        await tell(teller, "k1-200")
+
+        async def caught_up() -> bool:
+            return await listener.pool.fetchval("SELECT max(position) FROM consumer_position") == 201
+
+        await until(caught_up)
+        await heard_exactly(world, [f"k1-{number}" for number in range(201)])
+
+
 async def test_a_role_reaches_nothing_but_its_own_schema(world):
     async with start(TELLER, world.config("connectors")) as teller:
         for statement in (

@@ -139,7 +139,7 @@ class Consumer:
 
     async def _run_from_positions(self, epochs: Mapping[int, int]) -> None:
         queue: asyncio.Queue[Run] = asyncio.Queue(_BUFFERED_RUNS)
-        starts = {producer: await self._load(producer, list(epochs)) for producer in self._producers}
+        starts = {producer: await self._load(producer, epochs) for producer in self._producers}
         place = Place(epochs, {producer: dict(heads.positions) for producer, (heads, _) in starts.items()})
         sources = [Source(producer, self._client, log, queue) for producer, log in self._producers.items()]
         self._runs = True
@@ -149,9 +149,12 @@ class Consumer:
             self._apply_all(queue, place),
         )
 
-    async def _load(self, producer: str, lanes: Sequence[int]) -> tuple[Heads, int]:
+    async def _load(self, producer: str, epochs: Mapping[int, int]) -> tuple[Heads, int]:
         pool = self._log.pool
-        rows = await pool.fetch(QUERIES["read_positions"], producer, lanes)
+        # A position and the range row that leads to it are written together: what has none was not moved by a consumer.
+        if mended := await pool.fetch(QUERIES["mend_positions"], producer, list(epochs), list(epochs.values())):
+            _LOG.error("positions_mended", producer=producer, lanes=sorted(row["lane"] for row in mended))
+        rows = await pool.fetch(QUERIES["read_positions"], producer, list(epochs))
         cursor = await pool.fetchval(QUERIES["read_cursor"], producer)
         heads = Heads({row["lane"]: row["position"] for row in rows}, {row["lane"]: row["batch_id"] for row in rows})
         return heads, cursor or 0

@@ -85,6 +85,21 @@ SELECT lane, position, batch_id
 FROM consumer_position
 WHERE producer = $1 AND lane = ANY ($2::int[]);
 
+-- name: mend_positions
+-- Positions of lanes that are held, where no range row leads to: somebody set them forward, and nothing there was heard.
+UPDATE consumer_position AS c
+SET position = r.last
+FROM unnest($2::int[], $3::bigint[]) AS t (lane, epoch),
+LATERAL (
+    SELECT a.first + a.count - 1 AS last
+    FROM applied_range AS a
+    WHERE a.producer = $1 AND a.lane = t.lane
+    ORDER BY a.first DESC
+    LIMIT 1
+) AS r
+WHERE c.producer = $1 AND c.lane = t.lane AND c.epoch = t.epoch AND c.position > r.last
+RETURNING c.lane;
+
 -- name: read_cursor
 -- Where to go on reading a producer's stream.
 SELECT stream_sequence

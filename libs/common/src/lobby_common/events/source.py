@@ -57,6 +57,10 @@ class Heads:
     positions: dict[int, int] = field(default_factory=dict)
     batch_ids: dict[int, int] = field(default_factory=dict)
 
+    def behind(self, ends: Sequence[int]) -> list[int]:
+        """Returns our lanes that were not taken to their ends."""
+        return [lane for lane, position in self.positions.items() if ends[lane] > position]
+
     def take(self, batch: Batch) -> tuple[list[Run], dict[int, Gap]]:
         """Returns the runs that are next, and where something is missing before the rest.
 
@@ -144,6 +148,8 @@ class Source:
         self._client = client
         self._log = log
         self._out = out
+        self._searched: dict[int, int] = {}
+        """Positions, by lane, after which all of the producer's log was looked through."""
 
     async def run(self, heads: Heads, cursor: int) -> None:
         """Puts runs into the queue until cancelled; what is away is tried again."""
@@ -212,15 +218,24 @@ class Source:
     async def _catch_up(self, heads: Heads) -> int:
         """Returns how many runs the producer's log held beyond the heads; all of them are queued."""
         ends = await self._log.heads()
-        behind = [lane for lane, position in heads.positions.items() if ends[lane] > position]
-        if not behind:
+        if not (behind := heads.behind(ends)):
             return 0
+        found = await self._read_on(heads, min(heads.batch_ids.get(lane, 0) for lane in behind), behind)
+        # A position that somebody set back stands before its batch: all of the log is looked through for it, once.
+        left = [lane for lane in heads.behind(ends) if self._searched.get(lane) != heads.positions[lane]]
+        if left:
+            _LOG.warning("log_searched", producer=self.producer, lanes=sorted(left))
+            self._searched |= {lane: heads.positions[lane] for lane in left}
+            found += await self._read_on(heads, 0, left)
+        return found
+
+    async def _read_on(self, heads: Heads, after: int, lanes: Sequence[int]) -> int:
+        """Returns how many runs of the lanes the producer's log held after a batch; all of them are queued."""
         found = 0
-        after = min(heads.batch_ids.get(lane, 0) for lane in behind)
-        while batches := await self._log.read(after, behind):
+        while batches := await self._log.read(after, lanes):
             for data in batches:
                 batch = Batch.FromString(data)
-                # Lanes that are not behind may show gaps here: their other batches were not asked for.
+                # Other lanes may show gaps here: their other batches were not asked for.
                 runs, _ = heads.take(batch)
                 await self._put(runs, 0)
                 found += len(runs)
