@@ -252,6 +252,34 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        name="takes out of the spool what it has not taken in yet",
+        scene="connectors dies with a full spool",
+        expected=frozenset({"C1"}),
+        edits=(
+            Edit(
+                f"{_CONNECTORS}/spool.py",
+                """                await absorb(webhooks)
+                await self._js.purge_stream(_STREAM, seq=received.sequence + 1)
+""",
+                """                await self._js.purge_stream(_STREAM, seq=received.sequence + 1)
+                await absorb(webhooks)
+""",
+            ),
+        ),
+    ),
+    Mutant(
+        name="believes at its start that nothing waits in the spool",
+        scene="connectors dies with a full spool",
+        expected=frozenset({"C6"}),
+        edits=(
+            Edit(
+                f"{_CONNECTORS}/spool.py",
+                "        self._emptied = asyncio.Event()\n",
+                "        self._emptied = asyncio.Event()\n        self._emptied.set()\n",
+            ),
+        ),
+    ),
+    Mutant(
         name="drops without a word what no parser understands",
         scene="nothing happens",
         expected=frozenset({"C8"}),

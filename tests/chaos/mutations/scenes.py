@@ -150,6 +150,17 @@ async def connectors_dies_during_calls(world: World) -> None:
         await connection.close()
 
 
+async def connectors_dies_with_a_full_spool(world: World) -> None:
+    """Whoever drains it waits for the database with something in his hands."""
+    for _ in range(2):
+        with world.fault("connectors dies with a full spool"):
+            async with faults.away(world.stack, "postgres", world.stack.plan.postgres):
+                await world.answers_more(60)
+                await faults.kill(world.stack, "connectors")
+            await until(world.serving, seconds=30)
+        await world.answers_more(20)
+
+
 async def the_database_loses_its_power(world: World, power: Power) -> None:
     for _ in range(3):
         with world.fault("power cut of postgres"):
@@ -168,4 +179,5 @@ SCENES: dict[str, Scene] = {
     "the broker tells again what it told before": the_broker_tells_again,
     "the stream is emptied while routing is away": the_stream_is_emptied_while_routing_is_away,
     "connectors dies during calls to platforms": connectors_dies_during_calls,
+    "connectors dies with a full spool": connectors_dies_with_a_full_spool,
 }

@@ -1,5 +1,6 @@
 """While the database is away webhooks go to the broker and are answered with 200; later they are stored in order."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -27,6 +28,20 @@ async def database_away(connectors: Connectors) -> AsyncIterator[None]:
         yield
     finally:
         await admin.execute(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1")
+        await admin.close()
+
+
+@contextlib.asynccontextmanager
+async def database_only_reads(connectors: Connectors) -> AsyncIterator[None]:
+    """As a primary that is being replaced, or one whose administrator says so."""
+    admin = await asyncpg.connect(connectors.database_url)
+    await admin.execute(f"ALTER ROLE {ROLE} SET default_transaction_read_only = on")
+    try:
+        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", ROLE)
+        yield
+    finally:
+        await admin.execute(f"ALTER ROLE {ROLE} RESET default_transaction_read_only")
+        await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", ROLE)
         await admin.close()
 
 
@@ -67,9 +82,19 @@ async def test_webhooks_are_accepted_without_the_database_and_stored_in_order_wh
     await until(lambda: _has(connectors, 19))
     await until(lambda: nothing_waits(world))
     assert await send(connectors, account, 20) == ["accepted"]
+    await until(lambda: _has(connectors, 20))
     assert await texts(connectors) == [f"text {number}" for number in range(1, 21)]
     rows = await connectors.rows("SELECT n_said, n_new, n_duplicate FROM raw_webhook")
     assert [tuple(row) for row in rows] == [(1, 1, 0)] * 20
+
+
+async def test_a_database_that_only_reads_is_as_good_as_away(connectors):
+    account = await connectors.connect("whatsapp")
+    assert await send(connectors, account, 1) == ["accepted"]
+    async with database_only_reads(connectors):
+        assert await send(connectors, account, 2, 3) == ["accepted"] * 2
+    await until(lambda: _has(connectors, 3))
+    assert await texts(connectors) == ["text 1", "text 2", "text 3"]
 
 
 async def _has(connectors: Connectors, count: int) -> bool:
@@ -147,6 +172,60 @@ async def test_what_was_spooled_before_a_restart_is_stored_after_it(world):
     async with world.connectors() as connectors:
         await until(lambda: _has(connectors, 3))
         assert await texts(connectors) == ["text 1", "text 2", "text 3"]
+
+
+async def put_by_another(world, account: str, *numbers: int) -> None:
+    """Another replica had to put webhooks into the spool, and has said so."""
+    client = await nats.connect(world.broker.url())
+    try:
+        for number in numbers:
+            webhook = signed("whatsapp", account, whatsapp(text(number, body=f"text {number}")))
+            data = IngestWebhooksRequest(webhooks=[webhook]).SerializeToString()
+            await client.jetstream().publish("spool.connectors", data)
+        await client.publish(module.HINT)
+        await client.flush()
+    finally:
+        await client.close()
+
+
+async def test_what_comes_first_after_a_restart_goes_behind_what_waits_in_the_spool(world, monkeypatch):
+    async with world.connectors() as connectors:
+        account = await connectors.connect("whatsapp")
+    await put_by_another(world, account, 1, 2, 3)
+    look, may_look = module.Spool._look, asyncio.Event()
+
+    async def late(self):
+        await may_look.wait()
+        return await look(self)
+
+    monkeypatch.setattr(module.Spool, "_look", late)
+    async with world.connectors() as connectors:
+        connectors.runtime.leases.doubt()
+        assert await send(connectors, account, 4) == ["accepted"]
+        may_look.set()
+        await until(lambda: _has(connectors, 4))
+        assert await texts(connectors) == [f"text {number}" for number in range(1, 5)]
+
+
+async def test_what_comes_to_one_replica_goes_behind_what_another_has_put_into_the_spool(world, connectors):
+    account = await connectors.connect("whatsapp")
+    await until(lambda: nothing_waits(world))
+    for first in range(1, 20, 2):
+        await put_by_another(world, account, first)
+        assert await send(connectors, account, first + 1) == ["accepted"]
+        await until(lambda so_far=first + 1: _has(connectors, so_far))
+    assert await texts(connectors) == [f"text {number}" for number in range(1, 21)]
+
+
+async def test_what_waits_is_taken_in_together_faster_than_it_can_be_put(world, connectors):
+    account = await connectors.connect("whatsapp")
+    async with database_away(connectors):
+        await put_by_another(world, account, *range(1, 201))
+    await until(lambda: _has(connectors, 200))
+    await until(lambda: nothing_waits(world))
+    assert await texts(connectors) == [f"text {number}" for number in range(1, 201)]
+    [(transactions,)] = await connectors.rows("SELECT count(DISTINCT xmin::text) FROM raw_webhook")
+    assert transactions < 20
 
 
 async def test_what_the_database_refuses_again_and_again_waits_for_the_normaliser_and_its_neighbours_go_on(

@@ -6,6 +6,7 @@ then, and puts it again where the stream has lost it.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ _LOG = get_logger("spool")
 
 _STREAM = "SPOOL"
 _SUBJECT = "spool.connectors"
+HINT = "lobby.connectors.spooled"
+"""By which a replica tells the others that something waits in the stream."""
 _LARGEST_MESSAGE = 4 * 1024 * 1024 - 64 * 1024
 """A webhook of 3 MiB, or a group of 512 KiB, and the room that the broker needs."""
 _PUT_SECONDS = 2.0
@@ -37,6 +40,11 @@ _CALM_SECONDS = 1.0
 _NEARLY_EMPTY = 3
 """Messages in the stream up to which new webhooks wait for its end instead of making it longer."""
 _WAIT_SECONDS = 0.75
+
+_DRAINED, _DRAINED_BYTES = 100, 256 * 1024
+"""Webhooks, and their bytes, that are taken into the database together; one message more may go with them."""
+_AT_ONCE = 0.001
+"""Seconds in which a message comes that is here already."""
 
 _COPIED_BYTES = 64 * 1024 * 1024
 """Of what is in the stream a process holds so much in memory as well, the newest."""
@@ -97,8 +105,9 @@ class Spool:
         self._waiting = 0
         self._life: datetime | None = None
         self._copies = Copies(_COPIED_BYTES)
+        self._known = False
+        """Whether this process has looked into the stream: what waits there may be of the one before it."""
         self._emptied = asyncio.Event()
-        self._emptied.set()
 
     @property
     def is_in_use(self) -> bool:
@@ -130,6 +139,8 @@ class Spool:
             _LOG.warning("not_spooled", webhooks=len(webhooks), error=type(error).__name__)
             return False
         self._copies.add(copy)
+        with contextlib.suppress(*_TROUBLE):  # who does not hear it looks within a second
+            await self._client.publish(HINT)
         metrics.SPOOLED.inc(len(webhooks))
         _LOG.warning("spooled", webhooks=len(webhooks))
         return True
@@ -145,6 +156,7 @@ class Spool:
 
         Until cancelled.
         """
+        await self._client.subscribe(HINT, cb=self._hear)
         await self._ensure_stream()
         while True:
             puts = self._puts
@@ -154,12 +166,18 @@ class Spool:
                 await asyncio.sleep(_CHECK_SECONDS)
                 await self._ensure_stream()
                 continue
+            self._known = True
             metrics.SPOOL_MESSAGES.set(self._waiting)
             if self._waiting:
                 self._emptied.clear()
             elif puts == self._puts:
                 self._emptied.set()
             await asyncio.sleep(_CHECK_SECONDS if self.is_in_use else _CALM_SECONDS)
+
+    async def _hear(self, _: object) -> None:
+        """A replica has put something there; a look that began before does not count."""
+        self._puts += 1
+        self._emptied.clear()
 
     async def _look(self) -> int:
         """Returns how much waits. What the stream has lost, as where the broker's disk is another, was put again."""
@@ -190,7 +208,13 @@ class Spool:
         first = (await self._js.stream_info(_STREAM)).state.first_seq
         async with reading(self._client, _STREAM, first) as stream:
             while received := await stream.receive(_CHECK_SECONDS):
-                await absorb(IngestWebhooksRequest.FromString(received.data).webhooks)
+                webhooks, size = [*IngestWebhooksRequest.FromString(received.data).webhooks], len(received.data)
+                # Together, or new ones would be put faster than they are taken out, for ever.
+                while size < _DRAINED_BYTES and len(webhooks) < _DRAINED and (more := await stream.receive(_AT_ONCE)):
+                    webhooks += IngestWebhooksRequest.FromString(more.data).webhooks
+                    size += len(more.data)
+                    received = more
+                await absorb(webhooks)
                 await self._js.purge_stream(_STREAM, seq=received.sequence + 1)
 
     async def _count(self) -> int:
@@ -214,6 +238,8 @@ class Spool:
                 await self._make(config)
             except _TROUBLE as error:
                 _LOG.info("spool_waits", error=type(error).__name__)
+                if not self._known:  # nobody can say what waits there: better out of order than not at all
+                    self._emptied.set()
                 await asyncio.sleep(_CHECK_SECONDS)
             else:
                 return
