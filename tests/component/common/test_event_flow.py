@@ -1,5 +1,6 @@
 """What one service tells, another applies exactly once, whatever happens on the way."""
 
+import asyncio
 import contextlib
 from datetime import UTC
 from typing import ClassVar
@@ -7,6 +8,7 @@ from typing import ClassVar
 import asyncpg
 import nats
 import pytest
+from asyncpg.transaction import Transaction
 
 from lobby.events.v1.batch_pb2 import Batch, Event, Segment
 from lobby_common import metrics
@@ -112,6 +114,80 @@ async def test_what_was_committed_and_never_offered_is_published_at_the_next_sta
 class _Nowhere:
     def offer(self, batches: object) -> None:
         """As if the process had died here."""
+
+
+async def tell_and_die(runtime: Runtime, *names: str) -> None:
+    """As a process that dies after its commit: nobody offers the batch to the publisher."""
+    async with EventLog("connectors", runtime.pool).transaction() as tx:
+        for name in names:
+            tx.tell(Event(id=name), workspace_id="w", key=name.split("-")[0], event_id=name)
+
+
+async def test_what_a_process_that_is_gone_never_published_another_publishes_and_marks(world):
+    async with start(TELLER, world.config("connectors")) as teller:
+        await tell(teller, *names(20))
+        await tell_and_die(teller, *names(20, 20))
+
+        async def all_marked() -> bool:
+            behind = (
+                "SELECT count(*) = 0 FROM lane JOIN lane_published AS p USING (lane) WHERE p.position < lane.position"
+            )
+            return await teller.pool.fetchval(behind)
+
+        await until(all_marked)
+        client = await nats.connect(world.broker.url())
+        assert (await client.jetstream().stream_info("CONNECTORS")).state.messages == 2
+        await client.close()
+
+
+async def test_what_nobody_publishes_is_asked_for_after_a_silence(world, monkeypatch):
+    monkeypatch.setattr("lobby_common.events.publisher._CHECK_SECONDS", 3600.0)
+    monkeypatch.setattr("lobby_common.events.source._IDLE_CHECK", 0.5)
+    async with both(world, Recorder()) as (teller, _):
+        await tell(teller, *names(20))
+        await heard_exactly(world, names(20))
+        await tell_and_die(teller, *names(20, 20))
+        await heard_exactly(world, names(40))
+
+
+async def test_who_is_cancelled_while_he_commits_hands_his_batch_on_at_once(world, monkeypatch):
+    monkeypatch.setattr("lobby_common.events.publisher._CHECK_SECONDS", 3600.0)
+    commit, commits, may_commit = Transaction.commit, asyncio.Event(), asyncio.Event()
+
+    async def slow(self):
+        commits.set()
+        await may_commit.wait()
+        await commit(self)
+
+    async with both(world, Recorder()) as (teller, _):
+        monkeypatch.setattr(Transaction, "commit", slow)
+        telling = asyncio.create_task(tell(teller, "k1-1"))
+        await commits.wait()
+        telling.cancel()
+        monkeypatch.undo()
+        may_commit.set()
+        with pytest.raises(asyncio.CancelledError):
+            await telling
+        client = await nats.connect(world.broker.url())
+        await until(lambda: _published(client, 1))
+        await client.close()
+
+
+async def test_code_that_fails_with_most_events_puts_none_into_quarantine_and_goes_on_when_it_is_mended(world):
+    recorder = Recorder(poison=set(names(30)))
+    async with both(world, recorder) as (teller, listener):
+        await tell(teller, *names(40))
+        await until(lambda: _restarted(listener))
+        assert await listener.pool.fetchval("SELECT count(*) FROM event_quarantine") == 0
+        recorder.poison.clear()
+        await heard_exactly(world, names(40))
+
+
+async def _restarted(runtime: Runtime) -> bool:
+    """The consumer has given a batch up, and begun again."""
+    return await runtime.pool.fetchval(
+        "SELECT xact_rollback > $1 FROM pg_stat_database WHERE datname = current_database()", 2
+    )
 
 
 async def test_a_poison_event_goes_to_quarantine_and_its_neighbours_are_applied(world):

@@ -12,6 +12,7 @@ from lobby_common import caller
 from lobby_common.caller import Caller
 from lobby_common.errors import Invalid, Unavailable
 from lobby_common.events.auditor import Auditor, Source
+from lobby_common.events.log import QUERIES
 from lobby_common.events.periods import BUCKET, bucket_of
 from lobby_common.events.proof import Reconciler
 from lobby_common.events.service import RemoteLog
@@ -78,6 +79,36 @@ async def test_what_two_ask_for_at_once_is_mended_once(world):
         await asyncio.gather(
             *(task for task in asyncio.all_tasks() if task.get_coro().__qualname__ == "Reconciler._mend")
         )
+        assert await listener.pool.fetchval("SELECT sum(count) FROM applied_range") == 60
+
+
+class Whole(Recorder):
+    """Its effects are all there."""
+
+    async def mend(self, tx, events):
+        return
+
+
+async def test_who_mends_waits_for_another_who_mends_the_same(world):
+    async with both(world, Recorder()) as (teller, listener):
+        await tell(teller, *names(60))
+        await heard_exactly(world, names(60))
+        await listener.pool.execute("DELETE FROM applied_range")
+        async with create_channel(teller.grpc_address, "token") as channel:
+            auditor = Auditor(listener.log, {"connectors": Source(RemoteLog(channel), Whole())})
+            found = await auditor.examine("connectors", utc_now() - MINUTE, utc_now() + MINUTE)
+            places = [(each.event.lane, each.event.position) for each in found.missing]
+            async with listener.pool.acquire() as conn, conn.transaction():
+                await conn.execute(QUERIES["mend_alone"])
+                await conn.execute(QUERIES["insert_ranges"], "connectors", *zip(*places, strict=True), 10_000)
+                mending = asyncio.create_task(auditor.mend(found.missing))
+
+                async def waits() -> bool:
+                    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                    return mending.done() or await conn.fetchval(waiting)
+
+                await until(waits)
+            assert await mending == 60
         assert await listener.pool.fetchval("SELECT sum(count) FROM applied_range") == 60
 
 
