@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from lobby.connectors.v1 import message_pb2
+from lobby_connectors.app.outcomes import Outcomes
 from tests.component.connectors.conftest import Call, signed, text, until, whatsapp
 from tests.component.connectors.test_sending import BOT_HEARS, LINE_SAYS, get, meet, send, stands
 
@@ -143,6 +144,32 @@ async def test_where_the_platform_knows_the_key_another_process_sends_it_under_t
         world.platform.hold.set()
         await stands(other, message.message_id, "sent")
         assert len({call.headers["X-Line-Retry-Key"] for call in world.platform.sends}) == 1
+
+
+async def test_a_late_failure_does_not_touch_the_call_of_the_process_that_took_the_message_over(world, monkeypatch):
+    settle, settled = Outcomes.settle, asyncio.Event()
+
+    async def and_tell(self, *about):
+        goes_on = await settle(self, *about)
+        settled.set()
+        return goes_on
+
+    monkeypatch.setattr(Outcomes, "settle", and_tell)
+    async with world.connectors() as still, world.connectors() as other:
+        account = await meet(still, "line")
+        late = world.platform.hold = asyncio.Event()
+        message = await send(still, account, "line")
+        await world.platform.held.wait()
+        world.platform.hold = asyncio.Event()
+        await still.rows("UPDATE message SET claim_time = claim_time - interval '121 s' WHERE delivery = 2")
+        await until(lambda: called_twice(world.platform))
+        world.platform.answers = [lambda _: web.json_response({}, status=503)]
+        late.set()
+        await settled.wait()
+        assert (await get(other, message.message_id)).delivery == message_pb2.DELIVERY_SENDING
+        world.platform.hold.set()
+        await stands(other, message.message_id, "sent")
+        assert len(world.platform.sends) == 2
 
 
 async def called_twice(platform) -> bool:
