@@ -343,7 +343,7 @@ SPOOL_IN = (
         name="spool-not-put",
         services=("connectors",),
         file=f"{_CONNECTORS}/spool.py",
-        line="            await self._publish(copy)\n",
+        line="            sequence = await self._publish(FIRST, copy)\n",
         indent=12,
     ),
     Point(
@@ -361,19 +361,19 @@ SPOOL_OUT = (
     Point(
         name="spool-taken-in-not-taken-out",
         services=("connectors",),
-        file=f"{_CONNECTORS}/spool.py",
-        line="                await absorb(webhooks)\n",
+        file=f"{_CONNECTORS}/drain.py",
+        line="        await self._absorb([each for waiting in together for each in waiting.webhooks])\n",
         after=True,
-        indent=16,
+        indent=8,
         short=True,
     ),
     Point(
         name="spool-taken-out",
         services=("connectors",),
-        file=f"{_CONNECTORS}/spool.py",
-        line="                await self._js.purge_stream(_STREAM, seq=received.sequence + 1)\n",
+        file=f"{_CONNECTORS}/drain.py",
+        line="            await self._js.purge_stream(STREAM, seq=max(sequences) + 1, subject=subject)\n",
         after=True,
-        indent=16,
+        indent=12,
     ),
 )
 """Passed only after it did."""

@@ -257,12 +257,12 @@ MUTANTS = (
         expected=frozenset({"C1"}),
         edits=(
             Edit(
-                f"{_CONNECTORS}/spool.py",
-                """                await absorb(webhooks)
-                await self._js.purge_stream(_STREAM, seq=received.sequence + 1)
+                f"{_CONNECTORS}/drain.py",
+                """        await self._absorb([each for waiting in together for each in waiting.webhooks])
+        await self._take_out(firsts, FIRST, [each.sequence for each in together if not each.again])
 """,
-                """                await self._js.purge_stream(_STREAM, seq=received.sequence + 1)
-                await absorb(webhooks)
+                """        await self._take_out(firsts, FIRST, [each.sequence for each in together if not each.again])
+        await self._absorb([each for waiting in together for each in waiting.webhooks])
 """,
             ),
         ),

@@ -146,6 +146,61 @@ async def test_what_a_broker_loses_before_it_is_stored_is_put_again(world, conne
     assert [tuple(row) for row in rows] == [(1, 1, 0)] * 10
 
 
+async def test_what_is_put_again_comes_before_what_was_put_since(world, connectors, monkeypatch):
+    """Newer webhooks were put into a stream made anew before anybody saw that the old one is gone."""
+    look, may_look = module.Spool._look, asyncio.Event()
+    may_look.set()
+
+    async def late(self):
+        await may_look.wait()
+        return await look(self)
+
+    monkeypatch.setattr(module.Spool, "_look", late)
+    account = await connectors.connect("whatsapp")
+    await send(connectors, account, 1)
+    client = await nats.connect(world.broker.url())
+    stream = client.jetstream()
+    async with database_away(connectors):
+        await send(connectors, account, *range(2, 8))
+        may_look.clear()
+        config = (await stream.stream_info("SPOOL")).config
+        await stream.delete_stream("SPOOL")
+        await stream.add_stream(config)
+        assert await send(connectors, account, *range(8, 11)) == ["accepted"] * 3
+        may_look.set()
+        await until(lambda: _spooled_again(world, 9))
+    await client.close()
+    await until(lambda: _has(connectors, 10))
+    await until(lambda: nothing_waits(world))
+    assert await texts(connectors) == [f"text {number}" for number in range(1, 11)]
+
+
+async def test_what_is_in_another_stream_is_not_taken_out_for_what_was_read_from_the_one_before(world, monkeypatch):
+    """The stream was made anew, with the same places given to others, while the database took in what it had held."""
+    absorb, in_it, may_end = Ingest.absorb, asyncio.Event(), asyncio.Event()
+
+    async def slow(self, webhooks):
+        await absorb(self, webhooks)
+        in_it.set()
+        await may_end.wait()
+
+    monkeypatch.setattr(Ingest, "absorb", slow)
+    async with world.connectors() as connectors:
+        account = await connectors.connect("whatsapp")
+        await put_by_another(world, account, 1, 2, 3)
+        await in_it.wait()
+        client = await nats.connect(world.broker.url())
+        stream = client.jetstream()
+        config = (await stream.stream_info("SPOOL")).config
+        await stream.delete_stream("SPOOL")
+        await stream.add_stream(config)
+        await client.close()
+        await put_by_another(world, account, 4, 5, 6)
+        may_end.set()
+        await until(lambda: _has(connectors, 6))
+        assert await texts(connectors) == [f"text {number}" for number in range(1, 7)]
+
+
 async def _spooled_again(world, count: int) -> bool:
     return await spooled(world) == count
 

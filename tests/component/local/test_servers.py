@@ -60,6 +60,7 @@ async def test_a_service_writes_its_own_stream_and_another_reads_it(clients):
         "$JS.API.STREAM.PURGE.CONNECTORS",
         "$JS.API.STREAM.DELETE.IDENTITY",
         "spool.connectors",
+        "spool.connectors.again",
         "$JS.API.CONSUMER.CREATE.SPOOL.reader",
         "$JS.API.CONSUMER.MSG.NEXT.SPOOL.reader",
         "$JS.API.STREAM.MSG.GET.SPOOL",

@@ -19,7 +19,7 @@ from lobby_local.program import status_of
 
 ADMIN = "admin"
 SPOOL = "SPOOL"
-SPOOL_SUBJECT = "spool.connectors"
+SPOOL_SUBJECTS = ("spool.connectors", "spool.connectors.again")
 READY_WITHIN_SECONDS = 30
 MAX_PAYLOAD_BYTES = 4 * 1024 * 1024
 """A batch of events is at most 512 KiB; the rest is room for a spooled webhook of 3 MiB."""
@@ -198,7 +198,7 @@ def permissions(service: str) -> dict[str, dict[str, list[str]]]:
 def spool_subjects() -> tuple[str, ...]:
     """What the owner of the spool publishes to beside what every service does."""
     api = "$JS.API.STREAM"
-    return (SPOOL_SUBJECT, *(f"{api}.{verb}.{SPOOL}" for verb in ("CREATE", "UPDATE", "PURGE")))
+    return (*SPOOL_SUBJECTS, *(f"{api}.{verb}.{SPOOL}" for verb in ("CREATE", "UPDATE", "PURGE")))
 
 
 def program() -> str:

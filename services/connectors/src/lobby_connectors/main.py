@@ -22,6 +22,7 @@ from lobby_connectors.app.webhook_setup import WebhookSetup
 from lobby_connectors.clients import Routing
 from lobby_connectors.config import Config
 from lobby_connectors.directory import Directory
+from lobby_connectors.drain import Drain
 from lobby_connectors.journey import Journeys
 from lobby_connectors.sealing import Sealer, read_keys
 from lobby_connectors.spool import Spool
@@ -66,7 +67,7 @@ async def build(runtime: Runtime) -> None:
     runtime.background("directory", directory.watch)
     runtime.ready_with_one_store()
     runtime.background("spool", spool.watch)
-    runtime.alone("drain", lambda: spool.drain(ingest.absorb))
+    runtime.alone("drain", Drain(runtime.nats, spool, ingest.absorb).run)
     runtime.alone("normaliser", normaliser.run)
     runtime.alone("raw_eraser", RawEraser(log, directory).run)
     runtime.background("sender", sender.run)

@@ -7,10 +7,8 @@ then, and puts it again where the stream has lost it.
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import nats.errors
 import nats.js.errors
@@ -19,16 +17,22 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 
 from lobby.connectors.v1.ingest_service_pb2 import IngestWebhooksRequest
 from lobby.connectors.v1.ingest_service_pb2 import Webhook as Spooled
-from lobby_common.events.stream import StreamLost, reading
 from lobby_common.log import get_logger
 from lobby_common.times import to_proto
 from lobby_connectors import metrics
+from lobby_connectors.copies import Copies, Copy
 from lobby_connectors.domain.webhooks import Webhook
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _LOG = get_logger("spool")
 
-_STREAM = "SPOOL"
-_SUBJECT = "spool.connectors"
+STREAM = "SPOOL"
+FIRST = "spool.connectors"
+"""Under which a message is put."""
+AGAIN = "spool.connectors.again"
+"""Under which a message is put that the stream has lost: it is older than where it stands now."""
 HINT = "lobby.connectors.spooled"
 """By which a replica tells the others that something waits in the stream."""
 _LARGEST_MESSAGE = 4 * 1024 * 1024 - 64 * 1024
@@ -41,56 +45,13 @@ _NEARLY_EMPTY = 3
 """Messages in the stream up to which new webhooks wait for its end instead of making it longer."""
 _WAIT_SECONDS = 0.75
 
-_DRAINED, _DRAINED_BYTES = 100, 256 * 1024
-"""Webhooks, and their bytes, that are taken into the database together; one message more may go with them."""
-_AT_ONCE = 0.001
-"""Seconds in which a message comes that is here already."""
-
 _COPIED_BYTES = 64 * 1024 * 1024
 """Of what is in the stream a process holds so much in memory as well, the newest."""
 
-_TROUBLE = (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError)
+_TOGETHER = 64
+"""Messages that are put again before the broker has said that it has the first of them."""
 
-Absorb = Callable[[Sequence[Spooled]], Awaitable[None]]
-"""Takes webhooks into the database; returns when they are there for certain, however long that takes."""
-
-
-@dataclass(slots=True)
-class Copy:
-    """A message that this process put into the stream."""
-
-    webhook_id: str
-    """Of its first webhook: the broker takes a message with this id once."""
-    data: bytes
-    life: datetime | None = None
-    """When the stream was made in which it has its place."""
-    sequence: int = 0
-
-
-class Copies:
-    """What this process put into the stream and may still be there, as far as memory goes."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._copies: deque[Copy] = deque()
-
-    def add(self, copy: Copy) -> None:
-        """It was put; the oldest are forgotten where there are too many."""
-        self._copies.append(copy)
-        self._bytes += len(copy.data)
-        while self._bytes > self._most_bytes:
-            self._bytes -= len(self._copies.popleft().data)
-
-    def lost(self, life: datetime | None, first: int, last: int) -> list[Copy]:
-        """Returns those that are not in a stream of this life that goes from `first` to `last`.
-
-        What was taken out of it is forgotten. Those that are put again are to be given their new places.
-        """
-        held = [each for each in self._copies if each.life != life or each.sequence >= first]
-        self._copies = deque(held)
-        self._bytes = sum(len(each.data) for each in held)
-        return [each for each in held if each.life != life or each.sequence > last]
+TROUBLE = (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError)
 
 
 class Spool:
@@ -105,6 +66,9 @@ class Spool:
         self._waiting = 0
         self._life: datetime | None = None
         self._copies = Copies(_COPIED_BYTES)
+        self._connections = 0
+        self.whole = asyncio.Lock()
+        """Held while something is put again."""
         self._known = False
         """Whether this process has looked into the stream: what waits there may be of the one before it."""
         self._emptied = asyncio.Event()
@@ -134,22 +98,27 @@ class Spool:
         self._emptied.clear()
         copy = Copy(webhooks[0].webhook_id, data)
         try:
-            await self._publish(copy)
-        except _TROUBLE as error:
+            sequence = await self._publish(FIRST, copy)
+        except TROUBLE as error:
             _LOG.warning("not_spooled", webhooks=len(webhooks), error=type(error).__name__)
             return False
-        self._copies.add(copy)
-        with contextlib.suppress(*_TROUBLE):  # who does not hear it looks within a second
+        self._copies.add(copy, self._life, sequence)
+        with contextlib.suppress(*TROUBLE):  # who does not hear it looks within a second
             await self._client.publish(HINT)
         metrics.SPOOLED.inc(len(webhooks))
         _LOG.warning("spooled", webhooks=len(webhooks))
         return True
 
-    async def _publish(self, copy: Copy) -> None:
-        """The copy is in the stream, once, and knows its place there."""
+    async def count_again(self) -> int:
+        """Returns how many messages the stream holds that were put again."""
+        info = await self._js.stream_info(STREAM, subjects_filter=AGAIN)
+        return (info.state.subjects or {}).get(AGAIN, 0)
+
+    async def _publish(self, subject: str, copy: Copy) -> int:
+        """Returns the place of the copy in the stream, which holds it once."""
         async with asyncio.timeout(_PUT_SECONDS):
-            ack = await self._js.publish(_SUBJECT, copy.data, headers={"Nats-Msg-Id": copy.webhook_id})
-        copy.life, copy.sequence = self._life, ack.seq
+            ack = await self._js.publish(subject, copy.data, headers={"Nats-Msg-Id": copy.webhook_id})
+        return ack.seq
 
     async def watch(self) -> None:
         """The stream is there with all that this process put into it, and it is known whether something waits in it.
@@ -162,7 +131,7 @@ class Spool:
             puts = self._puts
             try:
                 self._waiting = await self._look()
-            except _TROUBLE:
+            except TROUBLE:
                 await asyncio.sleep(_CHECK_SECONDS)
                 await self._ensure_stream()
                 continue
@@ -181,49 +150,28 @@ class Spool:
 
     async def _look(self) -> int:
         """Returns how much waits. What the stream has lost, as where the broker's disk is another, was put again."""
-        info = await self._js.stream_info(_STREAM)
-        self._life = info.created
-        if lost := self._copies.lost(info.created, info.state.first_seq, info.state.last_seq):
+        async with self.whole:
+            connections = self._client.stats["reconnects"]
+            info = await self._js.stream_info(STREAM)
+            if connections != self._connections:
+                self._copies.doubt()
+            self._connections, self._life = connections, info.created
+            lost = self._copies.lost(info.created, info.state.first_seq, info.state.last_seq)
+            if not lost:
+                return info.state.messages
             self._emptied.clear()
-            _LOG.warning("spool_lost", messages=len(lost))
-            for each in lost:
-                await self._publish(each)
-            return await self._count()
-        return info.state.messages
+            _LOG.warning("spool_put_again", messages=len(lost))
+            for start in range(0, len(lost), _TOGETHER):
+                await asyncio.gather(*map(self._put_again, lost[start : start + _TOGETHER]))
+            return (await self._js.stream_info(STREAM)).state.messages
 
-    async def drain(self, absorb: Absorb) -> None:
-        """What waits is taken into the database in order, and taken out of the stream; until cancelled.
-
-        One replica does this at a time.
-        """
-        while True:
-            try:
-                if await self._count():
-                    await self._drain_all(absorb)
-            except (*_TROUBLE, StreamLost) as error:
-                _LOG.info("drain_waits", error=type(error).__name__)
-            await asyncio.sleep(_CHECK_SECONDS if self.is_in_use else _CALM_SECONDS)
-
-    async def _drain_all(self, absorb: Absorb) -> None:
-        first = (await self._js.stream_info(_STREAM)).state.first_seq
-        async with reading(self._client, _STREAM, first) as stream:
-            while received := await stream.receive(_CHECK_SECONDS):
-                webhooks, size = [*IngestWebhooksRequest.FromString(received.data).webhooks], len(received.data)
-                # Together, or new ones would be put faster than they are taken out, for ever.
-                while size < _DRAINED_BYTES and len(webhooks) < _DRAINED and (more := await stream.receive(_AT_ONCE)):
-                    webhooks += IngestWebhooksRequest.FromString(more.data).webhooks
-                    size += len(more.data)
-                    received = more
-                await absorb(webhooks)
-                await self._js.purge_stream(_STREAM, seq=received.sequence + 1)
-
-    async def _count(self) -> int:
-        return (await self._js.stream_info(_STREAM)).state.messages
+    async def _put_again(self, copy: Copy) -> None:
+        self._copies.place(copy, self._life, await self._publish(AGAIN, copy))
 
     async def _ensure_stream(self) -> None:
         config = StreamConfig(
-            name=_STREAM,
-            subjects=[_SUBJECT],
+            name=STREAM,
+            subjects=[FIRST, AGAIN],
             retention=RetentionPolicy.LIMITS,
             storage=StorageType.FILE,
             # Full means that the platform keeps the webhook: nothing that was answered with 200 may be pushed out.
@@ -236,7 +184,7 @@ class Spool:
         while True:
             try:
                 await self._make(config)
-            except _TROUBLE as error:
+            except TROUBLE as error:
                 _LOG.info("spool_waits", error=type(error).__name__)
                 if not self._known:  # nobody can say what waits there: better out of order than not at all
                     self._emptied.set()

@@ -59,13 +59,19 @@ async def start_sequence(client: Client, service: str, cursor: int) -> int:
 
 
 @asynccontextmanager
-async def reading(client: Client, service: str, sequence: int, *, heads_only: bool = False) -> AsyncIterator["Reading"]:
-    """The block may read the stream from `sequence` on, in order; the consumer is gone afterwards."""
+async def reading(
+    client: Client, service: str, sequence: int, *, subject: str | None = None, heads_only: bool = False
+) -> AsyncIterator["Reading"]:
+    """The block may read the stream from `sequence` on, in order; the consumer is gone afterwards.
+
+    With a `subject` only what was published under it.
+    """
     js = client.jetstream(timeout=5)
     stream = stream_of(service)
     config = ConsumerConfig(
         deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
         opt_start_seq=sequence,
+        filter_subject=subject,
         ack_policy=AckPolicy.NONE,
         headers_only=heads_only or None,
         inactive_threshold=30,
@@ -81,7 +87,7 @@ async def reading(client: Client, service: str, sequence: int, *, heads_only: bo
     came: asyncio.Queue[Msg] = asyncio.Queue()
     subscription = await client.subscribe(inbox, cb=came.put, pending_bytes_limit=256 * 1024 * 1024)
     try:
-        yield Reading(client, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}", inbox, came)
+        yield Reading(client, stream, name, inbox, came)
     finally:
         if not client.is_closed:
             await subscription.unsubscribe()
@@ -90,9 +96,10 @@ async def reading(client: Client, service: str, sequence: int, *, heads_only: bo
 class Reading:
     """Messages in order of sequence."""
 
-    def __init__(self, client: Client, next_subject: str, inbox: str, came: "asyncio.Queue[Msg]") -> None:
+    def __init__(self, client: Client, stream: str, consumer: str, inbox: str, came: "asyncio.Queue[Msg]") -> None:
         self._client = client
-        self._next = next_subject
+        self._stream = stream
+        self._consumer = consumer
         self._inbox = inbox
         self._came = came
         self._asked = 0
@@ -125,6 +132,17 @@ class Reading:
             if status != "100":
                 raise StreamLost(f"status {status}")
 
+    async def pending(self) -> int:
+        """Returns how many messages the broker has not handed out yet.
+
+        Raises StreamLost where the consumer is gone, as it is where the stream was made anew or its broker began again.
+        """
+        try:
+            info = await self._client.jetstream(timeout=5).consumer_info(self._stream, self._consumer)
+        except (nats.js.errors.Error, nats.errors.Error) as error:
+            raise StreamLost(f"the consumer on {self._stream} is gone") from error
+        return info.num_pending or 0
+
     def _check_connection(self, silent_at: float) -> None:
         """Raises StreamLost where no answer will come any more."""
         if self._client.stats["reconnects"] != self._connections:
@@ -134,5 +152,6 @@ class Reading:
 
     async def _ask(self) -> None:
         body = json.dumps({"batch": _BATCH, "expires": int(_EXPIRES * 1e9)}).encode()
-        await self._client.publish(self._next, body, reply=self._inbox)
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}"
+        await self._client.publish(subject, body, reply=self._inbox)
         self._asked = _BATCH
