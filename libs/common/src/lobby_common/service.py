@@ -31,6 +31,7 @@ from lobby_common.config import ConfigError, ServiceConfig
 from lobby_common.events.auditor import Auditor, Source
 from lobby_common.events.consumer import Consumer, Handler, Witness
 from lobby_common.events.erasing import Eraser
+from lobby_common.events.gaps import Gaps
 from lobby_common.events.holes import Holes
 from lobby_common.events.log import EventLog
 from lobby_common.events.proof import ProofApi, Reconciler
@@ -81,6 +82,7 @@ class Runtime:
         self._closers: list[Work] = []
         self.publisher = Publisher(name, nats_client, pool, stream_bytes=_STREAM_BYTES, replicas=config.nats_replicas)
         self.log.publish_to(self.publisher)
+        self._gaps = Gaps(name, nats_client, pool)
 
     def channel(self, name: str) -> grpc.aio.Channel:
         """Returns the channel to a neighbour. ConfigError names the variable where its address is missing."""
@@ -117,7 +119,7 @@ class Runtime:
     def prove(self, sources: Mapping[str, Source]) -> None:
         """What was told is held against its effects here: for `/v1/proof`, and to mend what is lost."""
         reconciler = Reconciler(self.log, Auditor(self.log, sources))
-        self.serve(add_ProofServiceServicer_to_server, ProofApi(self.name, reconciler))
+        self.serve(add_ProofServiceServicer_to_server, ProofApi(self.name, reconciler, self._gaps))
         self.alone("reconciler", reconciler.run)
 
     def background(self, name: str, work: Work) -> None:
@@ -169,6 +171,7 @@ class Runtime:
         self.alone("log_eraser", Eraser(self.log).run)
         self.alone("left_batches", self.publisher.find_left)
         self.alone("holes", Holes(self.name, self.nats, self.pool, self.publisher).run)
+        self.alone("gaps", self._gaps.run)
         for consumer in self._consumers:
             await consumer.prepare()
         await self.leases.prepare()

@@ -21,6 +21,7 @@ from lobby_common.errors import Invalid, LobbyError
 from lobby_common.events import periods
 from lobby_common.events.auditor import Auditor, Begun, Examination, Missing
 from lobby_common.events.evidence import MOST_NAMED, Tally
+from lobby_common.events.gaps import Gaps
 from lobby_common.events.log import QUERIES, EventLog
 from lobby_common.events.periods import BUCKET, Known, Period
 from lobby_common.postgres import AWAY
@@ -316,17 +317,21 @@ async def _look_again(question: _Question, plans: Iterable[Plan], now: datetime)
 class ProofApi(ProofServiceServicer):
     """Serves the proof of a stage."""
 
-    def __init__(self, service: str, reconciler: Reconciler) -> None:
+    def __init__(self, service: str, reconciler: Reconciler, gaps: Gaps) -> None:
         self._service = service
         self._reconciler = reconciler
+        self._gaps = gaps
 
     async def GetStage(self, request: pb.GetStageRequest, context: object) -> pb.GetStageResponse:
         """Returns what became of a period's events. Raises Invalid INVALID_PERIOD."""
         start, end = from_proto(getattr(request, "from")), from_proto(request.to)
         if start >= end:
             raise Invalid("INVALID_PERIOD", "from must be before to")
-        answer = await self._reconciler.prove(start, end, caller.current().workspace_id)
+        answer, untold = await asyncio.gather(
+            self._reconciler.prove(start, end, caller.current().workspace_id), self._gaps.prove(start, end)
+        )
         tally = answer.tally
+        tally.add(untold)
         return pb.GetStageResponse(
             stage=pb.Stage(
                 service=self._service,

@@ -163,6 +163,50 @@ SELECT position
 FROM lane
 ORDER BY lane;
 
+-- name: read_edges
+-- The last position of each lane, and what time it is.
+SELECT lane, position, now() AS now
+FROM lane;
+
+-- name: list_places
+-- Where the batches before an id stand, the newest first.
+SELECT batch_id, create_time, lanes, firsts, counts
+FROM event_batch
+WHERE batch_id < $1
+ORDER BY batch_id DESC
+LIMIT $2;
+
+-- name: read_gaps
+-- What was found missing in the log.
+SELECT lane, first, count, told_after, told_before, after_batch_id, before_batch_id
+FROM log_gap;
+
+-- name: forget_gaps
+-- All of that is forgotten.
+DELETE FROM log_gap;
+
+-- name: write_gaps
+-- What was found missing in the log.
+INSERT INTO log_gap (lane, first, count, told_after, told_before, after_batch_id, before_batch_id)
+SELECT *
+FROM unnest(
+    $1::int[], $2::bigint[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::bigint[], $7::bigint[]
+) AS t (lane, first, count, told_after, told_before, after_batch_id, before_batch_id)
+ORDER BY lane, first
+ON CONFLICT (lane, first)
+DO UPDATE SET
+    count = excluded.count,
+    told_after = excluded.told_after,
+    told_before = excluded.told_before,
+    after_batch_id = excluded.after_batch_id,
+    before_batch_id = excluded.before_batch_id;
+
+-- name: put_back
+-- A batch as it was told, where the log lacks it.
+INSERT INTO event_batch (batch_id, create_time, lanes, firsts, counts, data)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING;
+
 -- name: read_period
 -- Batches of a period, oldest first, after a batch.
 SELECT data

@@ -60,17 +60,18 @@ async def start_sequence(client: Client, service: str, cursor: int) -> int:
 
 @asynccontextmanager
 async def reading(
-    client: Client, service: str, sequence: int, *, subject: str | None = None, heads_only: bool = False
+    client: Client, service: str, start: int | datetime, *, subject: str | None = None, heads_only: bool = False
 ) -> AsyncIterator["Reading"]:
-    """The block may read the stream from `sequence` on, in order; the consumer is gone afterwards.
+    """The block may read the stream in order, from a sequence on or from when the broker took it.
 
-    With a `subject` only what was published under it.
+    With a `subject` only what was published under it. The consumer is gone afterwards.
     """
     js = client.jetstream(timeout=5)
     stream = stream_of(service)
     config = ConsumerConfig(
-        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-        opt_start_seq=sequence,
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE if isinstance(start, int) else DeliverPolicy.BY_START_TIME,
+        opt_start_seq=start if isinstance(start, int) else None,
+        opt_start_time=None if isinstance(start, int) else start,
         filter_subject=subject,
         ack_policy=AckPolicy.NONE,
         headers_only=heads_only or None,

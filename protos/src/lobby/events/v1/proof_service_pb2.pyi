@@ -123,7 +123,9 @@ class Stage(_message.Message):
     """How many are missing."""
     @_builtins.property
     def missing_event_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Events that left no effect, or no row that says so; the first 1,000."""
+        """Events that left no effect, or no row that says so, and places of the service's own log that no batch holds
+        (service/lane/position); the first 1,000.
+        """
 
     @_builtins.property
     def unexamined(self) -> _containers.RepeatedCompositeFieldContainer[Global___Period]:
