@@ -27,7 +27,7 @@ from lobby_common.errors import (
     Unauthenticated,
     Unavailable,
 )
-from lobby_common.rpc import retries
+from lobby_common.rpc import client, retries
 from lobby_common.rpc.client import create_channel
 from lobby_common.rpc.codec import unpacked
 from lobby_common.rpc.server import create_server, time_left
@@ -145,6 +145,17 @@ async def test_a_read_is_repeated_when_the_neighbour_was_away_for_a_moment(fake,
     async with stub_of(address) as stub:
         await stub.ReadBatches(pb.ReadBatchesRequest())
     assert fake.asked == 3
+
+
+async def test_all_attempts_together_have_one_deadline(fake, address, monkeypatch):
+    monkeypatch.setattr(client, "pauses", lambda: iter([0.2] * 3))
+    fake.errors = [Unavailable("AWAY", "away")] * 10
+    async with stub_of(address) as stub:
+        with pytest.raises(Unavailable):
+            await stub.ReadBatches(pb.ReadBatchesRequest(), timeout=0.5)
+    first, *others = [left for _, _, left in fake.seen]
+    assert len(others) in (1, 2)
+    assert all(left < first - 0.2 * n + 0.1 for n, left in enumerate(others, start=1))
 
 
 async def test_a_neighbour_that_stays_away_is_asked_once_each_time_until_it_answers_again(fake, address, monkeypatch):

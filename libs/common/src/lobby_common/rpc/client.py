@@ -1,9 +1,11 @@
 """Calls to neighbours: the caller, the trace and the deadline go along; errors come back as LobbyErrors.
 
-UNAVAILABLE is tried again only for what may be repeated: reads, told by the verb of the method.
+UNAVAILABLE is tried again only for what may be repeated: reads, told by the verb of the method. A call has one deadline
+for all its attempts.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -32,7 +34,8 @@ class Edge(grpc.aio.UnaryUnaryClientInterceptor):
         self, continuation: Continuation, client_call_details: grpc.aio.ClientCallDetails, request: Message
     ) -> Message:
         """Returns the answer. Raises LobbyError."""
-        details = self._details(client_call_details)
+        end = time.monotonic() + _seconds(client_call_details)
+        details = self._details(client_call_details, end)
         name = _name(details.method).rpartition("/")[2]
         left: Iterator[float] = pauses() if name.startswith(_REPEATABLE) else iter(())
         while True:
@@ -41,9 +44,10 @@ class Edge(grpc.aio.UnaryUnaryClientInterceptor):
                 answer: Message = await call
             except grpc.aio.AioRpcError as error:
                 pause = self._pause(error, left)
-                if pause is None:
+                if pause is None or time.monotonic() + pause >= end:
                     raise from_rpc_error(error) from None
                 await asyncio.sleep(pause)
+                details = self._details(client_call_details, end)
             else:
                 self._budget.succeeded()
                 return answer
@@ -55,7 +59,7 @@ class Edge(grpc.aio.UnaryUnaryClientInterceptor):
             return None
         return next(left, None) if self._budget.failed() else None
 
-    def _details(self, given: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+    def _details(self, given: grpc.aio.ClientCallDetails, end: float) -> grpc.aio.ClientCallDetails:
         metadata = grpc.aio.Metadata(*(given.metadata or ()))
         metadata.add("authorization", self._token)
         if (who := caller.find_current()) is not None:
@@ -63,15 +67,20 @@ class Edge(grpc.aio.UnaryUnaryClientInterceptor):
                 metadata.add(key, value)
         if traceparent := tracing.current():
             metadata.add("traceparent", traceparent)
-        left = time_left()
-        timeout = given.timeout or _DEFAULT_SECONDS
         return grpc.aio.ClientCallDetails(
             method=given.method,
-            timeout=timeout if left is None else min(timeout, left),
+            timeout=end - time.monotonic(),
             metadata=metadata,
             credentials=given.credentials,
             wait_for_ready=given.wait_for_ready,
         )
+
+
+def _seconds(given: grpc.aio.ClientCallDetails) -> float:
+    """Returns how long a call may take: no longer than the one that it is made for."""
+    left = time_left()
+    timeout = given.timeout or _DEFAULT_SECONDS
+    return timeout if left is None else min(timeout, left)
 
 
 def _name(method: Any) -> str:
