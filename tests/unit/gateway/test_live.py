@@ -189,6 +189,104 @@ async def test_a_screen_that_joins_while_a_batch_waits_for_an_earlier_one_reads_
             assert late.hints.get_nowait().item.type == "resync"
 
 
+def placed(*places: tuple[int, int]) -> list[bytes]:
+    """Batches of one message each, by lane and position, as they are in a stream."""
+    told = [batch(MessageReceived(message_id=f"{lane}.{first}")) for lane, first in places]
+    for each, (lane, first) in zip(told, places, strict=True):
+        each.segments[0].lane, each.segments[0].first = lane, first
+    return [each.SerializeToString() for each in told]
+
+
+def shown(listener) -> list[str]:
+    found = []
+    while not listener.hints.empty():
+        item = listener.hints.get_nowait().item
+        found.append(item.ids["message_id"] if item.ids else item.type)
+    return found
+
+
+def overdue(hub: Hub, monkeypatch) -> None:
+    monkeypatch.setattr("lobby_gateway.live.lanes.PATIENCE", -1.0)
+    hub._show_overdue(0)
+
+
+async def test_each_message_behind_something_that_never_came_brings_a_resync(monkeypatch):
+    hub = Hub(None, queue=50)
+    with listening(hub) as listener:
+        for sequence, data in enumerate(placed((1, 1), (1, 3), (1, 5)), 1):
+            hub._take(0, Received(sequence, data))
+        assert shown(listener) == ["1.1"]
+        overdue(hub, monkeypatch)
+        assert shown(listener) == ["resync", "1.3", "resync", "1.5"]
+
+
+async def test_a_screen_that_comes_back_over_something_that_never_came_reads_anew(monkeypatch):
+    hub = Hub(None, queue=50)
+    hub._take(0, Received(1, batch(MessageReceived(message_id="m")).SerializeToString()))
+    with listening(hub):
+        before, (data, late) = hub.place, placed((0, 9), (0, 10))
+        hub._take(0, Received(2, data))
+        overdue(hub, monkeypatch)
+        hub._take(0, Received(3, late))
+        after = hub.place
+    for since, kind in ((before, "resync"), (after, "heartbeat")):
+        with listening(hub) as listener:
+            listener.hints.put_nowait(None)
+            frames = Feed(hub, None, Gate()).frames(listener, "", place.encode(since))
+            if kind == "resync":
+                assert (await anext(frames)).item.type == kind
+            else:
+                with pytest.raises(Ended):
+                    await anext(frames)
+
+
+class Replaced:
+    """A stream, and what is in it when it is looked at again."""
+
+    def __init__(self, extent: Extent) -> None:
+        self.now = extent
+
+    async def extent(self, _: str) -> Extent:
+        return self.now
+
+
+async def test_from_what_was_shown_ahead_nobody_goes_on():
+    """Its place could say only that less was shown, and it would be shown again."""
+    hub = Hub(Replaced(Extent(7, 1, 0)), queue=50)
+    await hub._start(0)
+    with listening(hub) as listener:
+        first, early, other, missing = placed((1, 1), (1, 3), (2, 1), (1, 2))
+        for sequence, data in enumerate((first, early, other), 1):
+            hub._take(0, Received(sequence, data))
+        here = hub.here
+        hub._take(0, Received(4, missing))
+        hints = [listener.hints.get_nowait() for _ in range(4)]
+    assert [hint.item.ids["message_id"] for hint in hints] == ["1.1", "2.1", "1.2", "1.3"]
+    extent = Extent(7, 1, 4)
+    resumable = [extent.next_after(hint.place.heads[0]) for hint in hints]
+    assert resumable == [1, None, None, None]
+    assert extent.next_after(here.heads[0]) is None
+    assert extent.next_after(hub.here.heads[0]) == 5
+
+
+@pytest.mark.parametrize(("message_id", "brings"), [("x-2", []), ("x-9", ["resync"])])
+async def test_a_stream_that_was_set_back_and_filled_again_is_known_by_its_last_message(message_id, brings):
+    stream = Replaced(Extent(7, 1, 0))
+    hub = Hub(stream, queue=50)
+    assert await hub._start(0) == 1
+    hub._has_started(0)
+    with listening(hub) as listener:
+        for sequence, data in enumerate(placed((1, 1), (1, 2)), 1):
+            hub._take(0, Received(sequence, data, f"x-{sequence}"))
+        assert shown(listener) == ["1.1", "1.2"]
+        stream.now = Extent(7, 1, 4)
+        assert await hub._start(0) == 2
+        for sequence, data in enumerate(placed((1, 2), (1, 3)), 2):
+            hub._take(0, Received(sequence, data, message_id if sequence == 2 else f"x-{sequence}"))
+        assert shown(listener) == [*brings, "1.3"]
+    assert hub.is_whole_since(NOWHERE.at(0, Head(7, 1))) is not bool(brings)
+
+
 async def test_a_stopping_gateway_sends_its_screens_away_after_what_is_queued():
     hub = Hub(None, queue=5)
     with listening(hub) as listener:

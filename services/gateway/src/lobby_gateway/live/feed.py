@@ -80,7 +80,7 @@ class Feed:
             if hint is not None and await self._may_have(listener.principal, hint):
                 yield Frame(place.encode(hint.place), hint.item)
             elif hint is None and now >= beat_at:
-                yield Frame(place.encode(self.hub.place), items.notice(HEARTBEAT))
+                yield Frame(place.encode(self.hub.here), items.notice(HEARTBEAT))
                 beat_at = now + HEARTBEAT_SECONDS
 
     async def _missed(self, listener: Listener, last_id: str, until: Place) -> Sequence[Frame]:
@@ -89,6 +89,8 @@ class Feed:
         try:
             if since is None:
                 raise TooOld("the id is none of ours")
+            if not self.hub.is_whole_since(since):
+                raise TooOld("something never came since")
             workspace = listener.principal.workspace_id
             found = await missed(self.streams, since, until, self.hub.owners, workspace)
         except (TooOld, StreamLost):

@@ -97,7 +97,24 @@ class Hub:
         self._started: set[int] = set()
         self._orders = [Order() for _ in PRODUCERS]
         self._shown = [0] * len(PRODUCERS)
+        self._received = [(0, "")] * len(PRODUCERS)
+        """By stream, the furthest message and its id: another there is another stream."""
+        self._torn = [0] * len(PRODUCERS)
+        """By stream, the last message before which something is missing that screens were to read anew."""
         self._is_closed = False
+
+    @property
+    def here(self) -> Place:
+        """Where a screen stands that was shown everything so far."""
+        at = self.place
+        for producer, (shown, head) in enumerate(zip(self._shown, self.place.heads, strict=True)):
+            if shown > head.sequence:
+                at = at.behind(producer)
+        return at
+
+    def is_whole_since(self, since: Place) -> bool:
+        """Returns whether nothing is known to be missing in what the streams hold behind a place."""
+        return all(torn <= head.sequence for torn, head in zip(self._torn, since.heads, strict=True))
 
     @contextmanager
     def listening(self, principal: Principal) -> Iterator[Listener]:
@@ -105,9 +122,9 @@ class Hub:
         listener = Listener(principal, self._queue, self.place)
         here = self._listeners.setdefault(principal.workspace_id, set())
         here.add(listener)
-        if any(shown > head.sequence for shown, head in zip(self._shown, self.place.heads, strict=True)):
+        if self.here != self.place:
             # Something was shown ahead of the place at which this screen joins: it would never see that.
-            listener.resync(self.place)
+            listener.resync(self.here)
         metrics.LIVE_CONNECTIONS.inc()
         try:
             yield listener
@@ -172,7 +189,10 @@ class Hub:
         self.place = self.place.at(producer, Head(extent.epoch, start - 1))
         self._orders[producer].waiting.clear()
         self._shown[producer] = start - 1
-        return start
+        if known is None or producer not in self._started:
+            self._received[producer], self._torn[producer] = (0, ""), 0
+        # The last message that is known is read again: whether it still is what it was.
+        return min(start, self._received[producer][0] or start)
 
     def _has_started(self, producer: int) -> None:
         self._started.add(producer)
@@ -181,6 +201,13 @@ class Hub:
 
     def _take(self, producer: int, received: Received) -> None:
         """What a message says reaches every screen of its workspaces, when its turn has come."""
+        furthest, message_id = self._received[producer]
+        if received.sequence == furthest and received.message_id != message_id:
+            self._tear(producer, received.sequence)
+        if received.sequence >= furthest:
+            self._received[producer] = (received.sequence, received.message_id)
+        if received.sequence <= self.place.heads[producer].sequence:
+            return
         try:
             batch = Batch.FromString(received.data)
         except DecodeError:
@@ -195,19 +222,25 @@ class Hub:
     def _show(self, producer: int, turn: Turn) -> None:
         """Where something never came, screens read anew. A place claims only what was shown without a gap."""
         if turn.is_torn:
-            self._resync()
+            self._tear(producer, turn.sequence)
+        is_steady = turn.is_next and self._shown[producer] < turn.sequence
         for shown, heard in heard_in(turn.batch, self.owners, self._is_wanted, turn.repeated):
-            at = self.place.after(producer, turn.sequence, shown) if turn.is_next else self.place
+            at = self.place.after(producer, turn.sequence, shown) if is_steady else self.place.behind(producer)
             for listener in self._listeners.get(heard.item.workspace_id, ()):
                 listener.offer(heard, at)
         self._shown[producer] = max(self._shown[producer], turn.sequence)
         if turn.is_last:
             self.place = self.place.past(producer, self._shown[producer])
 
+    def _tear(self, producer: int, sequence: int) -> None:
+        """Something before a message never came: screens read anew, those that come back as well."""
+        self._torn[producer] = max(self._torn[producer], sequence)
+        self._resync()
+
     def _resync(self) -> None:
         for listeners in self._listeners.values():
             for listener in listeners:
-                listener.resync(self.place)
+                listener.resync(self.here)
 
     def _is_wanted(self, workspace_id: str, kind: str) -> bool:
         """Events of conversations are always heard, to know whose they are; others only where somebody looks."""

@@ -47,15 +47,13 @@ class Order:
             self.since = now
         self.waiting.append((sequence, batch))
         while ready := next((each for each in self.waiting if not self._is_early(each[1])), None):
-            yield self._turn(ready, is_torn=False)
+            yield self._turn(ready)
 
     def overdue(self, now: float) -> Iterator[Turn]:
         """Yields the batches that have waited for too long, as if nothing were missing."""
         if self.waiting and now - self.since > PATIENCE:
-            is_torn = True
             while self.waiting:
-                yield self._turn(self.waiting[0], is_torn=is_torn)
-                is_torn = False
+                yield self._turn(self.waiting[0])
 
     def _is_early(self, batch: Batch) -> bool:
         return any(isinstance(self._judge(lane, span), Gap) for lane, span in _spans(batch))
@@ -63,17 +61,18 @@ class Order:
     def _judge(self, lane: int, span: Span) -> object:
         return judge(self.positions.get(lane, span.first - 1), span)
 
-    def _turn(self, ready: tuple[int, Batch], *, is_torn: bool) -> Turn:
+    def _turn(self, ready: tuple[int, Batch]) -> Turn:
         self.waiting.remove(ready)
         sequence, batch = ready
         repeated: set[int] = set()
         passed = 0
+        is_torn = False
         for lane, span in _spans(batch):
             verdict = self._judge(lane, span)
             fresh = span.count - verdict.skip if isinstance(verdict, Take) else span.count * isinstance(verdict, Gap)
             repeated.update(range(passed + 1, passed + 1 + span.count - fresh))
             passed += span.count
-            is_torn |= span.last < self.begins.setdefault(lane, span.first)
+            is_torn |= isinstance(verdict, Gap) or span.last < self.begins.setdefault(lane, span.first)
             self.positions[lane] = max(self.positions.get(lane, 0), span.last)
         is_next = all(other > sequence for other, _ in self.waiting)
         return Turn(sequence, batch, frozenset(repeated), is_next, not self.waiting, is_torn)

@@ -9,6 +9,7 @@ from functools import lru_cache
 PRODUCERS = ("connectors", "identity", "routing", "translate", "counter")
 """Services whose streams are heard, in the order in which a place lists them; append only."""
 _EPOCH_BYTES = 2
+_LAST_EPOCH = (1 << 8 * _EPOCH_BYTES) - 1
 _VERSION = 1
 _MOST_BITS = 63
 
@@ -45,6 +46,11 @@ class Place:
     def at(self, producer: int, head: Head) -> "Place":
         """Returns the place with another head of one stream."""
         return Place(self._with(producer, head))
+
+    def behind(self, producer: int) -> "Place":
+        """Returns a place from which nobody can go on: more of the stream was shown than it could say."""
+        head = self.heads[producer]
+        return Place(self._with(producer, replace(head, epoch=head.epoch % _LAST_EPOCH + 1)))
 
     def _with(self, producer: int, head: Head) -> tuple[Head, ...]:
         return (*self.heads[:producer], head, *self.heads[producer + 1 :])

@@ -145,7 +145,7 @@ class EventStream(Response):
             await write(sse(frame))
 
         with self._hub.listening(self._principal) as listener:
-            start = place.encode(self._hub.place)
+            start = place.encode(self._hub.here)
             await send({"type": "http.response.start", "status": 200, "headers": _SSE_HEADERS})
             if not self._last_id:
                 await write(f"id: {start}\n")
