@@ -13,6 +13,7 @@ from asyncpg.transaction import Transaction
 from lobby.events.v1.batch_pb2 import Batch, Event, Segment
 from lobby_common import metrics
 from lobby_common.config import ServiceConfig
+from lobby_common.events import publisher
 from lobby_common.events.lanes import LANES
 from lobby_common.events.log import EventLog, StoredBatch
 from lobby_common.service import Runtime, Service, start
@@ -363,3 +364,16 @@ async def test_a_role_reaches_nothing_but_its_own_schema(world):
         ):
             with pytest.raises(asyncpg.PostgresError, match=r"permission denied|must be owner"):
                 await teller.pool.execute(statement)
+
+
+async def test_what_the_publisher_has_no_room_for_is_read_from_the_table(world, monkeypatch):
+    """Without whoever looks for what others left: that may be another replica, or come later."""
+    monkeypatch.setattr(publisher, "_QUEUE", 3)
+    monkeypatch.setattr(publisher.Publisher, "find_left", _nothing)
+    async with start(TELLER, world.config("connectors")) as teller:
+        await asyncio.gather(*(tell(teller, f"k-{number}") for number in range(20)))
+
+        async def all_published() -> bool:
+            return (await teller.nats.jetstream().stream_info("CONNECTORS")).state.messages == 20
+
+        await until(all_published)

@@ -9,7 +9,7 @@ import pytest
 
 from lobby_common import leases as module
 from lobby_common import metrics
-from lobby_common.leases import LANE_LEASES
+from lobby_common.leases import LANE_LEASES, Leases
 from lobby_common.service import Runtime, start
 from tests.component.common.conftest import Recorder, until
 from tests.component.common.test_event_flow import TELLER, heard_exactly, hearer, names, tell
@@ -145,6 +145,20 @@ async def _holds(runtime: Runtime, name: str) -> bool:
 
 async def _holds_not(runtime: Runtime, name: str) -> bool:
     return not runtime.leases.held([name])
+
+
+async def test_nothing_is_taken_from_a_replica_that_lives(world):
+    """Two that see each other late, as where a third is gone, may want the same."""
+    async with start(TELLER, world.config("connectors", replica="a")) as teller:
+        one, other = (Leases(teller.pool, name) for name in ("x", "y"))
+        for each in (one, other):
+            each.share(["work"])
+            await each.prepare()
+        await one._beat()
+        assert one.held(["work"])
+        assert await other._take(["work"]) == {}
+        await teller.pool.execute("UPDATE replica SET expire_time = clock_timestamp() WHERE name = 'x'")
+        assert await other._take(["work"]) == {"work": one.held(["work"])["work"] + 1}
 
 
 async def test_lonely_work_is_done_by_one_replica_and_goes_on_in_another(world):
