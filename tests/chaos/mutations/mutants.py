@@ -268,18 +268,6 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        name="believes at its start that nothing waits in the spool",
-        scene="connectors dies with a full spool",
-        expected=frozenset({"C6"}),
-        edits=(
-            Edit(
-                f"{_CONNECTORS}/spool.py",
-                "        self._emptied = asyncio.Event()\n",
-                "        self._emptied = asyncio.Event()\n        self._emptied.set()\n",
-            ),
-        ),
-    ),
-    Mutant(
         name="drops without a word what no parser understands",
         scene="nothing happens",
         expected=frozenset({"C8"}),

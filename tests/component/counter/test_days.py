@@ -206,6 +206,14 @@ async def nothing(*_):
     return None
 
 
+async def test_the_task_knows_whether_something_is_left_to_make(counter, story):
+    await counter.hear(story.says("A", "WA1", at("02:00")), story.says("B", "WA1", at("09:00")))
+    task = Days(counter.log, messages=1)
+    assert await task.finish(1)
+    assert not await task.finish()
+    assert not await task.finish()
+
+
 async def test_days_that_begin_otherwise_are_made_again(counter, story):
     await counter.hear(story.says("A", "WA1", at("02:00")), story.says("B", "WA1", at("09:00")))
     task = Days(counter.log)

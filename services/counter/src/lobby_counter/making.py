@@ -1,6 +1,7 @@
 """Makes days of what is over, a page in a transaction, under the lock of the workspace: batches go in between."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 from lobby_common.events import EventLog
@@ -26,6 +27,8 @@ _CHATS = 5_000
 _PAGES = 50
 """Made of a workspace without a pause."""
 _PAUSE_SECONDS = 30.0
+_REST = 2.0
+"""Rest per second of work while something is left: figures of long periods wait for days that an upgrade makes anew."""
 _SECOND = timedelta(seconds=1)
 
 
@@ -39,15 +42,20 @@ class Days:
     async def run(self) -> None:
         """Everything that is over is made, until cancelled."""
         while True:
-            await self.finish()
-            await asyncio.sleep(_PAUSE_SECONDS)
+            began = time.monotonic()
+            is_left = await self.finish()
+            await asyncio.sleep((time.monotonic() - began) * _REST if is_left else _PAUSE_SECONDS)
 
-    async def finish(self, pages: int = _PAGES) -> None:
-        """What was over is made, of each workspace as much as leaves its batches time."""
+    async def finish(self, pages: int = _PAGES) -> bool:
+        """What was over is made, of each workspace as much as leaves its batches time. Returns whether some is left."""
+        is_left = False
         for (workspace_id,) in await self._log.pool.fetch(OF_ROWS["find_active_workspaces"]):
             for _ in range(pages):
                 if not await self.step(workspace_id):
                     break
+            else:
+                is_left = True
+        return is_left
 
     async def step(self, workspace_id: str) -> bool:
         """Some of a workspace is made; returns False where there was nothing to make.
