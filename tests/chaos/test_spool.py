@@ -1,10 +1,9 @@
 """The database is away under traffic: webhooks are answered with 200 all the same, and nothing is lost or doubled."""
 
-import shutil
-
 import pytest
 
 from tests.chaos import faults
+from tests.chaos.mutations.scenes import the_spool_is_lost_while_postgres_is_away
 from tests.lobby import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session")]
@@ -28,25 +27,8 @@ async def test_webhooks_are_accepted_while_postgres_is_away(world):
 
 @pytest.mark.chaos_full
 @pytest.mark.parametrize("left", ["nothing", "an older image"])
-async def test_what_waits_in_the_spool_is_put_again_where_the_broker_lost_it(world, left, tmp_path):
+async def test_what_waits_in_the_spool_is_put_again_where_the_broker_lost_it(world, left):
     """One store is away, and the other loses what it took meanwhile: whoever put it there has it still."""
-    broker, store = world.stack.plan.nats, world.stack.home.nats / "jetstream"
-    world.stream_is_whole = False
     await world.write()
-
-    def lose() -> None:
-        shutil.rmtree(store)
-        if left == "an older image":
-            shutil.copytree(tmp_path / "older", store)
-
-    with world.fault(f"postgres is away, then of the broker's store {left} is left"):
-        async with faults.away(world.stack, "postgres", world.stack.plan.postgres):
-            await world.answers_more(60)
-            faults.copy_live(store, tmp_path / "older")
-            await world.answers_more(60)
-            faults.before_restart(broker, lose)
-            await faults.kill(world.stack, "nats")
-            await world.answers_more(60)
-        await until(world.serving, seconds=30)
-    await world.answers_more()
+    await the_spool_is_lost_while_postgres_is_away(world, left=left)
     await world.is_exactly_once()

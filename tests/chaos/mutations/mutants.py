@@ -268,6 +268,30 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        name="takes in what was put again behind what was put since",
+        scene="the spool is set back while the database is away",
+        expected=frozenset({"C6"}),
+        edits=(
+            Edit(
+                f"{_CONNECTORS}/drain.py",
+                "        while each and older and older[0].time < each.time:\n",
+                "        while False:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        name="does not put again what the spool has lost",
+        scene="the spool is set back while the database is away",
+        expected=frozenset({"C1"}),
+        edits=(
+            Edit(
+                f"{_CONNECTORS}/spool.py",
+                "            if not lost:\n",
+                "            if not lost or lost:\n",
+            ),
+        ),
+    ),
+    Mutant(
         name="drops without a word what no parser understands",
         scene="nothing happens",
         expected=frozenset({"C8"}),

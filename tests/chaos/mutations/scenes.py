@@ -1,7 +1,10 @@
 """The faults under which mutants show. Each begins while customers write."""
 
 import asyncio
+import shutil
+import tempfile
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import asyncpg
 import nats
@@ -161,6 +164,32 @@ async def connectors_dies_with_a_full_spool(world: World) -> None:
         await world.answers_more(20)
 
 
+async def the_spool_is_lost_while_postgres_is_away(world: World, *, left: str = "an older image") -> None:
+    """What was put there is gone, or what was put there last; what comes afterwards is newer."""
+    broker, store = world.stack.plan.nats, world.stack.home.nats / "jetstream"
+    world.stream_is_whole = False
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        world.fault(f"postgres is away; of the broker's store {left} is left"),
+    ):
+        older = Path(folder) / "older"
+
+        def lose() -> None:
+            shutil.rmtree(store)
+            if left == "an older image":
+                shutil.copytree(older, store)
+
+        async with faults.away(world.stack, "postgres", world.stack.plan.postgres):
+            await world.answers_more(60)
+            faults.copy_live(store, older)
+            await world.answers_more(60)
+            faults.before_restart(broker, lose)
+            await faults.kill(world.stack, "nats")
+            await world.answers_more(60)
+        await until(world.serving, seconds=30)
+    await world.answers_more()
+
+
 async def the_database_loses_its_power(world: World, power: Power) -> None:
     for _ in range(3):
         with world.fault("power cut of postgres"):
@@ -180,4 +209,5 @@ SCENES: dict[str, Scene] = {
     "the stream is emptied while routing is away": the_stream_is_emptied_while_routing_is_away,
     "connectors dies during calls to platforms": connectors_dies_during_calls,
     "connectors dies with a full spool": connectors_dies_with_a_full_spool,
+    "the spool is set back while the database is away": the_spool_is_lost_while_postgres_is_away,
 }
