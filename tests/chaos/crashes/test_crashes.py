@@ -239,8 +239,12 @@ async def lose_ranges(world) -> int:
     connection = await asyncpg.connect(world.stack.ready().database_url)
     try:
         for service, (producer, kind) in HEARD.items():
+            # Not the last of its lane: a process that begins takes its position back to there, and hears it again.
             applied = await connection.fetch(
-                f"SELECT lane, first FROM {service}.applied_range WHERE producer = $1 AND count = 1", producer
+                f"SELECT a.lane, a.first FROM {service}.applied_range AS a WHERE a.producer = $1 AND a.count = 1"
+                f" AND EXISTS (SELECT FROM {service}.applied_range AS later"
+                " WHERE later.producer = a.producer AND later.lane = a.lane AND later.first > a.first)",
+                producer,
             )
             alone = {(row["lane"], row["first"]) for row in applied}
             lane, position = next(at for at in await told_at(connection, producer, kind) if at in alone)
