@@ -175,6 +175,25 @@ async def test_what_is_put_again_comes_before_what_was_put_since(world, connecto
     assert await texts(connectors) == [f"text {number}" for number in range(1, 11)]
 
 
+async def test_what_two_replicas_put_again_beside_each_other_is_stored_in_the_order_in_which_it_came(world):
+    async with world.connectors(replica="a") as one, world.connectors(replica="b") as other:
+        account = await one.connect("whatsapp")
+        await send(one, account, 1)
+        await send(other, account, 2)
+        client = await nats.connect(world.broker.url())
+        async with database_away(one):
+            for number in range(3, 13):
+                assert await send((one, other)[number % 2], account, number) == ["accepted"]
+            await client.jetstream().delete_stream("SPOOL")
+            await until(lambda: _spooled_again(world, 10))
+            for number in range(13, 17):
+                assert await send((one, other)[number % 2], account, number) == ["accepted"]
+        await client.close()
+        await until(lambda: _has(one, 16))
+        await until(lambda: nothing_waits(world))
+        assert await texts(one) == [f"text {number}" for number in range(1, 17)]
+
+
 async def test_what_is_in_another_stream_is_not_taken_out_for_what_was_read_from_the_one_before(world, monkeypatch):
     """The stream was made anew, with the same places given to others, while the database took in what it had held."""
     absorb, in_it, may_end = Ingest.absorb, asyncio.Event(), asyncio.Event()
