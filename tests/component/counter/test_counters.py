@@ -148,6 +148,59 @@ async def test_an_earlier_greeting_of_a_chat_leaves_the_former_first_as_an_entry
     assert await counter.new_and_repeat(view="VIEW_RECORDED") == await counter.new_and_repeat() == (1, 0)
 
 
+async def test_i6_an_entry_keeps_its_id_when_an_earlier_greeting_outside_its_campaign_comes_late(counter, story):
+    campaign = await counter.make_campaign(["WA1"], on(4))
+    only = await counter.make_counter(campaign_id=campaign)
+    in_campaign = story.says("A", "WA1", on(5), campaign="ad", country="TH", locale="th")
+    await counter.hear(in_campaign)
+    ((told,), (told_only,)) = [await counter.entries(counter_id=each) for each in ("", only)]
+    await counter.hear(story.says("A", "WA1", on(1)))
+    first, kept = await counter.entries()
+    assert (kept.event_id, kept.entry_id) == (told.event_id, told.entry_id)
+    assert (kept.campaign_id, kept.country, kept.language) == ("ad", "TH", "th")
+    assert (first.verdict, kept.verdict, kept.reason, kept.repeat_of) == (
+        VERDICT_NEW,
+        VERDICT_REPEAT,
+        "late",
+        first.entry_id,
+    )
+    (made,) = kept.corrections
+    assert (made.from_verdict, made.to_verdict, made.caused_by) == (VERDICT_NEW, VERDICT_REPEAT, "late_entry")
+    assert await counter.entries(counter_id=only) == [told_only]
+    assert await counter.new_and_repeat(view="VIEW_RECORDED") == await counter.new_and_repeat() == (1, 1)
+    await counter.hear(in_campaign)
+    await counter.mend(in_campaign)
+    assert await counter.entries() == [first, kept]
+
+
+async def test_i6_an_entry_keeps_its_id_when_a_silence_before_it_is_told_late(counter, story):
+    weekly = await counter.make_counter(reentry_gap_days=7)
+    await counter.hear(story.says("A", "WA1", on(20)))
+    (told,) = await counter.entries(counter_id=weekly)
+    for late in (on(1), on(0)):
+        await counter.hear(story.says("A", "WA1", late))
+        assert (await counter.entries(counter_id=weekly))[-1].entry_id == told.entry_id
+    first, kept = await counter.entries(counter_id=weekly)
+    assert (first.verdict, kept.verdict, kept.reason) == (VERDICT_NEW, VERDICT_REPEAT, "late")
+    await counter.hear(story.answers("A", "WA1", on(15), agent="ann"))
+    assert await counter.new_and_repeat(counter_id=weekly) == (1, 0)
+    (gone,) = (
+        e for e in await counter.entries(counter_id=weekly, verdict="VERDICT_NONE") if e.entry_id == told.entry_id
+    )
+    assert (gone.event_id, gone.reason) == (told.event_id, "late")
+
+
+async def test_what_only_the_first_entry_of_a_chat_knows_is_that_of_the_earliest_greeting(counter, story):
+    await counter.make_campaign(["WA1"], on(4))
+    await counter.hear(story.says("A", "WA1", on(5), campaign="later ad", country="TH", locale="th"))
+    await counter.hear(story.says("A", "WA1", on(1), campaign="earlier ad", country="VN"))
+    for group, value in (("CAMPAIGN", "earlier ad"), ("COUNTRY", "VN"), ("LANGUAGE", "th")):
+        rows = (await counter.counts(group_by=[f"GROUP_BY_{group}"])).rows
+        said = {getattr(row, group.lower() if group != "CAMPAIGN" else "campaign_id"): row.messages_in for row in rows}
+        assert said.pop(value) == 2
+        assert not any(said.values())
+
+
 async def test_a_campaign_of_before_makes_entries_and_its_end_takes_them_away(counter, story):
     by_campaign = await counter.make_counter(dedupe_level="DEDUPE_LEVEL_CAMPAIGN")
     await counter.hear(story.says("A", "WA1", on(1)), story.says("A", "WA1", on(5)), story.says("A", "WA1", on(6)))
@@ -238,6 +291,19 @@ async def test_what_was_lost_is_mended_at_every_counter(counter, story):
     await counter.mend(*told)
     assert len(await counter.entries(counter_id=weekly)) == 3
     assert await counter.new_and_repeat() == (2, 0)
+
+
+async def test_what_was_lost_of_a_chat_whose_first_entry_came_late_is_mended_under_its_ids(counter, story):
+    await counter.make_campaign(["WA1"], on(4))
+    told = [story.says("A", "WA1", on(5)), story.says("A", "WA1", on(1))]
+    await counter.hear_singly(*told)
+    before = await counter.entries()
+    await counter.pool.execute("DELETE FROM verdict WHERE entry_id = $1", before[0].entry_id)
+    await counter.mend(*told)
+    after = await counter.entries()
+    assert [(e.entry_id, e.event_id, e.verdict) for e in after] == [(e.entry_id, e.event_id, e.verdict) for e in before]
+    await counter.hear(story.says("A", "WA1", on(3)), story.says("A", "WA1", on(0)))
+    assert await counter.new_and_repeat() == (1, 1)
 
 
 def fail_for(monkeypatch, cause_id: str) -> None:

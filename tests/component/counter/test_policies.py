@@ -62,6 +62,24 @@ async def verdicts(counter, story: Story, counter_id: str) -> dict[str, str]:
     return {entry.event_id: WORDS[entry.verdict] for entry in entries}
 
 
+async def ids(counter) -> dict[str, str]:
+    """Of what are entries at some counter, by the event."""
+    rows = await counter.pool.fetch(
+        "SELECT event_id::text, entry_id::text FROM entry AS e "
+        "WHERE EXISTS (SELECT FROM verdict AS v WHERE v.entry_id = e.entry_id AND v.verdict <> 'none')"
+    )
+    return dict(map(tuple, rows))
+
+
+async def misplaced(counter) -> list:
+    """Entries that are first or further ones of their chats where the earliest is the first."""
+    return await counter.pool.fetch(
+        "SELECT * FROM (SELECT again_event_id, event_id, row_number() OVER (PARTITION BY channel_user_id, account_id "
+        "ORDER BY occurred_time, event_id) AS place FROM entry) AS e "
+        "WHERE again_event_id IS DISTINCT FROM CASE WHEN place > 1 THEN event_id END"
+    )
+
+
 def expected(world: Life, rule, story: Story) -> dict[str, str]:
     said = {each.name: each for each in world.wrote}
     return {
@@ -90,11 +108,14 @@ async def test_any_delivery_to_two_replicas_gives_at_every_counter_what_a_recoun
             rule = replace(rule, campaign_id=None)
         rules[await counter.make_counter(story, wait=False, **asked(rule, campaigns, story))] = rule
 
+    known: dict[str, str] = {}
     for number, begin in enumerate(range(0, len(batches), 2)):
         await asyncio.gather(
             *(told(counter, story, batch, replica) for replica, batch in enumerate(batches[begin : begin + 2])),
             counter.recounts.step(story.workspace_id),
         )
+        before, known = known, await ids(counter)
+        assert {key: known[key] for key in before.keys() & known} == {key: before[key] for key in before.keys() & known}
         if number == 2:
             for each in world.campaigns:
                 campaign = await counter.make_campaign(each.account_ids, each.start_time, each.end_time, story)
@@ -104,6 +125,7 @@ async def test_any_delivery_to_two_replicas_gives_at_every_counter_what_a_recoun
             await add_counter()
     await add_counter()
     await counter.recounts.finish()
+    assert not await misplaced(counter)
     for counter_id, rule in rules.items():
         found = await verdicts(counter, story, counter_id)
         assert found == expected(world, rule, story)

@@ -27,7 +27,7 @@ UNION ALL
 SELECT e.workspace_id, e.occurred_time, e.account_id, e.platform, e.agent_id, ARRAY['new', 'repeat', 'excluded'],
     array_position(ARRAY['new', 'repeat', 'excluded'], v.verdict) - 1
 FROM entry AS e
-JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id
+JOIN verdict AS v ON v.counter_id = e.workspace_id AND v.entry_id = e.entry_id AND v.verdict <> 'none'
 """
 FIGURES = ("messages_in", "messages_out", "new", "repeat", "excluded")
 

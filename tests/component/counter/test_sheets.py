@@ -280,6 +280,29 @@ async def test_a_dispute_that_is_accepted_counts_from_the_next_day_on(sheets, co
     await sheets.verified(sheet.sheet_id)
 
 
+async def test_what_was_agreed_of_an_entry_in_a_campaign_holds_when_an_earlier_greeting_from_outside_comes_late(
+    sheets, counter, story
+):
+    campaign = await counter.make_campaign(["WA1"], at("08:00"))
+    sheet = await sheets.create(policy={"campaign_id": campaign})
+    await counter.hear(story.says("a", "WA1", at("09:00")))
+    await sheets.close(sheet.sheet_id)
+    (row,) = await sheets.rows(sheet.sheet_id)
+    wish = {"sheet_id": sheet.sheet_id, "entry_id": row.entry_id, "wanted_verdict": count_pb.VERDICT_EXCLUDED}
+    made = (await sheets.call("CreateSheetDispute", sheets.partner(sheet.sheet_id), **wish, note="a test")).dispute
+    await sheets.call("ResolveSheetDispute", sheet_id=sheet.sheet_id, dispute_id=made.dispute_id, accept=True)
+    await sheets.close(sheet.sheet_id)
+    await counter.hear(story.says("a", "WA1", at("07:00")))
+    await sheets.close(sheet.sheet_id)
+    days = await sheets.days(sheet.sheet_id)
+    assert [(day.lines, told(day.total)) for day in days] == [
+        (1, (1, 0, 0, "1.50")),
+        (1, (0, 0, 1, "0.00")),
+        (0, (0, 0, 1, "0.00")),
+    ]
+    await sheets.verified(sheet.sheet_id)
+
+
 async def test_a_dispute_is_taken_back_by_the_party_that_made_it(sheets, counter, story):
     sheet = await sheets.create()
     await counter.hear(story.says("a", "WA1", at("09:00")))
@@ -404,6 +427,8 @@ async def test_any_history_gives_an_export_that_anybody_computes_to_the_present_
     sheets, counter, story, seed, policy
 ):
     chance = random.Random(seed)
+    if seed % 2:
+        await counter.make_campaign(["WA1"], at("12:00"), at("12:00") + A_DAY)
     sheet = await sheets.create(policy=policy)
     users = [f"u{number}" for number in range(6)]
     version = 0

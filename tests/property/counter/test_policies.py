@@ -64,6 +64,11 @@ class Memory:
     def restated(self, name: int) -> dict[str, str]:
         return {event_id: judgement.verdict for event_id, judgement in self.verdicts(name).items()}
 
+    def ids(self) -> dict[str, EntryId]:
+        """Of what are entries at some counter, by the name of the greeting."""
+        counted = {event_id for name in self.ledger.books for event_id in self.verdicts(name)}
+        return {each.event_id: each.entry_id for each in self.ledger.entries.values() if each.event_id in counted}
+
     def recorded(self, name: int) -> Counter:
         """First verdicts plus corrections, by the time at which they count."""
         sums: Counter = Counter()
@@ -201,6 +206,21 @@ def test_campaigns_that_change_are_followed_by_a_recount(random, length):
     for name, book in memory.ledger.books.items():
         assert memory.restated(name) == world.recount(book.policy)
         assert before[name].items() <= memory.restated(name).items() or book.corrections
+
+
+@settings(deadline=None)
+@given(randoms, lengths)
+def test_i6_what_stays_an_entry_keeps_its_id(random, length):
+    world, told = life(random, length)
+    memory = Memory(world, [policy(random) for _ in range(3)])
+    before: dict[str, EntryId] = {}
+    for batch in deliveries(random, told):
+        memory.hear(batch)
+        ids = memory.ids()
+        assert {event: ids[event] for event in before if event in ids} == {
+            event: entry_id for event, entry_id in before.items() if event in ids
+        }
+        before = ids
 
 
 @pytest.mark.fuzz

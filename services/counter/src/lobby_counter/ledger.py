@@ -40,7 +40,7 @@ class Greeting:
     """A valid greeting that may be an entry."""
 
     entry_id: EntryId
-    """Of the first entry of its chat, whose place it takes if it is earlier."""
+    """Of the entry of its chat that was there first; its own where there is none, or where that is none without it."""
     event_id: str
     message_id: str
     workspace_id: str
@@ -63,12 +63,12 @@ class Greeting:
 
 
 def first_id(account_id: str, channel_user_id: str) -> EntryId:
-    """Returns the id of the first entry of a channel user at an account."""
+    """Returns the id of the entry of a channel user at an account that was there first."""
     return EntryId(derive_id(None, "entry", account_id, channel_user_id))
 
 
 def again_id(first: EntryId, event_id: str) -> EntryId:
-    """Returns the id of an entry that is not the first of its chat: its greeting's for ever."""
+    """Returns the id of an entry of a chat that had one: its greeting's for ever."""
     return EntryId(derive_id(None, "entry", first, event_id))
 
 
@@ -155,6 +155,8 @@ class Ledger:
     """What is to be written as first entry of a chat: new ones, and earlier greetings that replace later ones."""
     again: dict[EntryId, Greeting] = field(default_factory=dict)
     """What is to be written as a further entry of a chat: new ones, and those before which somebody wrote after all."""
+    replaced: dict[EntryId, EntryId] = field(default_factory=dict)
+    """First entries of chats by the entry that was the first until now, and is a further one."""
     changed_members: set[ChannelUserId] = field(default_factory=set)
     changed_base: set[BaseId] = field(default_factory=set)
     _chats: dict[tuple[ChannelUserId, str], set[EntryId]] | None = None
@@ -163,16 +165,16 @@ class Ledger:
     def enter(self, greetings: Iterable[Greeting]) -> None:
         """Greetings that are entries are there; their persons are judged.
 
-        A greeting that comes late and is earlier than the first entry of its chat takes its place under its id. Where
-        more than first entries count, `greetings` holds all of each chat from the earliest told on that are entries by
-        some policy or were until now.
+        A greeting that comes late and is earlier than the first entry of its chat takes its place under its id, unless
+        that stays an entry by some policy (of another campaign, or after a silence): then it keeps its id, and the
+        greeting has one of its own. Where more than first entries count, `greetings` holds all of each chat from the
+        earliest told on that are entries by some policy or were until now.
         """
         before = dict(self.entries)
         causes: dict[ContactId, Cause] = {}
-        for greeting in sorted(greetings, key=lambda each: each.order):
-            if (arrived := self._arrive(greeting)) is not None:
-                contact = self.members[greeting.channel_user_id].contact_id
-                causes.setdefault(contact, Cause(CauseKind.LATE_ENTRY, arrived))
+        for greeting, arrived in self._arrivals(greetings):
+            contact = self.members[greeting.channel_user_id].contact_id
+            causes.setdefault(contact, Cause(CauseKind.LATE_ENTRY, arrived))
         self._judge(causes, before)
 
     def regroup(self, regrouping: Regrouping) -> None:
@@ -203,46 +205,76 @@ class Ledger:
     def recount(self, greetings: Iterable[Greeting], cause: Cause) -> None:
         """All greetings of the chats at hand that are entries are there; every person at hand is judged."""
         before = dict(self.entries)
-        for greeting in sorted(greetings, key=lambda each: each.order):
-            self._arrive(greeting)
+        self._arrivals(greetings)
         self._judge(dict.fromkeys((each.contact_id for each in self.members.values()), cause), before)
 
-    def _arrive(self, greeting: Greeting) -> EntryId | None:
-        """Returns the entry that it makes or changes; None where it does neither."""
-        first = self.entries.get(greeting.entry_id)
-        if first is None or greeting.order < first.order:
-            self._remember(Member(greeting.channel_user_id, greeting.contact_id, HINT))
-            self.greetings[greeting.entry_id] = greeting
-            self._put(_entry(greeting, greeting.entry_id))
+    def _arrivals(self, greetings: Iterable[Greeting]) -> list[tuple[Greeting, EntryId]]:
+        """Returns the greetings that make or change an entry, earliest first, each with that."""
+        heard = {each.event_id: each for each in sorted(greetings, key=lambda each: each.order)}
+        arrived = ((greeting, self._arrive(greeting, heard)) for greeting in heard.values())
+        return [(greeting, entry_id) for greeting, entry_id in arrived if entry_id is not None]
+
+    def _arrive(self, greeting: Greeting, heard: Mapping[str, Greeting]) -> EntryId | None:
+        """Returns the entry that it makes or changes; None where it does neither. `heard`: it and others by event."""
+        place = self.entries.get(greeting.entry_id)
+        entry_id = again_id(greeting.entry_id, greeting.event_id)
+        if entry_id not in self.entries and (place is None or self._takes(place, greeting, heard)):
+            self._put(_entry(greeting, greeting.entry_id), greeting)
             return greeting.entry_id
-        if first.event_id == greeting.event_id:
+        if place is not None and place.event_id == greeting.event_id:
+            entry_id = place.entry_id
+        entry = _entry(greeting, entry_id)
+        known = self.entries.get(entry_id)
+        # Nobody asks for the silence before the first of a chat.
+        settled = known == entry or not any(self._before(entry))
+        if settled if known is not None else not self._may_count(entry):
             return None
-        entry = _entry(greeting, again_id(first.entry_id, greeting.event_id))
-        known = self.entries.get(entry.entry_id)
-        if known == entry or (known is None and not self._may_count(entry)):
-            return None
-        self._put(entry)
-        self.again[entry.entry_id] = greeting
-        return entry.entry_id
+        self._put(entry, greeting)
+        return entry_id
 
-    def _put(self, entry: Entry) -> None:
+    def _takes(self, place: Entry, greeting: Greeting, heard: Mapping[str, Greeting]) -> bool:
+        """Whether an earlier greeting leaves nothing of the first entry of its chat: it is the first, under its id."""
+        if greeting.order >= place.order or any(self._before(place)):
+            return False
+        said = heard.get(place.event_id)
+        follows = place if said is None else replace(place, silence=said.silence)
+        return not self._may_count(follows, _entry(greeting, greeting.entry_id))
+
+    def _put(self, entry: Entry, greeting: Greeting) -> None:
+        self._remember(Member(greeting.channel_user_id, greeting.contact_id, HINT))
+        others = [each for each in self._chat(entry) if each.entry_id != entry.entry_id]
         self.entries[entry.entry_id] = entry
-        if self._chats is not None:
-            self._chats[entry.chat].add(entry.entry_id)
+        self._by_chat()[entry.chat].add(entry.entry_id)
+        if any(each.order < entry.order for each in others):
+            self.again[entry.entry_id] = greeting
+            return
+        self.greetings[entry.entry_id] = greeting
+        if others:
+            self.replaced[entry.entry_id] = min(others, key=lambda each: each.order).entry_id
 
-    def _may_count(self, entry: Entry) -> bool:
-        """Whether some policy, now or later, makes it an entry while campaigns and messages are as they are."""
+    def _may_count(self, entry: Entry, *also: Entry) -> bool:
+        """Whether some policy, now or later, makes it an entry while campaigns and messages are as they are.
+
+        `also`: of its chat, beside the entries.
+        """
         if entry.silence is not None and entry.silence >= DAY:
             return True
-        if not any(entry.account_id in each.account_ids for each in self.campaigns):
-            return False
+        campaign = self._campaign(entry)
+        return all(self._campaign(each) != campaign for each in (*self._before(entry), *also))
+
+    def _before(self, entry: Entry) -> Iterable[Entry]:
+        """Returns the earlier entries of its chat."""
+        return (each for each in self._chat(entry) if each.order < entry.order)
+
+    def _chat(self, entry: Entry) -> list[Entry]:
+        return [self.entries[entry_id] for entry_id in self._by_chat()[entry.chat]]
+
+    def _by_chat(self) -> dict[tuple[ChannelUserId, str], set[EntryId]]:
         if self._chats is None:
             self._chats = defaultdict(set)
             for each in self.entries.values():
                 self._chats[each.chat].add(each.entry_id)
-        campaign = self._campaign(entry)
-        others = (self.entries[entry_id] for entry_id in self._chats[entry.chat])
-        return all(self._campaign(each) != campaign for each in others if each.order < entry.order)
+        return self._chats
 
     def _campaign(self, entry: Entry) -> str | None:
         return campaign_at(self.campaigns, entry.account_id, entry.occurred_time)

@@ -237,22 +237,30 @@ ON CONFLICT (channel_user_id)
 DO UPDATE SET contact_id = excluded.contact_id, version = excluded.version
 WHERE channel_user.version < excluded.version AND channel_user.workspace_id = excluded.workspace_id
 
+-- name: replace_first_entries
+-- Entries are not the first of their chats any more: an earlier greeting is to be.
+UPDATE entry
+SET again_event_id = event_id
+WHERE entry_id = ANY ($1::uuid[]) AND again_event_id IS NULL
+
 -- name: write_entries
--- Entries are there with what was told of them before; an earlier greeting replaces the later one, agent and id stay.
+-- Entries are there with what was told of them before; an earlier greeting replaces the later one, agent and id stay. Of one
+-- whose former first entry stays (`former_id`) the language is as at that, until it is told.
 INSERT INTO entry (
     entry_id, workspace_id, account_id, channel_user_id, event_id, message_id, agent_id, occurred_time, received_time,
     platform, language_version, language, campaign_id, country
 )
 SELECT
     g.entry_id, g.workspace_id, g.account_id, g.channel_user_id, g.event_id, g.message_id, c.first_agent_id,
-    g.occurred_time, g.received_time, g.platform, coalesce(l.version, 0), coalesce(l.language, g.locale), g.campaign_id,
-    g.country
+    g.occurred_time, g.received_time, g.platform, coalesce(l.version, 0),
+    coalesce(l.language, (SELECT nullif(f.language, '') FROM entry AS f WHERE f.entry_id = g.former_id), g.locale),
+    g.campaign_id, g.country
 FROM unnest(
     $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::timestamptz[], $8::timestamptz[],
-    $9::smallint[], $10::text[], $11::text[], $12::text[]
+    $9::smallint[], $10::text[], $11::text[], $12::text[], $13::uuid[]
 ) AS g (
     entry_id, workspace_id, account_id, channel_user_id, event_id, message_id, occurred_time, received_time, platform,
-    campaign_id, locale, country
+    campaign_id, locale, country, former_id
 )
 LEFT JOIN conversation AS c ON c.channel_user_id = g.channel_user_id AND c.account_id = g.account_id
 LEFT JOIN awaited_language AS l ON l.message_id = g.message_id

@@ -214,10 +214,15 @@ async def write_members(conn: Connection, ledgers: dict[str, Ledger]) -> None:
 
 
 async def write_entries(conn: Connection, ledgers: dict[str, Ledger]) -> None:
-    """New entries are there, and those replaced by an earlier greeting."""
+    """New entries are there, those replaced by an earlier greeting, and those that are not the first any more."""
+    replaced = {first: former for ledger in ledgers.values() for first, former in ledger.replaced.items()}
+    if replaced:
+        # Before there is another first one of their chats.
+        await conn.execute(QUERIES["replace_first_entries"], list(replaced.values()))
     written = [row for ledger in ledgers.values() for row in ledger.greetings.items()]
     if written:
-        await conn.execute(QUERIES["write_entries"], *columns([_entry_row(*row) for row in written]))
+        rows = [(*_entry_row(*row), replaced.get(row[0])) for row in written]
+        await conn.execute(QUERIES["write_entries"], *columns(rows))
     # After those whose places are taken, and whose greetings are entries of their own now.
     again = [row for ledger in ledgers.values() for row in ledger.again.items()]
     if again:
