@@ -306,6 +306,18 @@ async def test_what_was_lost_of_a_chat_whose_first_entry_came_late_is_mended_und
     assert await counter.new_and_repeat() == (1, 1)
 
 
+async def test_entries_of_a_chat_that_lost_all_their_verdicts_keep_their_ids(counter, story):
+    await counter.make_campaign(["WA1"], on(4))
+    told = [story.says("A", "TG1", on(0)), story.says("A", "WA1", on(5)), story.says("A", "WA1", on(1))]
+    await counter.hear_singly(*told)
+    before = await counter.entries()
+    assert not any(entry.corrections for entry in before)
+    await counter.pool.execute("DELETE FROM verdict")
+    await counter.mend(*told)
+    after = await counter.entries()
+    assert [(e.entry_id, e.event_id, e.verdict) for e in after] == [(e.entry_id, e.event_id, e.verdict) for e in before]
+
+
 def fail_for(monkeypatch, cause_id: str) -> None:
     """What is judged because of that counter or campaign fails."""
     whole = Recounts._recount

@@ -142,12 +142,20 @@ WHERE NOT EXISTS (
 
 -- name: forget_unjudged
 -- Entries without a verdict are not there, at the places where one was lost: they are made and judged again. What was
--- told of their language waits for them.
+-- told of their language waits for them. Chats with further entries keep theirs, which are judged with all others: which of
+-- them was there first is known of their ids alone.
 WITH gone AS (
     DELETE FROM entry AS e
     USING unnest($1::uuid[], $2::uuid[]) AS h (account_id, channel_user_id)
     WHERE e.channel_user_id = h.channel_user_id AND e.account_id = h.account_id
         AND NOT EXISTS (SELECT FROM verdict AS v WHERE v.entry_id = e.entry_id)
+        AND NOT EXISTS (
+            SELECT
+            FROM entry AS f
+            WHERE f.channel_user_id = e.channel_user_id
+                AND f.account_id = e.account_id
+                AND f.again_event_id IS NOT NULL
+        )
     RETURNING e.message_id, e.language_version, e.language
 )
 INSERT INTO awaited_language (message_id, version, language)

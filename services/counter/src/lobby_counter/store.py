@@ -63,7 +63,7 @@ async def find_uncounted(conn: Connection, facts: Facts) -> set[str]:
 
 
 async def forget_unjudged(conn: Connection, greetings: Sequence[Inbound]) -> None:
-    """Entries that lost their verdicts, where these were said, are not there: whoever counts them makes both anew."""
+    """Entries that lost their verdicts are not there, but in chats with several: who counts them makes both anew."""
     await conn.execute(
         QUERIES["forget_unjudged"],
         [each.account_id for each in greetings],
