@@ -190,6 +190,19 @@ async def test_i6_an_entry_keeps_its_id_when_a_silence_before_it_is_told_late(co
     assert (gone.event_id, gone.reason) == (told.event_id, "late")
 
 
+async def test_an_earlier_greeting_takes_the_place_of_an_entry_that_no_counter_counts_beside_it(counter, story):
+    await counter.make_campaign(["WA1"], on(1))
+    await counter.make_counter(reentry_gap_days=7)
+    await counter.hear(story.says("A", "WA1", on(20)))
+    (told,) = await counter.entries()
+    await counter.hear(story.says("A", "WA1", on(18)))
+    (moved,) = await counter.entries()
+    (made,) = moved.corrections
+    assert (moved.entry_id, moved.occurred_time.ToDatetime().day) == (told.entry_id, 18)
+    assert (made.from_verdict, made.to_verdict) == (VERDICT_NEW, VERDICT_NEW)
+    assert await counter.entries(verdict="VERDICT_NONE") == []
+
+
 async def test_what_only_the_first_entry_of_a_chat_knows_is_that_of_the_earliest_greeting(counter, story):
     await counter.make_campaign(["WA1"], on(4))
     await counter.hear(story.says("A", "WA1", on(5), campaign="later ad", country="TH", locale="th"))

@@ -22,14 +22,16 @@ from lobby_counter.domain import (
     Entry,
     EntryId,
     Judgement,
+    Placed,
     Verdict,
     correction,
     dropped,
+    is_entry,
     judge,
     place,
     units,
 )
-from lobby_counter.policies import DAY, DEFAULT, Campaign, CounterId, Policy, campaign_at
+from lobby_counter.policies import DAY, DEFAULT, Campaign, CampaignId, CounterId, Policy, campaign_at
 
 HINT = -1
 """Version of a membership known from a message or an import only: any told by a merge or split is newer."""
@@ -40,7 +42,7 @@ class Greeting:
     """A valid greeting that may be an entry."""
 
     entry_id: EntryId
-    """Of the entry of its chat that was there first; its own where there is none, or where that is none without it."""
+    """Of the entry of its chat that was there first: its own where there is none, or where it takes its place."""
     event_id: str
     message_id: str
     workspace_id: str
@@ -166,9 +168,9 @@ class Ledger:
         """Greetings that are entries are there; their persons are judged.
 
         A greeting that comes late and is earlier than the first entry of its chat takes its place under its id, unless
-        that stays an entry by some policy (of another campaign, or after a silence): then it keeps its id, and the
-        greeting has one of its own. Where more than first entries count, `greetings` holds all of each chat from the
-        earliest told on that are entries by some policy or were until now.
+        some counter still counts that (in another campaign, or after a silence): then it keeps its id, and the greeting
+        has one of its own. Where more than first entries count, `greetings` holds all of each chat from the earliest
+        told on that are entries by some policy or were until now.
         """
         before = dict(self.entries)
         causes: dict[ContactId, Cause] = {}
@@ -233,34 +235,35 @@ class Ledger:
         return entry_id
 
     def _takes(self, place: Entry, greeting: Greeting, heard: Mapping[str, Greeting]) -> bool:
-        """Whether an earlier greeting leaves nothing of the first entry of its chat: it is the first, under its id."""
+        """Whether no counter counts the first entry of its chat beside an earlier greeting, which then has its id."""
         if greeting.order >= place.order or any(self._before(place)):
             return False
         said = heard.get(place.event_id)
-        follows = place if said is None else replace(place, silence=said.silence)
-        return not self._may_count(follows, _entry(greeting, greeting.entry_id))
+        entry = place if said is None else replace(place, silence=said.silence)
+        campaign_id = self._campaign(entry)
+        first = campaign_id != self._campaign(_entry(greeting, greeting.entry_id))
+        follows = Placed(entry, campaign_id, first)
+        return not any(is_entry(follows, book.policy) for book in self.books.values())
 
     def _put(self, entry: Entry, greeting: Greeting) -> None:
         self._remember(Member(greeting.channel_user_id, greeting.contact_id, HINT))
         others = [each for each in self._chat(entry) if each.entry_id != entry.entry_id]
+        moved = entry.entry_id in self.entries
         self.entries[entry.entry_id] = entry
         self._by_chat()[entry.chat].add(entry.entry_id)
         if any(each.order < entry.order for each in others):
             self.again[entry.entry_id] = greeting
             return
         self.greetings[entry.entry_id] = greeting
-        if others:
+        if others and not moved:
             self.replaced[entry.entry_id] = min(others, key=lambda each: each.order).entry_id
 
-    def _may_count(self, entry: Entry, *also: Entry) -> bool:
-        """Whether some policy, now or later, makes it an entry while campaigns and messages are as they are.
-
-        `also`: of its chat, beside the entries.
-        """
+    def _may_count(self, entry: Entry) -> bool:
+        """Whether some policy, now or later, makes it an entry while campaigns and messages are as they are."""
         if entry.silence is not None and entry.silence >= DAY:
             return True
         campaign = self._campaign(entry)
-        return all(self._campaign(each) != campaign for each in (*self._before(entry), *also))
+        return all(self._campaign(each) != campaign for each in self._before(entry))
 
     def _before(self, entry: Entry) -> Iterable[Entry]:
         """Returns the earlier entries of its chat."""
@@ -276,7 +279,7 @@ class Ledger:
                 self._chats[each.chat].add(each.entry_id)
         return self._chats
 
-    def _campaign(self, entry: Entry) -> str | None:
+    def _campaign(self, entry: Entry) -> CampaignId | None:
         return campaign_at(self.campaigns, entry.account_id, entry.occurred_time)
 
     def _move(self, known: Member | None, member: Member) -> set[ContactId]:
