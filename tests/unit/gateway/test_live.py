@@ -1,3 +1,6 @@
+import contextlib
+from collections.abc import Sequence
+
 import pytest
 
 from lobby.connectors.v1.events_pb2 import AccountStateChanged, MessageReceived
@@ -285,6 +288,106 @@ async def test_a_stream_that_was_set_back_and_filled_again_is_known_by_its_last_
             hub._take(0, Received(sequence, data, message_id if sequence == 2 else f"x-{sequence}"))
         assert shown(listener) == [*brings, "1.3"]
     assert hub.is_whole_since(NOWHERE.at(0, Head(7, 1))) is not bool(brings)
+
+
+async def test_what_was_shown_ahead_when_the_stream_broke_is_not_known_by_its_place():
+    """It is heard again and passed over, so whoever stands before it would miss it, or be shown it twice."""
+    stream = Replaced(Extent(7, 1, 0))
+    hub = Hub(stream, queue=50)
+    await hub._start(0)
+    hub._has_started(0)
+    with listening(hub) as listener:
+        for sequence, data in enumerate(placed((1, 1), (1, 3), (2, 1)), 1):
+            hub._take(0, Received(sequence, data))
+        assert shown(listener) == ["1.1", "2.1"]
+        stream.now = Extent(7, 1, 3)
+        assert await hub._start(0) == 2
+        assert shown(listener) == ["resync"]
+    assert not hub.is_whole_since(hub.here)
+
+
+class Told:
+    """A stream of one service as a replica reads it that was not there when it was told."""
+
+    def __init__(self, *told: bytes) -> None:
+        self._told = [Received(sequence, data) for sequence, data in enumerate(told, 1)]
+
+    async def extent(self, _: str) -> Extent:
+        return Extent(7, 1, len(self._told))
+
+    @contextlib.asynccontextmanager
+    async def read(self, _: str, sequence: int):
+        yield Reading(self._told[sequence - 1 :])
+
+
+class Reading:
+    def __init__(self, left: Sequence[Received]) -> None:
+        self._left = list(left)
+
+    async def receive(self, within: float | None = None) -> Received | None:
+        return self._left.pop(0) if self._left else None
+
+
+async def resumed(hub: Hub, since: str) -> list[str]:
+    """What a screen that comes back is shown, with what the replica hears of its stream meanwhile."""
+    found: list[items.Item] = []
+    with listening(hub) as listener:
+        for received in hub._streams._told[hub.place.heads[0].sequence :]:
+            hub._take(0, received)
+        listener.send_away()
+        frames = Feed(hub, hub._streams, Gate()).frames(listener, "", since)
+        with contextlib.suppress(Ended):
+            while True:
+                found.append((await anext(frames)).item)
+    return [item.ids["message_id"] if item.ids else item.type for item in found]
+
+
+@pytest.mark.parametrize(("heard", "sees"), [(2, []), (1, ["resync", "1.2"])])
+async def test_a_screen_that_comes_to_a_replica_that_is_behind_it_is_shown_nothing_twice(heard, sees):
+    ahead, behind = (Hub(Told(*placed((1, 1), (1, 2))), queue=50) for _ in range(2))
+    for hub in (ahead, behind):
+        hub.place = NOWHERE.at(0, Head(7, 0))
+    with listening(ahead) as listener:
+        for received in ahead._streams._told:
+            ahead._take(0, received)
+        last = [listener.hints.get_nowait() for _ in range(2)][-1]
+    for received in behind._streams._told[:heard]:
+        behind._take(0, received)
+    assert await resumed(behind, place.encode(last.place)) == sees
+
+
+async def test_what_was_said_again_while_a_screen_was_away_is_not_shown_to_it_again():
+    told = Hub(Told(*placed((1, 1), (2, 1), (1, 1))), queue=50)
+    told.place = NOWHERE.at(0, Head(7, 0))
+    with listening(told) as listener:
+        for received in told._streams._told:
+            told._take(0, received)
+        hints = [listener.hints.get_nowait() for _ in range(2)]
+        assert listener.hints.empty()
+    assert [hint.item.ids["message_id"] for hint in hints] == ["1.1", "2.1"]
+    assert await resumed(told, place.encode(hints[1].place)) == ["resync"]
+
+
+class Slow(Gate):
+    """While it looks at a key something happens."""
+
+    def __init__(self, happens) -> None:
+        self._happens = happens
+
+    async def still_holds(self, secret, principal) -> bool:
+        self._happens()
+        return True
+
+
+async def test_a_heartbeat_is_not_ahead_of_what_is_queued(monkeypatch):
+    monkeypatch.setattr("lobby_gateway.live.feed.HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr("lobby_gateway.live.feed.RECHECK_SECONDS", 0.0)
+    hub = Hub(None, queue=5)
+    told = placed((1, 1))
+    with listening(hub) as listener:
+        frames = Feed(hub, None, Slow(lambda: hub._take(0, Received(1, told[0])))).frames(listener, "", "")
+        frame = await anext(frames)
+        assert (frame.item.type, frame.id) == ("message_received", place.encode(NOWHERE.after(0, 1, 1)))
 
 
 async def test_a_stopping_gateway_sends_its_screens_away_after_what_is_queued():

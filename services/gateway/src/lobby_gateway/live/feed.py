@@ -79,7 +79,8 @@ class Feed:
                 check_at = now + RECHECK_SECONDS
             if hint is not None and await self._may_have(listener.principal, hint):
                 yield Frame(place.encode(hint.place), hint.item)
-            elif hint is None and now >= beat_at:
+            elif hint is None and now >= beat_at and listener.hints.empty():
+                # What came while the key was looked at comes first: the place of a heartbeat is behind it.
                 yield Frame(place.encode(self.hub.here), items.notice(HEARTBEAT))
                 beat_at = now + HEARTBEAT_SECONDS
 

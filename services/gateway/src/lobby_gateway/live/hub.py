@@ -100,7 +100,7 @@ class Hub:
         self._received = [(0, "")] * len(PRODUCERS)
         """By stream, the furthest message and its id: another there is another stream."""
         self._torn = [0] * len(PRODUCERS)
-        """By stream, the last message before which something is missing that screens were to read anew."""
+        """By stream, the last message over which nobody goes on: what is before it is missing, or it came before."""
         self._is_closed = False
 
     @property
@@ -113,7 +113,7 @@ class Hub:
         return at
 
     def is_whole_since(self, since: Place) -> bool:
-        """Returns whether nothing is known to be missing in what the streams hold behind a place."""
+        """Returns whether nothing is known to be missing, or twice, in what the streams hold behind a place."""
         return all(torn <= head.sequence for torn, head in zip(self._torn, since.heads, strict=True))
 
     @contextmanager
@@ -186,6 +186,9 @@ class Hub:
         if known is None:
             # Another life of the stream, or an older one: nobody knows what was told in between.
             self._resync()
+        elif self._shown[producer] > head.sequence:
+            # What was shown ahead is heard again and passed over: whoever stands before it goes on from nowhere.
+            self._tear(producer, self._shown[producer])
         self.place = self.place.at(producer, Head(extent.epoch, start - 1))
         self._orders[producer].waiting.clear()
         self._shown[producer] = start - 1
@@ -223,6 +226,8 @@ class Hub:
         """Where something never came, screens read anew. A place claims only what was shown without a gap."""
         if turn.is_torn:
             self._tear(producer, turn.sequence)
+        if turn.repeated:
+            self._torn[producer] = max(self._torn[producer], turn.sequence)
         is_steady = turn.is_next and self._shown[producer] < turn.sequence
         for shown, heard in heard_in(turn.batch, self.owners, self._is_wanted, turn.repeated):
             at = self.place.after(producer, turn.sequence, shown) if is_steady else self.place.behind(producer)

@@ -35,6 +35,9 @@ async def missed(
 
     Raises TooOld, StreamLost.
     """
+    if (started := _started(since)) is not None and until.heads[started[0]].sequence < started[1]:
+        # The rest of the message comes later, and its beginning with it.
+        raise TooOld("the screen was shown more than is known here")
     by_stream: list[list[_Missed]] = []
     for producer in range(len(PRODUCERS)):
         most = _MOST_MESSAGES - sum(map(len, by_stream))
@@ -43,7 +46,7 @@ async def missed(
     found = []
     # Merging keeps each stream's own order, which the times of its batches need not follow.
     for each in heapq.merge(*by_stream, key=_moment):
-        seen = since.shown if (each.producer, each.sequence) == _started(since) else 0
+        seen = since.shown if (each.producer, each.sequence) == started else 0
         for shown, heard in heard_in(each.batch, owners, lambda workspace, _: workspace == workspace_id):
             if shown > seen:
                 found.append((heard, at.after(each.producer, each.sequence, shown)))
