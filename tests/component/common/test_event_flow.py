@@ -377,3 +377,21 @@ async def test_what_the_publisher_has_no_room_for_is_read_from_the_table(world, 
             return (await teller.nats.jetstream().stream_info("CONNECTORS")).state.messages == 20
 
         await until(all_published)
+
+
+async def test_what_the_publisher_had_no_room_for_is_not_forgotten_where_the_table_is_away(world, monkeypatch):
+    lanes_behind, asked = publisher.Publisher._lanes_behind, []
+
+    async def away_at_first(self):
+        asked.append(self)
+        if len(asked) == 1:
+            raise ConnectionError
+        return await lanes_behind(self)
+
+    monkeypatch.setattr(publisher, "_QUEUE", 0)
+    monkeypatch.setattr(publisher.Publisher, "find_left", _nothing)
+    monkeypatch.setattr(publisher.Publisher, "_lanes_behind", away_at_first)
+    async with start(TELLER, world.config("connectors")) as teller:
+        await tell(teller, "k-1")
+        await until(lambda: _published(teller.nats, 1))
+    assert len(asked) > 1

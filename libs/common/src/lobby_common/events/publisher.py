@@ -87,9 +87,7 @@ class Publisher:
                 await self._ensure_stream()
                 self.ready = True
                 if self._overflowed:
-                    self._queue.clear()
-                    self._overflowed = False
-                    await self._refill(await self._lanes_behind())
+                    await self._publish_overflow()
                 pause = 0.1
                 await self._publish_offered()
             except _TRANSIENT as error:
@@ -150,6 +148,16 @@ class Publisher:
             await self._js.add_stream(config)
         except nats.js.errors.BadRequestError:
             await self._js.update_stream(config)
+
+    async def _publish_overflow(self) -> None:
+        """What there was no room for is published from the table; where that fails it is still to be done."""
+        self._queue.clear()
+        self._overflowed = False
+        try:
+            await self._refill(await self._lanes_behind())
+        except _TRANSIENT:
+            self._overflowed = True
+            raise
 
     async def _publish_offered(self) -> None:
         saved = time.monotonic()
