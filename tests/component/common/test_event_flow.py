@@ -354,6 +354,20 @@ async def test_a_position_that_somebody_set_back_is_heard_again(world):
         await heard_exactly(world, [f"k1-{number}" for number in range(201)])
 
 
+async def test_a_cursor_that_is_ahead_of_what_was_applied_skips_nothing(world, monkeypatch):
+    """It is a hint: what the positions lack is asked for at the start, not after a silence."""
+    monkeypatch.setattr("lobby_common.events.source._IDLE_CHECK", 3600.0)
+    async with start(TELLER, world.config("connectors")) as teller:
+        await tell(teller, *names(50))
+        await until(lambda: _published(teller.nats, 1))
+        admin = await asyncpg.connect(world.admin_url)
+        await admin.execute("INSERT INTO identity.stream_cursor (producer, stream_sequence) VALUES ('connectors', 1)")
+        await admin.close()
+        listener = start(hearer(Recorder()), world.config("identity", connectors_target=teller.grpc_address))
+        async with listener:
+            await heard_exactly(world, names(50))
+
+
 async def test_a_role_reaches_nothing_but_its_own_schema(world):
     async with start(TELLER, world.config("connectors")) as teller:
         for statement in (
