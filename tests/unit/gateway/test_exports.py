@@ -134,6 +134,14 @@ def test_a_workbook_that_breaks_off_is_none():
         opened(part)
 
 
+def test_a_workbook_that_is_given_up_says_nothing():
+    """The collector may come to the archive before it comes to the sheet that is still open in it."""
+    book = workbook.Workbook(["name"])
+    book.add([["Ana"]])
+    book._archive.__del__()
+    assert book._archive.fp is not None
+
+
 def test_a_workbook_goes_out_while_it_is_written():
     file = XlsxFile(["n"])
     parts = [file.write([{"n": f"{page} {n} {page * n}"} for n in range(2000)]) for page in range(50)]

@@ -48,13 +48,20 @@ class _Outlet(io.RawIOBase):
         return taken
 
 
+class _Archive(zipfile.ZipFile):
+    """One that is given up is left as it is: with a sheet still open in it, it cannot be made whole."""
+
+    def __del__(self) -> None:
+        pass
+
+
 class Workbook:
     """A workbook in the making."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
         self._outlet = _Outlet()
-        self._archive = zipfile.ZipFile(self._outlet, "w", zipfile.ZIP_DEFLATED)
+        self._archive = _Archive(self._outlet, "w", zipfile.ZIP_DEFLATED)
         self._sheets = 0
         self._rows = 0
         self._bytes = 0
