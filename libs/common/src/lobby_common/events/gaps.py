@@ -227,8 +227,8 @@ class Gaps:
                 _LOG.warning("put_back", batch_id=batch.batch_id)
                 lanes, firsts, counts = zip(*((s.lane, s.first, s.count) for s in batch.segments), strict=True)
                 told = from_proto(batch.create_time)
-                await self._pool.execute(QUERIES["put_back"], batch.batch_id, told, lanes, firsts, counts, data)
-                filled = True
+                row = (batch.batch_id, told, lanes, firsts, counts, data)
+                filled |= await self._pool.fetchval(QUERIES["put_back"], *row) is not None
         except (StreamLost, nats.errors.Error, nats.js.errors.Error) as error:
             _LOG.info("filling_waits", reason=type(error).__name__)
         if filled:

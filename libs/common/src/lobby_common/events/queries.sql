@@ -205,7 +205,8 @@ DO UPDATE SET
 -- A batch as it was told, where the log lacks it.
 INSERT INTO event_batch (batch_id, create_time, lanes, firsts, counts, data)
 VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT DO NOTHING;
+ON CONFLICT DO NOTHING
+RETURNING batch_id;
 
 -- name: read_period
 -- Batches of a period, oldest first, after a batch.
