@@ -29,6 +29,7 @@ from lobby_gateway import contract, entropy, workspaces
 from lobby_gateway.config import Config
 from lobby_gateway.main import SERVICE
 from lobby_local import Nats
+from lobby_local.ports import free_port
 
 OTHERS = ("connectors", "identity", "routing", "counter", "translate")
 TOKEN = "token"
@@ -167,7 +168,8 @@ def config(database: Any, broker: Nats, **more: Any) -> Config:
         nats_url=Secret(broker.url("gateway")),
         internal_token=Secret(TOKEN),
         master_key=Secret(base64.b64encode(bytes(32)).decode()),
-        **{"rate_per_second": 10_000.0, "rate_burst": 10_000.0} | more,
+        # Not one of those that outgoing connections of other tests get.
+        **{"rate_per_second": 10_000.0, "rate_burst": 10_000.0, "http_port": free_port()} | more,
     )
 
 
