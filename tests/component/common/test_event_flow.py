@@ -175,12 +175,22 @@ async def test_who_is_cancelled_while_he_commits_hands_his_batch_on_at_once(worl
 
 
 async def test_code_that_fails_with_most_events_puts_none_into_quarantine_and_goes_on_when_it_is_mended(world):
-    recorder = Recorder(poison=set(names(30)))
+    class Deployed(Recorder):
+        """New code comes between two attempts, never within one, where few events would seem to be bad."""
+
+        mended = False
+
+        async def apply(self, tx, events):
+            if self.mended and len(events) > 1:
+                self.poison.clear()
+            await super().apply(tx, events)
+
+    recorder = Deployed(poison=set(names(30)))
     async with both(world, recorder) as (teller, listener):
         await tell(teller, *names(40))
         await until(lambda: _restarted(listener))
         assert await listener.pool.fetchval("SELECT count(*) FROM event_quarantine") == 0
-        recorder.poison.clear()
+        recorder.mended = True
         await heard_exactly(world, names(40))
 
 

@@ -313,17 +313,18 @@ async def test_what_is_written_when_the_gateway_stops_breaks_off_and_is_on_recor
     gateway.neighbours.answers[ENTRIES] = entries(10**9)
     channel = create_channel(neighbours[1], TOKEN)
     settings = config(database, broker, replica="second")
+    begun = asyncio.Event()
+
+    async def read(address: str) -> None:
+        headers = {"Authorization": f"Bearer {gateway.owner}"}
+        async with gateway.session.get(f"http://{address}/v1/exports/entries", headers=headers) as answer:
+            while await answer.content.readany():
+                begun.set()
+
     async with start(SERVICE, settings, channels=dict.fromkeys(OTHERS, channel)) as runtime:
         await listening(runtime.http_address)
-        headers = {"Authorization": f"Bearer {gateway.owner}"}
-        answer = await gateway.session.get(f"http://{runtime.http_address}/v1/exports/entries", headers=headers)
-        await answer.content.readany()
-
-        async def read_on() -> None:
-            while await answer.content.readany():
-                pass
-
-        reading = asyncio.ensure_future(read_on())
+        reading = asyncio.ensure_future(read(runtime.http_address))
+        await begun.wait()
     with pytest.raises(aiohttp.ClientPayloadError):
         await reading
     [record] = await ended(gateway)
