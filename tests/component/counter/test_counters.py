@@ -203,6 +203,56 @@ async def test_an_earlier_greeting_takes_the_place_of_an_entry_that_no_counter_c
     assert await counter.entries(verdict="VERDICT_NONE") == []
 
 
+async def test_an_earlier_greeting_takes_the_place_of_a_further_entry_of_its_campaign(counter, story):
+    campaign = await counter.make_campaign(["WA1"], on(4))
+    only = await counter.make_counter(campaign_id=campaign)
+    for day in (1, 9):
+        await counter.hear(story.says("A", "WA1", on(day), country="TH", locale="th"))
+    first, told = await counter.entries()
+    earlier, later = (story.says("A", "WA1", on(day), campaign="ad") for day in (6, 8))
+    for late in (later, earlier):
+        await counter.hear(late)
+    assert (await counter.entries())[0] == first
+    for each in ("", only):
+        (*_, moved) = await counter.entries(counter_id=each)
+        assert (moved.entry_id, moved.occurred_time.ToDatetime().day) == (told.entry_id, 6)
+        assert (moved.campaign_id, moved.country, moved.language) == ("ad", "TH", "th")
+        assert [made.caused_by for made in moved.corrections] == ["late_entry", "late_entry"]
+        assert await counter.new_and_repeat(counter_id=each, view="VIEW_RECORDED") == (1, 0 if each else 1)
+    entries = await counter.entries()
+    await counter.hear(later)
+    await counter.mend(earlier)
+    assert await counter.entries() == entries
+
+
+async def test_greetings_whose_entry_an_earlier_one_took_are_entries_of_their_own_where_a_silence_counts(
+    counter, story
+):
+    await counter.make_campaign(["WA1"], on(4))
+    await counter.hear(story.says("A", "WA1", on(1)))
+    await counter.hear(story.says("A", "WA1", on(19)))
+    _, told = await counter.entries()
+    await counter.hear(story.says("A", "WA1", on(5)))
+    weekly = await counter.make_counter(reentry_gap_days=7)
+    entries = await counter.entries(counter_id=weekly)
+    assert [each.occurred_time.ToDatetime().day for each in entries] == [1, 5, 19]
+    assert entries[1].entry_id == told.entry_id
+    assert len({each.entry_id for each in entries}) == 3
+    assert await counter.new_and_repeat() == (1, 1)
+
+
+async def test_a_further_entry_becomes_the_first_of_its_chat_under_its_id(counter, story):
+    await counter.make_campaign(["WA1"], on(4), on(6))
+    for day in (5, 8):
+        await counter.hear(story.says("A", "WA1", on(day)))
+    told = await counter.entries()
+    await counter.hear(story.says("A", "WA1", on(1)))
+    first, kept = await counter.entries()
+    assert [first.entry_id, kept.entry_id] == [each.entry_id for each in reversed(told)]
+    assert [each.occurred_time.ToDatetime().day for each in (first, kept)] == [1, 5]
+    assert await counter.new_and_repeat(view="VIEW_RECORDED") == await counter.new_and_repeat() == (1, 1)
+
+
 async def test_what_only_the_first_entry_of_a_chat_knows_is_that_of_the_earliest_greeting(counter, story):
     await counter.make_campaign(["WA1"], on(4))
     await counter.hear(story.says("A", "WA1", on(5), campaign="later ad", country="TH", locale="th"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lobby_counter.domain import Cause, CauseKind, EntryId, Judgement, Verdict
+from lobby_counter.domain import Cause, CauseKind, Entry, EntryId, Judgement, Verdict, place
 from lobby_counter.ledger import BaseRow, Book, First, Greeting, Ledger, Member, Regrouping
 from lobby_counter.policies import Policy
 from tests.property.counter.histories import deliveries
@@ -68,6 +68,11 @@ class Memory:
         """Of what are entries at some counter, by the name of the greeting."""
         counted = {event_id for name in self.ledger.books for event_id in self.verdicts(name)}
         return {each.event_id: each.entry_id for each in self.ledger.entries.values() if each.event_id in counted}
+
+    def firsts(self) -> dict[tuple, Entry]:
+        """The first entry of each chat in each campaign and in none."""
+        placed = place(self.ledger.entries.values(), self.ledger.campaigns)
+        return {(*each.entry.chat, each.campaign_id): each.entry for each in placed if each.first}
 
     def recorded(self, name: int) -> Counter:
         """First verdicts plus corrections, by the time at which they count."""
@@ -221,6 +226,21 @@ def test_i6_what_stays_an_entry_keeps_its_id(random, length):
             event: entry_id for event, entry_id in before.items() if event in ids
         }
         before = ids
+
+
+@settings(deadline=None)
+@given(randoms, lengths)
+def test_an_earlier_greeting_has_the_id_of_the_entry_that_no_counter_counts_beside_it(random, length):
+    world, told = life(random, length)
+    memory = Memory(world, [policy(random) for _ in range(3)])
+    before: dict[tuple, Entry] = {}
+    for batch in deliveries(random, told):
+        memory.hear(batch)
+        after = memory.firsts()
+        counted = memory.ids()
+        for spot, former in before.items():
+            assert after[spot].entry_id == former.entry_id or former.event_id in counted
+        before = after
 
 
 @pytest.mark.fuzz

@@ -42,7 +42,7 @@ class Greeting:
     """A valid greeting that may be an entry."""
 
     entry_id: EntryId
-    """Of the entry of its chat that was there first: its own where there is none, or where it takes its place."""
+    """Of the entry of its chat that was there first: its own where there is none."""
     event_id: str
     message_id: str
     workspace_id: str
@@ -70,7 +70,7 @@ def first_id(account_id: str, channel_user_id: str) -> EntryId:
 
 
 def again_id(first: EntryId, event_id: str) -> EntryId:
-    """Returns the id of an entry of a chat that had one: its greeting's for ever."""
+    """Returns the id that an entry of a chat that had one begins with; an earlier greeting may take it over."""
     return EntryId(derive_id(None, "entry", first, event_id))
 
 
@@ -157,6 +157,8 @@ class Ledger:
     """What is to be written as first entry of a chat: new ones, and earlier greetings that replace later ones."""
     again: dict[EntryId, Greeting] = field(default_factory=dict)
     """What is to be written as a further entry of a chat: new ones, and those before which somebody wrote after all."""
+    moved: dict[EntryId, Greeting] = field(default_factory=dict)
+    """Earlier greetings that replace later ones as a further entry of a chat."""
     replaced: dict[EntryId, EntryId] = field(default_factory=dict)
     """First entries of chats by the entry that was the first until now, and is a further one."""
     changed_members: set[ChannelUserId] = field(default_factory=set)
@@ -167,10 +169,10 @@ class Ledger:
     def enter(self, greetings: Iterable[Greeting]) -> None:
         """Greetings that are entries are there; their persons are judged.
 
-        A greeting that comes late and is earlier than the first entry of its chat takes its place under its id, unless
-        some counter still counts that (in another campaign, or after a silence): then it keeps its id, and the greeting
-        has one of its own. Where more than first entries count, `greetings` holds all of each chat from the earliest
-        told on that are entries by some policy or were until now.
+        A greeting that comes late and is earlier than the first entry of its chat and campaign takes its place under
+        its id, with what was agreed of it, unless some counter counts both (that after a silence): then it keeps its
+        id, and the greeting has one of its own. Where more than first entries count, `greetings` holds all of each chat
+        from the earliest told on that are entries by some policy or were until now.
         """
         before = dict(self.entries)
         causes: dict[ContactId, Cause] = {}
@@ -218,45 +220,53 @@ class Ledger:
 
     def _arrive(self, greeting: Greeting, heard: Mapping[str, Greeting]) -> EntryId | None:
         """Returns the entry that it makes or changes; None where it does neither. `heard`: it and others by event."""
-        place = self.entries.get(greeting.entry_id)
-        entry_id = again_id(greeting.entry_id, greeting.event_id)
-        if entry_id not in self.entries and (place is None or self._takes(place, greeting, heard)):
-            self._put(_entry(greeting, greeting.entry_id), greeting)
-            return greeting.entry_id
-        if place is not None and place.event_id == greeting.event_id:
-            entry_id = place.entry_id
-        entry = _entry(greeting, entry_id)
-        known = self.entries.get(entry_id)
-        # Nobody asks for the silence before the first of a chat.
-        settled = known == entry or not any(self._before(entry))
-        if settled if known is not None else not self._may_count(entry):
-            return None
-        self._put(entry, greeting)
+        first = _entry(greeting, greeting.entry_id)
+        if first.entry_id not in self.entries:
+            # Nobody asks for the silence before the first of a chat.
+            self._put(first, greeting)
+            return first.entry_id
+        known = next((each for each in self._chat(first) if each.event_id == greeting.event_id), None)
+        if known is None:
+            entry_id = self._taken(first, heard) or (self._free_id(greeting) if self._may_count(first) else None)
+        else:
+            silent = known.silence == greeting.silence or not any(self._before(known))
+            entry_id = None if silent else known.entry_id
+        if entry_id is not None:
+            self._put(replace(first, entry_id=entry_id), greeting)
         return entry_id
 
-    def _takes(self, place: Entry, greeting: Greeting, heard: Mapping[str, Greeting]) -> bool:
-        """Whether no counter counts the first entry of its chat beside an earlier greeting, which then has its id."""
-        if greeting.order >= place.order or any(self._before(place)):
-            return False
-        said = heard.get(place.event_id)
-        entry = place if said is None else replace(place, silence=said.silence)
+    def _taken(self, entry: Entry, heard: Mapping[str, Greeting]) -> EntryId | None:
+        """Returns the id of the first one of its chat and campaign, if it is earlier and no counter counts both."""
         campaign_id = self._campaign(entry)
-        first = campaign_id != self._campaign(_entry(greeting, greeting.entry_id))
-        follows = Placed(entry, campaign_id, first)
-        return not any(is_entry(follows, book.policy) for book in self.books.values())
+        beside = (each for each in self._chat(entry) if self._campaign(each) == campaign_id)
+        former = min(beside, key=lambda each: each.order, default=None)
+        if former is None or former.order < entry.order:
+            return None
+        said = heard.get(former.event_id)
+        placed = Placed(former if said is None else replace(former, silence=said.silence), campaign_id, first=False)
+        return None if any(is_entry(placed, book.policy) for book in self.books.values()) else former.entry_id
+
+    def _free_id(self, greeting: Greeting) -> EntryId:
+        """Returns an id that no entry has: its greeting's, as long as no earlier one took that."""
+        entry_id = again_id(greeting.entry_id, greeting.event_id)
+        while entry_id in self.entries:
+            entry_id = again_id(entry_id, greeting.event_id)
+        return entry_id
 
     def _put(self, entry: Entry, greeting: Greeting) -> None:
         self._remember(Member(greeting.channel_user_id, greeting.contact_id, HINT))
-        others = [each for each in self._chat(entry) if each.entry_id != entry.entry_id]
-        moved = entry.entry_id in self.entries
+        known = self.entries.get(entry.entry_id)
+        first = min(self._chat(entry), key=lambda each: each.order, default=entry)
         self.entries[entry.entry_id] = entry
         self._by_chat()[entry.chat].add(entry.entry_id)
-        if any(each.order < entry.order for each in others):
+        if first.order >= entry.order or first.entry_id == entry.entry_id:
+            self.greetings[entry.entry_id] = greeting
+            if first.entry_id != entry.entry_id:
+                self.replaced[entry.entry_id] = first.entry_id
+        elif known is not None and known.event_id != entry.event_id:
+            self.moved[entry.entry_id] = greeting
+        else:
             self.again[entry.entry_id] = greeting
-            return
-        self.greetings[entry.entry_id] = greeting
-        if others and not moved:
-            self.replaced[entry.entry_id] = min(others, key=lambda each: each.order).entry_id
 
     def _may_count(self, entry: Entry) -> bool:
         """Whether some policy, now or later, makes it an entry while campaigns and messages are as they are."""

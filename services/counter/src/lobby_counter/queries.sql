@@ -251,6 +251,30 @@ UPDATE entry
 SET again_event_id = event_id
 WHERE entry_id = ANY ($1::uuid[]) AND again_event_id IS NULL
 
+-- name: move_further_entries
+-- Entries that are not the first of their chats are of an earlier greeting; id and agent stay, and what was not told with it.
+UPDATE entry AS e
+SET
+    event_id = g.event_id,
+    again_event_id = g.event_id,
+    message_id = g.message_id,
+    occurred_time = g.occurred_time,
+    received_time = g.received_time,
+    silence = g.silence,
+    language_version = coalesce(l.version, 0),
+    language = coalesce(l.language, nullif(e.language, ''), g.locale),
+    campaign_id = g.campaign_id,
+    country = coalesce(nullif(g.country, ''), e.country)
+FROM unnest(
+    $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::timestamptz[], $8::timestamptz[],
+    $9::smallint[], $10::text[], $11::text[], $12::text[], $13::interval[]
+) AS g (
+    entry_id, workspace_id, account_id, channel_user_id, event_id, message_id, occurred_time, received_time, platform,
+    campaign_id, locale, country, silence
+)
+LEFT JOIN awaited_language AS l ON l.message_id = g.message_id
+WHERE e.entry_id = g.entry_id
+
 -- name: write_entries
 -- Entries are there with what was told of them before; an earlier greeting replaces the later one, agent and id stay. Of one
 -- whose former first entry stays (`former_id`) the language is as at that, until it is told.
@@ -275,9 +299,11 @@ LEFT JOIN awaited_language AS l ON l.message_id = g.message_id
 ON CONFLICT (entry_id)
 DO UPDATE SET
     event_id = excluded.event_id,
+    again_event_id = NULL,
     message_id = excluded.message_id,
     occurred_time = excluded.occurred_time,
     received_time = excluded.received_time,
+    silence = NULL,
     campaign_id = excluded.campaign_id,
     country = excluded.country,
     language_version = excluded.language_version,

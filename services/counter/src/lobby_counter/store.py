@@ -219,15 +219,18 @@ async def write_entries(conn: Connection, ledgers: dict[str, Ledger]) -> None:
     if replaced:
         # Before there is another first one of their chats.
         await conn.execute(QUERIES["replace_first_entries"], list(replaced.values()))
+    moved = [_further_row(*row) for ledger in ledgers.values() for row in ledger.moved.items()]
+    if moved:
+        # Before the greetings that they leave are entries of their own.
+        await conn.execute(QUERIES["move_further_entries"], *columns(moved))
     written = [row for ledger in ledgers.values() for row in ledger.greetings.items()]
     if written:
         rows = [(*_entry_row(*row), replaced.get(row[0])) for row in written]
         await conn.execute(QUERIES["write_entries"], *columns(rows))
-    # After those whose places are taken, and whose greetings are entries of their own now.
-    again = [row for ledger in ledgers.values() for row in ledger.again.items()]
+    # After those whose places are taken.
+    again = [_further_row(*row) for ledger in ledgers.values() for row in ledger.again.items()]
     if again:
-        rows = [(*_entry_row(entry_id, greeting), greeting.silence) for entry_id, greeting in again]
-        await conn.execute(QUERIES["write_further_entries"], *columns(rows))
+        await conn.execute(QUERIES["write_further_entries"], *columns(again))
 
 
 def _entry_row(entry_id: EntryId, greeting: Greeting) -> tuple[Any, ...]:
@@ -245,6 +248,10 @@ def _entry_row(entry_id: EntryId, greeting: Greeting) -> tuple[Any, ...]:
         greeting.locale,
         greeting.country,
     )
+
+
+def _further_row(entry_id: EntryId, greeting: Greeting) -> tuple[Any, ...]:
+    return (*_entry_row(entry_id, greeting), greeting.silence)
 
 
 async def write_verdicts(conn: Connection, ledgers: dict[str, Ledger]) -> None:
