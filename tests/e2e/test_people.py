@@ -1,8 +1,11 @@
 """People are counted, not messages: over accounts, platforms, merges and undos."""
 
+import base64
+
 import pytest
 
 from tests.lobby import Lobby, until
+from tests.pictures import picture
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -67,6 +70,23 @@ async def test_a_merge_and_its_undo_correct_the_counts_whoever_survives(lobby: L
     assert restored["contact_id"] == other
     corrections = (await lobby.get("/v1/entries", account_id=accounts["line"]))["entries"][0]["corrections"]
     assert [correction["caused_by"] for correction in corrections] == ["merge", "split"]
+
+
+async def test_one_picture_on_telegram_and_line_is_suggested_and_confirmed(lobby: Lobby):
+    for platform, customer, form in (("telegram", "7771234567", "JPEG"), ("line", "nid", "PNG")):
+        shown = base64.b64encode(picture(7, 200, form)).decode()
+        await lobby.say(
+            platform, await lobby.account(platform), customer, "hi", name="Ana Souza", language="pt", picture=shown
+        )
+    await lobby.until_counted(2, 0)
+
+    async def suggested() -> dict:
+        found = (await lobby.get("/v1/suggestions"))["suggestions"]
+        return next((one for one in found if "avatar" in {reason["field"] for reason in one["reasons"]}), {})
+
+    suggestion = await until(suggested)
+    await lobby.post(f"/v1/suggestions/{suggestion['suggestion_id']}:confirm")
+    await lobby.until_counted(1, 1)
 
 
 async def test_a_person_without_a_phone_is_known_again_by_his_other_id(lobby: Lobby):

@@ -54,6 +54,8 @@ CREDENTIALS = {
 }
 PLATFORMS = {"whatsapp": 1, "telegram": 2, "line": 3, "zalo": 4}
 
+_NO_SENDS = ("setWebhook", "answerCallbackQuery", "getChat", "getFile")
+
 
 @dataclasses.dataclass
 class Call:
@@ -75,6 +77,8 @@ class FakePlatform:
         self.calls: list[Call] = []
         self.answers: list[Answer] = []
         self.url = ""
+        self.picture = b""
+        self.picture_url = ""
         self.hold: asyncio.Event | None = None
         self.held = asyncio.Event()
 
@@ -93,17 +97,30 @@ class FakePlatform:
         return answer
 
     def is_send(self, call: Call) -> bool:
-        return call.method == "POST" and not call.path.endswith(("setWebhook", "answerCallbackQuery"))
+        return call.method == "POST" and not call.path.endswith(_NO_SENDS)
 
     def accept(self, call: Call) -> web.Response:
         number = len(self.calls)
+        if (told := self._customer(call)) is not None:
+            return told
         if call.path.startswith("/v25.0/"):
             return web.json_response({"messages": [{"id": f"wamid.out-{number}"}]})
         if call.path.startswith("/bot"):
             return web.json_response({"ok": True, "result": {"message_id": 1000 + number}})
-        if call.path.startswith("/v2/bot/profile/"):
-            return web.json_response({"displayName": "สมชาย", "userId": call.path.rpartition("/")[2], "language": "th"})
         return web.json_response({"sentMessages": [{"id": str(5000 + number)}]})
+
+    def _customer(self, call: Call) -> web.Response | None:
+        """What is asked of a customer, who may show a picture."""
+        if call.path.startswith("/v2/bot/profile/"):
+            shown = {"pictureUrl": self.picture_url or f"{self.url}/picture/u"} if self.picture else {}
+            user_id = call.path.rpartition("/")[2]
+            return web.json_response({"displayName": "สมชาย", "userId": user_id, "language": "th", **shown})
+        if call.path.endswith("/getChat"):
+            photo = {"photo": {"small_file_id": "small", "big_file_id": "big"}} if self.picture else {}
+            return web.json_response({"ok": True, "result": {"id": 7, "type": "private", **photo}})
+        if call.path.endswith("/getFile"):
+            return web.json_response({"ok": True, "result": {"file_id": "small", "file_path": "profile/file 1.jpg"}})
+        return web.Response(body=self.picture) if call.path.startswith(("/file/bot", "/picture/")) else None
 
     @property
     def sends(self) -> list[Call]:

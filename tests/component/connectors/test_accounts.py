@@ -219,20 +219,6 @@ async def test_a_tapped_button_is_answered_and_is_a_message(connectors, platform
     assert call.body == {"callback_query_id": "q1"}
 
 
-async def test_a_line_customers_name_is_asked_for_once_and_told(connectors, platform):
-    account = await connectors.connect("line")
-    for number in (1, 2):
-        event = {"type": "message", "timestamp": 1_780_000_000_000, "source": {"type": "user", "userId": "U1"}}
-        event["message"] = {"id": str(number), "type": "text", "text": "hi"}
-        await connectors.post(signed("line", account, {"events": [event]}))
-    (change,) = await connectors.told(pb.IdentifierChanged)
-    assert (change.display_name, change.locale, change.chat) == ("สมชาย", "th", "U1")
-    assert [(each.kind, each.scope, each.value) for each in change.current] == [
-        ("line_user_id", connectors.caller.workspace_id, "U1")
-    ]
-    assert len([call for call in platform.calls if "profile" in call.path]) == 1
-
-
 async def test_the_scope_of_user_ids_can_be_set(connectors):
     account = await connectors.connect("whatsapp", settings={"portfolio_id": "P9"})
     message = {

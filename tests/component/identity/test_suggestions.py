@@ -8,7 +8,7 @@ from lobby.identity.v1.suggestion_pb2 import SuggestionState
 from lobby_common.errors import Conflict, Invalid, NotFound
 from lobby_identity.app.suggesting import Suggester
 from lobby_identity.suggestion_api import SuggestionApi
-from tests.component.identity.conftest import LN1, TG1, WA1, WA2, Identity, wrote
+from tests.component.identity.conftest import LN1, TG1, WA1, WA2, Identity, changed, wrote
 
 REJECTED = SuggestionState.SUGGESTION_STATE_REJECTED
 CONFIRMED = SuggestionState.SUGGESTION_STATE_CONFIRMED
@@ -103,6 +103,53 @@ async def test_a_typed_phone_that_is_another_contact_s_own_is_evidence(identity,
     [suggestion] = await desk.open(contact_id=one.contact_id)
     assert suggestion.reasons[0].field == "phone"
     assert suggestion.reasons[0].level == "equal"
+
+
+async def shown(identity: Identity, avatar: str, other: str, *, name: str = "Maria", other_name: str = "Maria"):
+    """Two people who write on Telegram and on LINE, and show these pictures."""
+    one, two = await identity.hear(
+        wrote(TG1, "telegram_id:7", minutes=200, display_name=name, country="PL"),
+        wrote(LN1, "line_user_id@p:U1", minutes=260, display_name=other_name, country="PL"),
+    )
+    await identity.hear(
+        changed(TG1, current=["telegram_id:7"], minutes=201, avatar_hash=avatar),
+        changed(LN1, current=["line_user_id@p:U1"], minutes=261, avatar_hash=other),
+    )
+    return one, two
+
+
+async def test_pictures_that_look_alike_are_evidence(identity, desk):
+    await crowd(identity)
+    one, two = await shown(identity, "0123456789abcdef", "0123456789abcdee")
+    [suggestion] = await desk.open()
+    assert {suggestion.contact.contact_id, suggestion.other_contact.contact_id} == {one.contact_id, two.contact_id}
+    assert {reason.field: reason.level for reason in suggestion.reasons}["avatar"] == "equal"
+
+
+async def test_a_picture_alone_of_people_with_other_names_is_none(identity, desk):
+    await crowd(identity)
+    await shown(identity, "0123456789abcdef", "0123456789abcdef", name="Kowalczyk", other_name="Beltrán")
+    assert await desk.open() == []
+
+
+@pytest.mark.parametrize("broken", ["", "0123456789abcde", "0123456789ABCDEF", "\x00" * 16, "0" * 17])
+async def test_what_is_no_picture_is_no_evidence(identity, desk, broken):
+    await crowd(identity)
+    await shown(identity, broken, broken)
+    assert await desk.open() == []
+    assert await identity.pool.fetchval("SELECT count(*) FROM mention") == 0
+
+
+async def test_a_picture_that_more_than_three_show_is_an_idol_s_and_no_evidence(identity, desk):
+    await crowd(identity)
+    await shown(identity, "0123456789abcdef", "0123456789abcdef")
+    [_] = await desk.open()
+    for number in range(2):
+        await identity.hear(
+            wrote(WA1, f"phone:+4960123456{number}", minutes=300 + number),
+            changed(WA1, current=[f"phone:+4960123456{number}"], minutes=310, avatar_hash="0123456789abcdef"),
+        )
+    assert await desk.open() == []
 
 
 async def test_a_phone_that_more_than_five_typed_is_an_office_s_and_no_evidence(identity, desk):

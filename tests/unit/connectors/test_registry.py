@@ -47,7 +47,7 @@ def test_closed_lists_are_those_of_the_contract(ours, theirs, prefix):
         (interface.ShakesHands, {"whatsapp"}),
         (interface.SetsWebhook, {"telegram"}),
         (interface.AnswersCallbacks, {"telegram"}),
-        (interface.FetchesProfiles, {"line"}),
+        (interface.FetchesProfiles, {"telegram", "line"}),
     ],
 )
 def test_abilities_are_found_by_asking_for_them(ability, names):

@@ -26,8 +26,9 @@ class Theatre:
         self.account = Account(platform.name, "a1", "http://127.0.0.1:1/hook", CREDENTIALS[platform.name])
         platform.register(self.account)
 
-    def say(self, text=None, *, customer="66811111111", kind="text", at=NOON, name=None, language=None, **payload):
-        speech = Speech(customer, kind, at, text, payload, name, language)
+    def say(self, text=None, *, customer="66811111111", kind="text", at=NOON, **payload):
+        shown = {field: payload.pop(field, None) for field in ("name", "language", "picture")}
+        speech = Speech(customer, kind, at, text, payload, **shown)
         return self.platform.say(self.account, speech)
 
     def call(self, method, path, body=None, *, token="token", headers=None, broken=False, **query):

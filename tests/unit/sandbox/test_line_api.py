@@ -168,6 +168,17 @@ def test_a_profile_without_a_language_has_none(line):
     assert "language" not in line.answer("GET", f"v2/bot/profile/{NANA}").body
 
 
+def test_a_picture_is_shown_in_every_size_to_whoever_has_its_address(line):
+    assert "pictureUrl" not in line.answer("GET", f"v2/bot/profile/{NANA}").body
+    line.say("hi", customer=NANA, picture=b"picture")
+    line.say("hi", customer=NANA)
+    url = line.answer("GET", f"v2/bot/profile/{NANA}").body["pictureUrl"]
+    path = url.partition("/line/")[2]
+    for size in ("", "/large", "/small"):
+        assert line.answer("GET", f"{path}{size}", token=None).body == b"picture"
+    assert line.answer("GET", "picture/nobody", token=None).status == 404
+
+
 def test_the_profile_of_who_is_no_friend_is_not_found(line):
     line.say(kind="unfollow", customer=NANA)
     assert line.answer("GET", f"v2/bot/profile/{NANA}").status == 404

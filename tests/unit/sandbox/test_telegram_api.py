@@ -195,6 +195,14 @@ def test_the_file_of_a_message_can_be_fetched(telegram):
     assert telegram.answer("GET", f"file/{BOT}/nothing.jpg", token=None).status == 404
 
 
+def test_the_picture_of_who_shows_one_can_be_fetched(telegram):
+    user_id = telegram.say(picture=b"picture").customer_id
+    chat = call(telegram, "getChat", {"chat_id": int(user_id)}).body["result"]
+    file = call(telegram, "getFile", {"file_id": chat["photo"]["small_file_id"]}).body["result"]
+    assert telegram.answer("GET", f"file/{BOT}/{file['file_path']}", token=None).body == b"picture"
+    assert "photo" not in call(telegram, "getChat", {"chat_id": int(user_id) + 1}).body["result"]
+
+
 def test_a_rate_limit_says_how_long_to_wait(telegram):
     body = telegram.platform.failure(429, {"Retry-After": "35"})
     assert body["description"] == "Too Many Requests: retry after 35"

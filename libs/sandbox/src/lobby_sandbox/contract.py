@@ -38,6 +38,7 @@ class Speech:
     payload: Json = field(default_factory=dict)
     name: str | None = None
     language: str | None = None
+    picture: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ class Say(msgspec.Struct, kw_only=True):
     time: str | float | int | None = None
     name: str | None = None
     language: str | None = None
+    picture: bytes | None = None
+    """A file, in base64: what the platform shows of the customer from now on."""
 
 
 class PlanFaults(msgspec.Struct, kw_only=True):
@@ -80,6 +82,7 @@ def speech_of(customer: str, request: Say, now: datetime) -> Speech:
         payload=payload,
         name=request.name or None,
         language=request.language or None,
+        picture=request.picture or None,
     )
 
 

@@ -30,6 +30,8 @@ class Person:
     family: str | None = None
     language: str | None = None
     """As the platform's client would report it; None where the customer gave none."""
+    picture: bytes | None = None
+    """A file; None where the customer shows none."""
 
     @property
     def name(self) -> str:
@@ -54,11 +56,11 @@ class People:
     def __init__(self) -> None:
         self._known: Bounded[str, Person] = Bounded()
 
-    def meet(self, customer_id: str, name: str | None, language: str | None) -> Person:
-        """The person behind this id, from now on under this name and language where they are given."""
+    def meet(self, customer_id: str, name: str | None, language: str | None, picture: bytes | None = None) -> Person:
+        """The person behind this id, from now on with this name, language and picture where they are given."""
         person = self.person(customer_id)
         given, _, family = ((name or "").strip() or person.name).partition(" ")
-        person = Person(given, family.strip() or None, language or person.language)
+        person = Person(given, family.strip() or None, language or person.language, picture or person.picture)
         self._known.put(customer_id, person)
         return person
 

@@ -243,6 +243,7 @@ def tell_identifiers(
             display_name=change.display_name,
             locale=change.locale,
             change_time=to_proto(at),
+            avatar_hash=change.avatar_hash,
         ),
         workspace_id=account.workspace_id,
         key=key_of(account.account_id, change.chat),

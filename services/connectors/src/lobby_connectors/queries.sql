@@ -748,7 +748,7 @@ LEFT JOIN raw_webhook AS r USING (webhook_id)
 WHERE m.message_id = $1;
 
 -- name: take_profiles
--- Customers whose names are due; each is looked at again after a while, whatever happens now.
+-- Customers whose profiles are due; each is looked at again after a while, whatever happens now.
 UPDATE profile
 SET attempts = attempts + 1, due_time = now() + make_interval(secs => least(10 * 4 ^ least(attempts, 6), 86400))
 WHERE (account_id, chat) IN (
@@ -759,7 +759,7 @@ WHERE (account_id, chat) IN (
     LIMIT $1
     FOR UPDATE SKIP LOCKED
 )
-RETURNING account_id::text, workspace_id::text, chat, display_name, locale, attempts;
+RETURNING account_id::text, workspace_id::text, chat, display_name, locale, avatar_hash, attempts;
 
 -- name: want_profiles
 -- Customers who wrote: new ones are asked for at once, known ones again after a week.
@@ -771,7 +771,7 @@ SET due_time = now(), attempts = 0
 WHERE profile.due_time IS NULL AND profile.fetch_time < now() - interval '7 days';
 
 -- name: write_profile
--- A customer's name as the platform told it.
+-- A customer's name, language and picture as the platform told them.
 UPDATE profile
-SET display_name = $3, locale = $4, fetch_time = now(), due_time = NULL
+SET display_name = $3, locale = $4, avatar_hash = $5, fetch_time = now(), due_time = NULL
 WHERE account_id = $1 AND chat = $2;

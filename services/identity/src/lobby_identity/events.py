@@ -24,7 +24,7 @@ from lobby_identity.app.linking import Undone
 from lobby_identity.app.ruling import RuleBook, Wrote
 from lobby_identity.domain.graph import Record
 from lobby_identity.domain.identifiers import PHONE, Address, ContactId, WorkspaceId, address
-from lobby_identity.domain.mentions import find_mentions
+from lobby_identity.domain.mentions import avatar_mentions, find_mentions
 from lobby_identity.domain.profile import Hints
 from lobby_identity.domain.resolution import Sighting
 from lobby_identity.domain.touches import Source
@@ -147,7 +147,9 @@ def _read_change(incoming: Incoming) -> Heard:
         _addresses(workspace_id, payload.current),
         _addresses(workspace_id, payload.retired),
     )
-    return _heard(sighting, Hints(at, payload.display_name, payload.locale))
+    heard = _heard(sighting, Hints(at, payload.display_name, payload.locale))
+    mentions = avatar_mentions(payload.avatar_hash)
+    return heard._replace(mentions=mentions) if mentions else heard
 
 
 def _read_referral(incoming: Incoming) -> Heard:

@@ -485,6 +485,7 @@ SELECT
     ) AS own_phones,
     ARRAY(SELECT m.match_key FROM mention AS m WHERE m.contact_id = u.contact_id AND m.kind = 'phone') AS phones,
     ARRAY(SELECT m.match_key FROM mention AS m WHERE m.contact_id = u.contact_id AND m.kind = 'email') AS emails,
+    ARRAY(SELECT m.match_key FROM mention AS m WHERE m.contact_id = u.contact_id AND m.kind = 'avatar') AS avatars,
     ARRAY(
         SELECT i.scope FROM identifier AS i
         WHERE i.channel_user_id = u.channel_user_id AND i.kind = 'crm_id' AND i.retired_time = 'infinity'
@@ -500,19 +501,19 @@ LEFT JOIN first_touch AS t ON t.channel_user_id = u.channel_user_id
 ORDER BY u.first_seen_time, u.contact_id;
 
 -- name: mark_shared_values
--- Values that more than $4 contacts typed are shared from now on; gives those that were not before.
+-- Values that more contacts have than may (`most`) are shared from now on; gives those that were not before.
 INSERT INTO shared_value (workspace_id, kind, match_key)
 SELECT $1::uuid, v.kind, v.match_key
-FROM unnest($2::text[], $3::text[]) AS v (kind, match_key)
+FROM unnest($2::text[], $3::text[], $4::int[]) AS v (kind, match_key, most)
 WHERE (
     SELECT count(*)
     FROM (
         SELECT m.contact_id
         FROM mention AS m
         WHERE m.workspace_id = $1 AND m.kind = v.kind AND m.match_key = v.match_key
-        LIMIT $4::int + 1
-    ) AS typed
-) > $4::int
+        LIMIT v.most + 1
+    ) AS holders
+) > v.most
 ORDER BY v.kind, v.match_key
 ON CONFLICT DO NOTHING
 RETURNING kind, match_key;
@@ -524,7 +525,7 @@ FROM unnest($2::text[], $3::text[]) AS v (kind, match_key)
 JOIN shared_value AS s ON s.workspace_id = $1 AND s.kind = v.kind AND s.match_key = v.match_key;
 
 -- name: insert_mentioners_unweighed
--- Whoever typed one of these values is weighed again.
+-- Whoever has one of these values is weighed again.
 INSERT INTO unweighed AS u (workspace_id, contact_id)
 SELECT DISTINCT m.workspace_id, m.contact_id
 FROM mention AS m

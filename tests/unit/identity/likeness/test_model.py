@@ -5,7 +5,7 @@ import random
 import pytest
 
 from lobby_identity.likeness import blocks, learning
-from lobby_identity.likeness.comparing import CODE, EXACT, LEVELS, TEXT, align
+from lobby_identity.likeness.comparing import BITS, CODE, EXACT, LEVELS, TEXT, align
 from lobby_identity.likeness.grading import score_file
 from lobby_identity.likeness.model import Model, Record
 from lobby_identity.likeness.names import cuts
@@ -52,6 +52,28 @@ def test_words_stand_in_any_order(model: Model) -> None:
 def test_a_score_is_the_same_from_both_sides(model: Model) -> None:
     one, other = record("Maria Kowalczyk", "+84901234567"), record("Kowalczik", "+84901234568", "+84777")
     assert model.score(one, other).bits == pytest.approx(model.score(other, one).bits)
+
+
+def test_pictures_are_compared_by_the_bits_that_differ() -> None:
+    shown = (1 << 64) - 1
+    levels = [LEVELS[BITS.of((f"{shown:016x}",), (f"{shown >> bits:016x}",))] for bits in (0, 2, 3, 6, 7, 64)]
+    assert levels == ["equal", "equal", "near", "near", "different", "different"]
+
+
+def test_pictures_that_differ_in_three_bits_share_a_key() -> None:
+    scheme = blocks.Scheme(towns={}, regions={}, codes={}, bits={"avatar": "a"})
+
+    def keys(value: int) -> set[str]:
+        return blocks.keys(Record((), {"avatar": ((f"{value:016x}",),)}), scheme)
+
+    draw = random.Random(1)
+    for _ in range(200):
+        one = draw.getrandbits(64)
+        other = one
+        for bit in draw.sample(range(64), 3):
+            other ^= 1 << bit
+        assert keys(one) & keys(other)
+    assert len(keys(0)) == 4
 
 
 def test_the_closest_of_several_phones_counts(model: Model) -> None:
@@ -129,5 +151,5 @@ def test_learning_from_nothing_leaves_a_model(model: Model) -> None:
 
 
 def test_a_typed_phone_with_one_digit_missing_is_in_the_same_block() -> None:
-    scheme = blocks.Scheme(towns={}, regions={}, codes={"phone": "p"})
+    scheme = blocks.Scheme(towns={}, regions={}, codes={"phone": "p"}, bits={})
     assert blocks.keys(record("", "0901234567"), scheme) & blocks.keys(record("", "0901234568"), scheme)

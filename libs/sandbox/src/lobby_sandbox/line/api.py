@@ -22,6 +22,7 @@ _SENDS = {
 }
 _REPLY = "v2/bot/message/reply"
 _ENDPOINT = "v2/bot/channel/webhook/endpoint"
+_JPEG = {"Content-Type": "image/jpeg"}
 
 
 class MessagingApi:
@@ -34,6 +35,8 @@ class MessagingApi:
         self._memory = memory
         self._mint = mint
         self._webhook = webhook
+        paths = ("picture/{}", "picture/{}/large", "picture/{}/small")
+        self._pictures = Routes({f"GET {path}": self._picture for path in paths})
         self._routes = Routes(
             {
                 **{f"POST {path}": self._send for path in _SENDS},
@@ -68,6 +71,8 @@ class MessagingApi:
         """What the Messaging API answers."""
         if call.method == "GET" and call.path.strip("/") == "oauth2/v2.1/verify":
             return Answer(200, {"client_id": "1", "expires_in": 2_592_000, "scope": "profile"})
+        if (show := self._pictures.find(call, call.path)) is not None:
+            return show()
         if call.bearer is None:
             return _refuse(requests.NO_TOKEN)
         if call.broken:
@@ -112,10 +117,15 @@ class MessagingApi:
         self._memory.used_tokens.put(reply_token, True)
         return None
 
-    def _profile(self, _: Call, user_id: str) -> Answer:
+    def _profile(self, call: Call, user_id: str) -> Answer:
         if not requests.USER_ID.fullmatch(user_id) or self._memory.blocked.get(user_id):
             return _refuse(requests.NOT_FOUND)
-        return Answer(200, profile(user_id, self._memory.people.person(user_id)))
+        return Answer(200, profile(user_id, self._memory.people.person(user_id), call.base_url))
+
+    def _picture(self, _: Call, user_id: str) -> Answer:
+        """The sizes are one and the same."""
+        picture = self._memory.people.person(user_id).picture
+        return Answer(200, picture, _JPEG) if picture else _refuse(requests.NOT_FOUND)
 
     def _endpoint(self, call: Call) -> Answer:
         account = self.caller(call)

@@ -30,11 +30,11 @@ def bot_info(token: str) -> Json:
     }
 
 
-def profile(user_id: str, person: Person) -> Json:
-    """What a channel is told about a friend."""
+def profile(user_id: str, person: Person, base_url: str) -> Json:
+    """What a channel is told about a friend; his picture is kept here, not at LINE's."""
     language = {"language": person.language} if person.language else {}
-    picture = f"https://profile.line-scdn.net/{user_id[1:17]}"
-    return {"displayName": person.name, "userId": user_id, "pictureUrl": picture, **language}
+    picture = {"pictureUrl": f"{base_url}/picture/{user_id}"} if person.picture else {}
+    return {"displayName": person.name, "userId": user_id, **picture, **language}
 
 
 def sign(body: bytes, channel_secret: str) -> str:

@@ -100,7 +100,7 @@ class Line:
         return requests.failure(status).body()
 
     def _scene(self, account: Account, user_id: str, speech: Speech, kind: str) -> Scene:
-        self._memory.people.meet(user_id, speech.name, speech.language)
+        self._memory.people.meet(user_id, speech.name, speech.language, speech.picture)
         reply_token = self._mint.hex(32)
         self._memory.reply_tokens.put(reply_token, self._mint.now())
         named = speech.payload.get("message_id") if "message_id" in HINTS.get(kind, ()) else None

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from lobby_sandbox.accounts import Accounts
 from lobby_sandbox.contract import Account, Answer, Call, Purpose
+from lobby_sandbox.media import Media
 from lobby_sandbox.merge import Json
 from lobby_sandbox.mint import Mint
+from lobby_sandbox.people import digest
 from lobby_sandbox.telegram import chats, requests
 from lobby_sandbox.telegram.memory import Memory, Settings
 from lobby_sandbox.telegram.requests import BotError, arguments
@@ -155,7 +157,21 @@ class BotApi:
 
     def _get_chat(self, _: str, given: Json) -> Json | BotError:
         chat_id = requests.chat_id_of(given)
-        return chat_id if isinstance(chat_id, BotError) else {"result": self._chat(chat_id)}
+        if isinstance(chat_id, BotError):
+            return chat_id
+        return {"result": self._chat(chat_id) | self._photo(chat_id)}
+
+    def _photo(self, chat_id: int) -> Json:
+        """The customer's picture, which can be downloaded from now on."""
+        picture = self._memory.people.person(str(chat_id)).picture
+        if picture is None:
+            return {}
+        file_ids = {size: f"AQAD{digest('telegram photo', str(chat_id), size):064x}" for size in ("small", "big")}
+        for file_id in file_ids.values():
+            self._memory.media.put(file_id, Media("image/jpeg", "jpg", picture))
+        shown = {f"{size}_file_id": file_id for size, file_id in file_ids.items()}
+        unique = {f"{size}_file_unique_id": file_id[-12:] for size, file_id in file_ids.items()}
+        return {"photo": shown | unique}
 
     def _get_file(self, _: str, given: Json) -> Json | BotError:
         file_id = str(given.get("file_id") or "")

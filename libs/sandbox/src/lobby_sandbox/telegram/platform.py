@@ -105,7 +105,7 @@ class Telegram:
             update_id=self._mint.next(f"telegram update {bot}"),
             message_id=self._mint.next(f"telegram message {bot}"),
             user_id=user_id,
-            person=self._memory.people.meet(str(user_id), speech.name, speech.language),
+            person=self._memory.people.meet(str(user_id), speech.name, speech.language, speech.picture),
             bot=bot_user(token),
             date=int(speech.at.timestamp()),
             text=speech.text,

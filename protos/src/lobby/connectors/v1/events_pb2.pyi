@@ -523,6 +523,7 @@ class IdentifierChanged(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     LOCALE_FIELD_NUMBER: _builtins.int
     CHANGE_TIME_FIELD_NUMBER: _builtins.int
+    AVATAR_HASH_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Account over which it was told."""
     platform: _account_pb2.Platform.ValueType
@@ -533,6 +534,10 @@ class IdentifierChanged(_message.Message):
     """Name that the platform shows now; empty where it says none."""
     locale: _builtins.str
     """Language of the customer's client (BCP 47), where the platform says it."""
+    avatar_hash: _builtins.str
+    """What his picture looks like: 64 bits in hexadecimal, few of which differ between likenesses of one picture; empty where he
+    shows none. The picture is not kept.
+    """
     @_builtins.property
     def retired(self) -> _containers.RepeatedCompositeFieldContainer[Global___Identifier]:
         """Addresses that end with this change."""
@@ -556,10 +561,11 @@ class IdentifierChanged(_message.Message):
         display_name: _builtins.str = ...,
         locale: _builtins.str = ...,
         change_time: _timestamp_pb2.Timestamp | None = ...,
+        avatar_hash: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "change_time", b"change_time", "chat", b"chat", "current", b"current", "display_name", b"display_name", "locale", b"locale", "platform", b"platform", "retired", b"retired"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "avatar_hash", b"avatar_hash", "change_time", b"change_time", "chat", b"chat", "current", b"current", "display_name", b"display_name", "locale", b"locale", "platform", b"platform", "retired", b"retired"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

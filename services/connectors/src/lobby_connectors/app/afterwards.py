@@ -1,7 +1,8 @@
-"""Work off the event path: tapped buttons are answered, and names of customers asked for."""
+"""Work off the event path: tapped buttons are answered, and names and pictures of customers asked for."""
 
 import asyncio
 from collections import OrderedDict
+from typing import NamedTuple
 
 from aiohttp import ClientSession
 
@@ -10,7 +11,7 @@ from lobby_common.ids import derive_id
 from lobby_common.log import get_logger
 from lobby_common.times import utc_now
 from lobby_connectors import events
-from lobby_connectors.app import states
+from lobby_connectors.app import avatars, states
 from lobby_connectors.app.calls import account_of
 from lobby_connectors.app.recording import Left
 from lobby_connectors.directory import Directory
@@ -30,6 +31,14 @@ _PAUSE = 1.0
 _MOST_ATTEMPTS = 6
 
 
+class _Known(NamedTuple):
+    """What was told of a customer."""
+
+    display_name: str = ""
+    locale: str = ""
+    avatar_hash: str = ""
+
+
 class Afterwards:
     """Takes what ingest leaves to do. Never blocks it: what is too much is dropped where it is only a courtesy."""
 
@@ -38,7 +47,7 @@ class Afterwards:
         self._session = session
         self._directory = directory
         self._callbacks: asyncio.Queue[tuple[Account, str]] = asyncio.Queue(_MOST_CALLBACKS)
-        self._nameless: dict[tuple[str, str], str] = {}
+        self._wanted: dict[tuple[str, str], str] = {}
         self._asked: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._wake = asyncio.Event()
 
@@ -47,10 +56,10 @@ class Afterwards:
         for each in left.callbacks:
             if not self._callbacks.full():  # the button stops spinning by itself after a while
                 self._callbacks.put_nowait(each)
-        for account, chat in left.nameless:
+        for account, chat in left.writers:
             key = (account.account_id, chat)
             if key not in self._asked:
-                self._nameless[key] = account.workspace_id
+                self._wanted[key] = account.workspace_id
                 self._asked[key] = None
                 self._wake.set()
         while len(self._asked) > _REMEMBERED:
@@ -68,17 +77,19 @@ class Afterwards:
                     _LOG.info("callback_not_answered", account_id=account.account_id, reason=failure.reason)
 
     async def fetch_profiles(self) -> None:
-        """Asks for names until cancelled."""
+        """Asks for names and pictures until cancelled."""
         while True:
             await self._want()
             rows = await self._log.pool.fetch(QUERIES["take_profiles"], _PAGE)
             for row in rows:
                 account = self._directory.find(row["account_id"])
                 if account is not None and row["attempts"] <= _MOST_ATTEMPTS:
-                    await self._fetch(account, row["chat"], Profile(row["display_name"], row["locale"]))
+                    await self._fetch(
+                        account, row["chat"], _Known(row["display_name"], row["locale"], row["avatar_hash"])
+                    )
                 else:
                     await self._give_up(row["account_id"], row["chat"])
-            if not rows and not self._nameless:
+            if not rows and not self._wanted:
                 self._wake.clear()
                 try:
                     await asyncio.wait_for(self._wake.wait(), _PAUSE * 5)
@@ -86,18 +97,18 @@ class Afterwards:
                     continue
 
     async def _want(self) -> None:
-        wanted = dict(self._nameless)
+        wanted = dict(self._wanted)
         if wanted:
             accounts, chats = zip(*wanted, strict=True)
             await self._log.pool.execute(QUERIES["want_profiles"], accounts, chats, list(wanted.values()))
         for key in wanted:
-            del self._nameless[key]
+            del self._wanted[key]
 
     async def _give_up(self, account_id: str, chat: str) -> None:
-        """Without an answer the customer stays nameless until he writes a week later."""
-        await self._log.pool.execute(QUERIES["write_profile"], account_id, chat, "", "")
+        """Without an answer the customer stays as he is until he writes a week later."""
+        await self._log.pool.execute(QUERIES["write_profile"], account_id, chat, *_Known())
 
-    async def _fetch(self, account: Account, chat: str, known: Profile) -> None:
+    async def _fetch(self, account: Account, chat: str, known: _Known) -> None:
         platform = find_ability(account.platform, FetchesProfiles)
         if platform is None:
             return
@@ -111,12 +122,15 @@ class Afterwards:
             return
         await self._tell(account, chat, known, profile)
 
-    async def _tell(self, account: Account, chat: str, known: Profile, profile: Profile | None) -> None:
-        name, locale = (profile.display_name, profile.locale) if profile else (known.display_name, known.locale)
+    async def _tell(self, account: Account, chat: str, known: _Known, profile: Profile | None) -> None:
+        now_known = known
+        if profile is not None:
+            avatar_hash = await asyncio.to_thread(avatars.hash_of, profile.picture)
+            now_known = _Known(profile.display_name, profile.locale, avatar_hash or known.avatar_hash)
         async with self._log.transaction() as tx:
-            await tx.conn.execute(QUERIES["write_profile"], account.account_id, chat, name, locale)
-            if profile is not None and name and (name, locale) != (known.display_name, known.locale):
+            await tx.conn.execute(QUERIES["write_profile"], account.account_id, chat, *now_known)
+            if profile is not None and now_known != known and any(now_known):
                 now = utc_now()
-                change = IdentifierChange("profile", chat, (), profile.identifiers, now, name, locale)
-                event_id = derive_id(now, account.account_id, chat, "profile", name, locale)
+                change = IdentifierChange("profile", chat, (), profile.identifiers, now, *now_known)
+                event_id = derive_id(now, account.account_id, chat, "profile", *now_known)
                 events.tell_identifiers(tx, account, event_id, change, now)

@@ -53,8 +53,8 @@ class Left(Struct):
     """What is left to do after the commit, off the event path."""
 
     callbacks: list[tuple[Account, str]] = []
-    nameless: list[tuple[Account, str]] = []
-    """Customers of whom webhooks do not bring the name."""
+    writers: list[tuple[Account, str]] = []
+    """Customers of whose profiles webhooks do not bring all."""
     accounts_changed: bool = False
 
 
@@ -95,7 +95,7 @@ class _Recording:
         self._facts: list[tuple[int, SourcedFact]] = []
         self._notices: list[tuple[int, Webhook, Said]] = []
         self.verdicts = [begin(reading) for reading in readings]
-        self.left = Left(callbacks=[], nameless=[])
+        self.left = Left(callbacks=[], writers=[])
 
     async def insert(self, *, again: bool) -> None:
         """The messages that are new are in the table, and facts without a row of their own are marked."""
@@ -146,7 +146,7 @@ class _Recording:
                 if self._is_new(index, said):
                     greeting = message.own_number not in self._directory.numbers(account.workspace_id)
                     events.tell_received(self._tx, webhook, account, self._ids[id(said)], message, greeting=greeting)
-                    self._want_name(account, message)
+                    self._want_profile(account, message)
             case Echo() as echo:
                 if self._is_new(index, said):
                     events.tell_echo(self._tx, webhook, account, self._ids[id(said)], echo)
@@ -194,9 +194,9 @@ class _Recording:
                 cause_id=webhook.webhook_id,
             )
 
-    def _want_name(self, account: Account, message: Message) -> None:
-        if not message.customer.display_name and find_ability(account.platform, FetchesProfiles):
-            self.left.nameless.append((account, message.customer.chat))
+    def _want_profile(self, account: Account, message: Message) -> None:
+        if find_ability(account.platform, FetchesProfiles):
+            self.left.writers.append((account, message.customer.chat))
 
     async def finish(self) -> None:
         """Facts are applied, and accounts are in the states that the webhooks show."""

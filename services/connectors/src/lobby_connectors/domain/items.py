@@ -158,6 +158,7 @@ class IdentifierChange(Struct, frozen=True):
     time: datetime | None
     display_name: str = ""
     locale: str = ""
+    avatar_hash: str = ""
 
 
 class AccountNotice(Struct, frozen=True):

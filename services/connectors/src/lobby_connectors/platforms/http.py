@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 from msgspec import Struct
 
 from lobby_common.times import utc_now
-from lobby_connectors.platforms.failures import Unavailable, UnknownOutcome
+from lobby_connectors.platforms.failures import SendFailure, Unavailable, UnknownOutcome
 from lobby_connectors.platforms.interface import Request
 
 LONGEST_PAUSE = 86_400.0
@@ -69,6 +69,15 @@ async def call(session: ClientSession, base_url: str, request: Request) -> Answe
         raise Unavailable(f"not connected: {type(error).__name__}") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise UnknownOutcome(f"no answer: {type(error).__name__}") from None
+
+
+async def download(session: ClientSession, base_url: str, request: Request) -> bytes:
+    """Returns a file; nothing where it cannot be had. Of one that is larger than an answer may be, the beginning."""
+    try:
+        answer = await call(session, base_url, request)
+    except SendFailure:
+        return b""
+    return answer.body if answer.ok else b""
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:

@@ -87,8 +87,11 @@ class Profile(Struct, frozen=True):
     """What a platform tells about a customer on request."""
 
     display_name: str
+    """Empty where webhooks tell it."""
     locale: str = ""
     identifiers: tuple[Identifier, ...] = ()
+    picture: bytes = b""
+    """A file as the platform gives it, a small one where there are several; empty where he shows none."""
 
 
 @runtime_checkable
@@ -154,7 +157,7 @@ class AnswersCallbacks(Protocol):
 
 @runtime_checkable
 class FetchesProfiles(Protocol):
-    """Webhooks do not name the customer; his name can be asked for."""
+    """Webhooks do not tell all of the customer; his name or picture can be asked for."""
 
     async def fetch_profile(self, session: ClientSession, account: Account, chat: str) -> Profile | None:
         """Returns the customer's profile, None where he does not let us see it. Raises SendFailure."""

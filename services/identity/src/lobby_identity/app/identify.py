@@ -38,7 +38,7 @@ class Heard(NamedTuple):
     source: Source | None = None
     """The ad, post or link that brought him."""
     mentions: tuple[Mention, ...] = ()
-    """What he typed of himself or of somebody else."""
+    """What he typed of himself or of somebody else, and the picture that he shows."""
 
 
 class Identity(NamedTuple):

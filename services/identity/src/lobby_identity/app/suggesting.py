@@ -14,7 +14,7 @@ from lobby_common.events.log import Connection
 from lobby_common.ids import derive_id
 from lobby_identity import metrics
 from lobby_identity.domain.identifiers import EMAIL, PHONE, ContactId, WorkspaceId
-from lobby_identity.domain.mentions import Mention
+from lobby_identity.domain.mentions import AVATAR, Mention
 from lobby_identity.likeness import contacts, names
 from lobby_identity.likeness.blocks import MOST_IN_A_BLOCK
 from lobby_identity.likeness.contacts import Facts
@@ -27,8 +27,8 @@ _PAUSE = 1.0
 _REST = 9.0
 """Times as long as it worked: weighing takes a tenth of a core from those who answer customers."""
 _LONGEST_REST = 5.0
-_MOST_SHARING = 5
-"""A value typed by more people than this is an office's, not a person's."""
+_MOST_SHARING = {PHONE: 5, EMAIL: 5, AVATAR: 3}
+"""A value that more people typed is an office's, a picture that more show an idol's or a shop's."""
 _MOST_SUGGESTED = 20
 """Suggestions of one person: more is a name that many have."""
 _SAMPLE = 5_000
@@ -124,7 +124,7 @@ async def weigh(
 
 
 async def _shared(conn: Connection, workspace_id: WorkspaceId, rows: Sequence[RecordToWeigh]) -> set[Mention]:
-    """Returns the values of these that too many typed."""
+    """Returns the values of these that too many have."""
     mentions = sorted({mention for row in rows for mention in row.mentions})
     if not mentions:
         return set()
@@ -169,7 +169,7 @@ def _persons(rows: Iterable[RecordToWeigh], shared: Collection[Mention]) -> dict
 
 
 def _facts(row: RecordToWeigh, shared: Collection[Mention]) -> Facts:
-    def typed(kind: str) -> frozenset[str]:
+    def own(kind: str) -> frozenset[str]:
         return frozenset(each.match_key for each in row.mentions if each.kind == kind and each not in shared)
 
     return Facts(
@@ -178,7 +178,8 @@ def _facts(row: RecordToWeigh, shared: Collection[Mention]) -> Facts:
         languages=frozenset({row.language} - {""}),
         touches=frozenset({(row.campaign, row.touch_time)} if row.campaign and row.touch_time else ()),
         own_phones=frozenset(row.own_phones),
-        phones=typed(PHONE),
-        emails=typed(EMAIL),
+        phones=own(PHONE),
+        emails=own(EMAIL),
+        avatars=own(AVATAR),
         crm_scopes=frozenset(row.crm_scopes),
     )

@@ -24,11 +24,13 @@ class Scheme:
     """Many share a value: the start or end of a word of the name is wanted beside it."""
     codes: Mapping[str, str]
     """A key alone, also with one sign missing."""
+    bits: Mapping[str, str]
+    """A key in quarters: values of which not more than three bits differ share one."""
 
 
 def keys(record: Record, scheme: Scheme) -> set[str]:
     """Returns the keys of a record."""
-    found = set(_of_codes(record, scheme.codes))
+    found = {*_of_codes(record, scheme.codes), *_of_bits(record, scheme.bits)}
     for name in record.names:
         for reading in (reading for word in name for reading in word):
             found.add(f"w:{reading}")
@@ -50,6 +52,12 @@ def _of_codes(record: Record, codes: Mapping[str, str]) -> Iterator[str]:
     for letter, value in _values(record, codes):
         yield f"{letter}:{value}"
         yield from (f"{letter}-:{value[:place]}{value[place + 1 :]}" for place in range(len(value)))
+
+
+def _of_bits(record: Record, bits: Mapping[str, str]) -> Iterator[str]:
+    for letter, value in _values(record, bits):
+        quarter = len(value) // 4
+        yield from (f"{letter}{start}:{value[start : start + quarter]}" for start in range(0, len(value), quarter))
 
 
 def _of_regions(record: Record, reading: str, regions: Mapping[str, str]) -> Iterator[str]:

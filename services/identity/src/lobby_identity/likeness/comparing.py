@@ -17,6 +17,9 @@ _ALIKE = 0.82
 _LONG_ENOUGH_FOR_ONE = 3
 _LONG_ENOUGH_FOR_TWO = 5
 _TWO_EDITS = 2
+_SAME_BITS = 2
+_NEAR_BITS = 6
+"""Of 64: one picture in other sizes and formats differs in fewer, two pictures in thirty or so."""
 _MOST_NEAR = 4
 """Spellings of a value, the best known, of which one may be near to another's; any may be equal."""
 
@@ -67,6 +70,11 @@ def _code_level(one: str, other: str) -> int:
     return min(OSA.distance(one, other, score_cutoff=DIFFERENT - 1), DIFFERENT)
 
 
+def _bits_level(one: str, other: str) -> int:
+    differ = (int(one, 16) ^ int(other, 16)).bit_count()
+    return 0 if differ <= _SAME_BITS else 2 if differ <= _NEAR_BITS else DIFFERENT
+
+
 def _exact_level(one: str, other: str) -> int:
     return 0 if one == other else DIFFERENT
 
@@ -75,6 +83,8 @@ TEXT = Comparison(_text_level, edits=_TWO_EDITS, alike=_ALIKE, is_seldom_near=Tr
 """Words and short texts: by edits (two letters that changed places are one) and by Jaro-Winkler."""
 CODE = Comparison(_code_level, edits=DIFFERENT - 1, alike=2.0)
 """Numbers, dates, codes: by edits."""
+BITS = Comparison(_bits_level, edits=0, alike=2.0)
+"""Hashes of pictures, in hexadecimal: by the bits that differ."""
 EXACT = Comparison(_exact_level, edits=0, alike=2.0)
 """Equal or different."""
 

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from lobby_identity.likeness import blocks
 from lobby_identity.likeness.model import COMPARISONS, Model, Record, Score, Weights
 from lobby_identity.likeness.names import cuts
-from lobby_identity.likeness.population import Chances, OnePersons, Population
+from lobby_identity.likeness.population import Chances, OnePersons, Pictures, Population
 
 KINDS: Mapping[str, str] = {
     "name": "name",
     "phone": "code",
     "email": "code",
+    "avatar": "bits",
     "country": "exact",
     "language": "exact",
     "campaign": "exact",
@@ -28,6 +29,8 @@ WEIGHTS: Weights = {
     # FEBRL 1: .90 .06 .00 .01 .04. A typed phone may be anybody's; to differ says little.
     "phone": (0.70, 0.04, 0.01, 0.01, 0.24),
     "email": (0.70, 0.03, 0.01, 0.01, 0.25),
+    # Some people show one picture everywhere. Who shows another says nothing of himself.
+    "avatar": (0.25, 0.001, 0.04, 0.001, 0.708),
     # FEBRL 1 has .96 of equal states.
     "country": (0.90, 0.025, 0.025, 0.025, 0.025),
     "language": (0.80, 0.05, 0.05, 0.05, 0.05),
@@ -40,7 +43,9 @@ _EXPECTED_PER_CONTACT = 0.2
 """Other records of the same person that a contact has on average."""
 _HALF_HOUR = timedelta(minutes=30)
 _MOST_READINGS = 6
-_SCHEME = blocks.Scheme(towns={}, regions={"country": "r", "language": "l"}, codes={"phone": "p", "email": "e"})
+_SCHEME = blocks.Scheme(
+    towns={}, regions={"country": "r", "language": "l"}, codes={"phone": "p", "email": "e"}, bits={"avatar": "a"}
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Facts:
     emails: frozenset[str] = frozenset()
     crm_scopes: frozenset[str] = frozenset()
     """Of the ids of the workspace's own systems that he has; an id leads to one person."""
+    avatars: frozenset[str] = frozenset()
+    """What the pictures that he shows look like: 64 bits each, in hexadecimal."""
 
     def joined(self, other: "Facts") -> "Facts":
         """Returns what both know."""
@@ -71,6 +78,7 @@ class Facts:
             self.phones | other.phones,
             self.emails | other.emails,
             self.crm_scopes | other.crm_scopes,
+            self.avatars | other.avatars,
         )
 
     def contradicts(self, other: "Facts") -> bool:
@@ -84,6 +92,7 @@ def record(facts: Facts) -> Record:
     values = {
         "phone": facts.own_phones | facts.phones,
         "email": facts.emails,
+        "avatar": facts.avatars,
         "country": facts.countries,
         "language": frozenset(each.split("-")[0].lower() for each in facts.languages),
         "campaign": frozenset(campaign for campaign, _ in facts.touches),
@@ -130,10 +139,11 @@ def model_of(sample: Iterable[Facts], contacts: int) -> Model:
     populations: dict[str, Chances] = {
         field: Population((value for each in records for value in each.values.get(field, ())), COMPARISONS[kind])
         for field, kind in KINDS.items()
-        if field not in ("name", "phone", "email")
+        if kind == "exact"
     }
     populations["name"] = Population(
         (word for each in records if each.names for word in each.names[0]), COMPARISONS["name"]
     )
     populations["phone"] = populations["email"] = OnePersons(contacts)
+    populations["avatar"] = Pictures(contacts)
     return Model(KINDS, populations, WEIGHTS, _EXPECTED_PER_CONTACT / max(contacts, 2))

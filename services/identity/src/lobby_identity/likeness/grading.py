@@ -37,6 +37,7 @@ _SCHEME = blocks.Scheme(
     towns={"city": "c", "suburb": "c", "postcode": "z"},
     regions={"country": "r", "state": "r"},
     codes={"phone_text": "p", "soc_sec_id": "s", "date_of_birth": "d"},
+    bits={},
 )
 _START_WEIGHTS: Mapping[str, tuple[float, ...]] = {
     "name": (0.8, 0.1, 0.03, 0.02, 0.05),

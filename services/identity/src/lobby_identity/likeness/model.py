@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from lobby_identity.likeness.comparing import CODE, EXACT, LEVELS, TEXT, Comparison, align
+from lobby_identity.likeness.comparing import BITS, CODE, EXACT, LEVELS, TEXT, Comparison, align
 from lobby_identity.likeness.names import Name, Word
 from lobby_identity.likeness.population import Chances
 
-COMPARISONS: Mapping[str, Comparison] = {"name": TEXT, "text": TEXT, "code": CODE, "exact": EXACT}
+COMPARISONS: Mapping[str, Comparison] = {"name": TEXT, "text": TEXT, "code": CODE, "bits": BITS, "exact": EXACT}
 """Kinds of fields. Names are compared word by word; of others a person may have several, the closest counts."""
 
 Weights = Mapping[str, Sequence[float]]

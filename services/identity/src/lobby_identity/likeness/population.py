@@ -20,6 +20,9 @@ _MOST_KEPT = 100_000
 _NOT_HIS_OWN = 0.02
 _NEAR_BY_CHANCE = (1e-5, 1e-4, 1e-3)
 """Of numbers with nine digits or so: nine other digits at each place, and so on."""
+_NOT_OF_HIMSELF = 0.1
+_PICTURES_NEAR_BY_CHANCE = (1e-6, 1e-4, 1e-6)
+"""Faces before a wall are more alike than chance would have it."""
 
 
 class Chances(Protocol):
@@ -34,19 +37,33 @@ class Chances(Protocol):
         ...
 
 
-class OnePersons:
-    """Values that are one person's each, such as phones: what strangers have in common is a mistake, or a friend's."""
+class _Same:
+    """What holds for every value, by level."""
 
-    def __init__(self, contacts: int) -> None:
-        """`contacts`: how many there are; one in fifty gives a value that is another contact's."""
-        equal = _NOT_HIS_OWN / max(contacts, 1)
-        self._chance = (equal, *_NEAR_BY_CHANCE, 1 - equal - sum(_NEAR_BY_CHANCE))
+    def __init__(self, *near: float) -> None:
+        self._chance = (*near, 1 - sum(near))
 
     def chance(self, value: Word, level: int) -> float:
         """Returns what holds for every value."""
         return self._chance[level]
 
     about = chance
+
+
+class Pictures(_Same):
+    """Pictures that people show of themselves: what strangers have in common is an idol, a flag, a flower."""
+
+    def __init__(self, contacts: int) -> None:
+        """`contacts`: how many there are; one in ten shows a picture that is another contact's."""
+        super().__init__(_NOT_OF_HIMSELF / max(contacts, 1), *_PICTURES_NEAR_BY_CHANCE)
+
+
+class OnePersons(_Same):
+    """Values that are one person's each, such as phones: what strangers have in common is a mistake, or a friend's."""
+
+    def __init__(self, contacts: int) -> None:
+        """`contacts`: how many there are; one in fifty gives a value that is another contact's."""
+        super().__init__(_NOT_HIS_OWN / max(contacts, 1), *_NEAR_BY_CHANCE)
 
 
 class Population:

@@ -1,14 +1,14 @@
 """Weak evidence, what is made of it, and what people decided."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lobby_common.events.log import Connection
-from lobby_identity.domain.identifiers import ContactId, WorkspaceId
-from lobby_identity.domain.mentions import Mention
+from lobby_identity.domain.identifiers import EMAIL, PHONE, ContactId, WorkspaceId
+from lobby_identity.domain.mentions import AVATAR, Mention
 from lobby_identity.likeness.model import Reason
 from lobby_identity.store.statements import QUERIES
 
@@ -18,7 +18,7 @@ LIKENESS = "likeness"
 
 @dataclass(frozen=True, slots=True)
 class Mentioned:
-    """A value that a contact typed."""
+    """A value that a contact typed or shows."""
 
     workspace_id: WorkspaceId
     contact_id: ContactId
@@ -141,7 +141,11 @@ async def read_records_to_weigh(
             row["campaign"],
             row["touch_time"],
             row["own_phones"],
-            [*(Mention("phone", key) for key in row["phones"]), *(Mention("email", key) for key in row["emails"])],
+            [
+                *(Mention(PHONE, key) for key in row["phones"]),
+                *(Mention(EMAIL, key) for key in row["emails"]),
+                *(Mention(AVATAR, key) for key in row["avatars"]),
+            ],
             row["crm_scopes"],
         )
         for row in await conn.fetch(QUERIES["read_records_to_weigh"], workspace_id, list(contacts))
@@ -149,14 +153,15 @@ async def read_records_to_weigh(
 
 
 async def find_shared(
-    conn: Connection, workspace_id: WorkspaceId, mentions: Sequence[Mention], most: int
+    conn: Connection, workspace_id: WorkspaceId, mentions: Sequence[Mention], most: Mapping[str, int]
 ) -> set[Mention]:
-    """Returns the values that more than `most` contacts have typed.
+    """Returns the values that more contacts have than may, by kind.
 
-    Whoever typed one that was not shared before will be weighed again.
+    Whoever has one that was not shared before will be weighed again.
     """
+    allowed = [most[each.kind] for each in mentions]
     async with conn.transaction():
-        marked = await conn.fetch(QUERIES["mark_shared_values"], workspace_id, *_columns(mentions), most)
+        marked = await conn.fetch(QUERIES["mark_shared_values"], workspace_id, *_columns(mentions), allowed)
         newly = [Mention(row["kind"], row["match_key"]) for row in marked]
         if newly:
             await conn.execute(QUERIES["insert_mentioners_unweighed"], workspace_id, *_columns(newly))

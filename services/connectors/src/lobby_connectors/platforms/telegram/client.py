@@ -3,15 +3,16 @@
 import hmac
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from aiohttp import ClientSession
 from msgspec import Struct
 
-from lobby_connectors.domain.items import Parsed
+from lobby_connectors.domain.items import Identifier, Parsed
 from lobby_connectors.platforms import http
-from lobby_connectors.platforms.failures import UnknownOutcome
-from lobby_connectors.platforms.interface import Accepted, Account, Outgoing, Request
+from lobby_connectors.platforms.failures import Blocked, UnknownOutcome
+from lobby_connectors.platforms.interface import Accepted, Account, Outgoing, Profile, Request
 from lobby_connectors.platforms.reading import ParseError, decode
 from lobby_connectors.platforms.telegram import parse, render
 from lobby_connectors.platforms.telegram.failures import failure_of_answer
@@ -25,7 +26,29 @@ class _Answer(Struct):
     result: _Sent
 
 
+class _Photo(Struct):
+    small_file_id: str
+
+
+class _Chat(Struct):
+    photo: _Photo | None = None
+
+
+class _ChatAnswer(Struct):
+    result: _Chat
+
+
+class _File(Struct):
+    file_path: str
+
+
+class _FileAnswer(Struct):
+    result: _File
+
+
 _ANSWER = msgspec.json.Decoder(_Answer)
+_CHAT = msgspec.json.Decoder(_ChatAnswer)
+_FILE = msgspec.json.Decoder(_FileAnswer)
 
 
 class Telegram:
@@ -87,6 +110,26 @@ class Telegram:
         await self._call(
             session, account, render.request(account, "answerCallbackQuery", {"callback_query_id": callback_id})
         )
+
+    async def fetch_profile(self, session: ClientSession, account: Account, chat: str) -> Profile | None:
+        """Returns the customer's picture (160 pixels); None where he blocked the bot or is gone. Raises SendFailure.
+
+        Updates tell his name.
+        """
+        try:
+            answer = await self._call(session, account, render.request(account, "getChat", {"chat_id": int(chat)}))
+            photo = decode(_CHAT, answer.body).result.photo
+            picture = await self._picture(session, account, photo.small_file_id) if photo else b""
+        except Blocked:
+            return None
+        except ParseError:
+            raise UnknownOutcome("not a chat") from None
+        return Profile("", "", (Identifier("telegram_id", "", chat),), picture)
+
+    async def _picture(self, session: ClientSession, account: Account, file_id: str) -> bytes:
+        answer = await self._call(session, account, render.request(account, "getFile", {"file_id": file_id}))
+        path = quote(decode(_FILE, answer.body).result.file_path)
+        return await http.download(session, account.api_base_url or render.API_BASE, render.file(account, path))
 
     async def _call(self, session: ClientSession, account: Account, request: Request) -> http.Answer:
         answer = await http.call(session, account.api_base_url or render.API_BASE, request)

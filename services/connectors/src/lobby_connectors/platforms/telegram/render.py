@@ -51,10 +51,19 @@ def request(account: Account, method: str, payload: Mapping[str, Any]) -> Reques
     """Returns a call of a method; its path holds the token."""
     return Request(
         "POST",
-        f"/bot{quote(account.credentials['bot_token'], safe=':')}/{method}",
+        f"/bot{_token(account)}/{method}",
         {"Content-Type": "application/json"},
         msgspec.json.encode(payload),
     )
+
+
+def file(account: Account, path: str) -> Request:
+    """Returns the download of a file at the path that getFile told; the address holds the token."""
+    return Request("GET", f"/file/bot{_token(account)}/{path}", {})
+
+
+def _token(account: Account) -> str:
+    return quote(account.credentials["bot_token"], safe=":")
 
 
 def _media(account: Account, chat: str, attachment: Attachment, caption: str) -> Request:
