@@ -43,6 +43,7 @@ async def test_the_wait_is_that_of_the_oldest_message_and_the_bots_answer_ends_o
     assert (totals.waits, totals.answered, totals.p50_seconds, totals.mean_answered_seconds) == (1, 1, 90, 90)
     assert (level(totals, 60), level(totals, 90)) == ((0, 1), (1, 1))
     assert totals.service_levels[2].share == 1
+    assert [each.unanswered_share for each in totals.service_levels] == [1, 1, 0, 0, 0, 0]
     [wait] = (await counter.waits()).waits
     assert (wait.calendar_seconds, wait.bot_seconds) == (90, 1)
 
@@ -420,6 +421,8 @@ def recount(row: pb.WaitFigures, waits: Sequence[pb.Wait], everything: Sequence[
         waiting = [w for w in waits if w.state == pb.WAIT_STATE_OPEN and w.calendar_seconds > each.within_seconds]
         assert each.out_of == len(answered) + states["closed"] + len(waiting)
     if answered and len(answered) == row.waits:
+        for each in row.service_levels:
+            assert each.unanswered_share == pytest.approx(1 - each.answered / len(answered))
         assert row.p50_seconds == answered[ceil(len(answered) / 2) - 1]
     for name, miss in MISSES.items():
         mine = [each for wait in waits for each in wait.misses if each.miss == miss]

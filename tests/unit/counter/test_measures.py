@@ -16,7 +16,7 @@ def durations(answered=(), closed=(), waiting=()) -> Durations:
 
 
 def percentile(some: Durations, share: float) -> int | None:
-    (found,) = some.percentiles(share)
+    (found,) = some.curve().percentiles(share)
     return found
 
 
@@ -27,7 +27,7 @@ def test_half_of_the_answered_are_answered_within_the_median():
 
 def test_of_hundred_the_ninetieth_is_the_ninetieth_percentile():
     hundred = durations(range(1, 101))
-    assert hundred.percentiles(0.5, 0.9, 0.95) == [50, 90, 95]
+    assert hundred.curve().percentiles(0.5, 0.9, 0.95) == [50, 90, 95]
 
 
 def test_who_is_not_answered_makes_percentiles_longer_and_never_shorter():
@@ -64,7 +64,15 @@ def test_the_estimate_is_that_of_the_book(answered, closed, waiting):
     for seconds in sorted(set(answered)):
         at_risk = sum(each >= seconds for each in [*answered, *closed, *waiting])
         survival *= 1 - answered.count(seconds) / at_risk
-        assert dict(some.survival())[seconds] == pytest.approx(survival)
+        assert some.curve().unanswered_after(seconds) == pytest.approx(survival)
+
+
+def test_the_share_of_the_unanswered_falls_with_each_answer_and_is_known_as_long_as_somebody_was_seen_to_wait():
+    curve = durations([10, 20], closed=[15], waiting=[40]).curve()
+    shares = [curve.unanswered_after(seconds) for seconds in (0, 9, 10, 19, 20, 40, 41)]
+    assert shares == [1, 1, 0.75, 0.75, 0.375, 0.375, None]
+    assert durations([10]).curve().unanswered_after(86_400) == 0
+    assert durations().curve().unanswered_after(30) is None
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=40), st.sampled_from([0.5, 0.9, 0.95]))

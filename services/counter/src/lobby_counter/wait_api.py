@@ -17,7 +17,7 @@ from lobby_counter import asking, wait_figures, wait_lists
 from lobby_counter.calendars import Calendar, Period
 from lobby_counter.clients import MOMENT, Calendars
 from lobby_counter.figures import Key
-from lobby_counter.measures import LEVELS, Durations
+from lobby_counter.measures import LEVELS, Curve, Durations
 from lobby_counter.wait_figures import Question, Tallies, Tally
 from lobby_counter.wait_lists import ListedWait
 from lobby_counter.waits import AgentMiss, Ending, Miss, Part, RootCause, Segment, Wait
@@ -120,8 +120,8 @@ def _fill(answer: pb.GetWaitFiguresResponse, found: Tallies, period: Period, *, 
 def _figures(tally: Tally, key: Key | None = None) -> pb.WaitFigures:
     group: dict[str, Any] = {} if key is None else key._asdict()
     people: dict[str, Any] = dict(tally.people)
-    half, nine_tenths, most = tally.durations.percentiles(0.5, 0.9, 0.95)
-    durations = tally.durations
+    durations, curve = tally.durations, tally.durations.curve()
+    half, nine_tenths, most = curve.percentiles(0.5, 0.9, 0.95)
     answered, closed, waiting = (each.total() for each in (durations.answered, durations.closed, durations.waiting))
     return pb.WaitFigures(
         **{name: value for name, value in group.items() if name != "bucket" and value is not None},
@@ -134,7 +134,7 @@ def _figures(tally: Tally, key: Key | None = None) -> pb.WaitFigures:
         p90_seconds=nine_tenths,
         p95_seconds=most,
         mean_answered_seconds=durations.mean_answered(),
-        service_levels=[_level(durations, seconds) for seconds in LEVELS],
+        service_levels=[_level(durations, curve, seconds) for seconds in LEVELS],
         late=tally.missed[Miss.LATE],
         lost_window=tally.missed[Miss.LOST_WINDOW],
         unanswered=tally.missed[Miss.UNANSWERED],
@@ -151,10 +151,15 @@ def _figures(tally: Tally, key: Key | None = None) -> pb.WaitFigures:
     )
 
 
-def _level(durations: Durations, seconds: int) -> pb.ServiceLevel:
+def _level(durations: Durations, curve: Curve, seconds: int) -> pb.ServiceLevel:
     answered, out_of = durations.within(seconds)
-    share = answered / out_of if out_of else None
-    return pb.ServiceLevel(within_seconds=seconds, answered=answered, out_of=out_of, share=share)
+    return pb.ServiceLevel(
+        within_seconds=seconds,
+        answered=answered,
+        out_of=out_of,
+        share=answered / out_of if out_of else None,
+        unanswered_share=curve.unanswered_after(seconds),
+    )
 
 
 def _wait(listed: ListedWait, now: datetime) -> pb.Wait:

@@ -283,6 +283,7 @@ class ServiceLevel(_message.Message):
     ANSWERED_FIELD_NUMBER: _builtins.int
     OUT_OF_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
+    UNANSWERED_SHARE_FIELD_NUMBER: _builtins.int
     within_seconds: _builtins.int
     """The time in seconds."""
     answered: _builtins.int
@@ -291,6 +292,10 @@ class ServiceLevel(_message.Message):
     """Out of how many: nobody who was not answered is left out; open waits that are younger than the time do not count yet."""
     share: _builtins.float
     """The share, 0 to 1; absent where there are none."""
+    unanswered_share: _builtins.float
+    """The share of customers who are not answered by then, 0 to 1. Who is not answered yet counts for as long as he has waited
+    (Kaplan-Meier); absent where nobody has waited so long.
+    """
     def __init__(
         self,
         *,
@@ -298,14 +303,20 @@ class ServiceLevel(_message.Message):
         answered: _builtins.int = ...,
         out_of: _builtins.int = ...,
         share: _builtins.float | None = ...,
+        unanswered_share: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_share", b"_share", "share", b"share"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_share", b"_share", "_unanswered_share", b"_unanswered_share", "share", b"share", "unanswered_share", b"unanswered_share"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_share", b"_share", "answered", b"answered", "out_of", b"out_of", "share", b"share", "within_seconds", b"within_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_share", b"_share", "_unanswered_share", b"_unanswered_share", "answered", b"answered", "out_of", b"out_of", "share", b"share", "unanswered_share", b"unanswered_share", "within_seconds", b"within_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__share: _TypeAlias = _typing.Literal["share"]  # noqa: Y015
     _WhichOneofArgType__share: _TypeAlias = _typing.Literal["_share", b"_share"]  # noqa: Y015
+    _WhichOneofReturnType__unanswered_share: _TypeAlias = _typing.Literal["unanswered_share"]  # noqa: Y015
+    _WhichOneofArgType__unanswered_share: _TypeAlias = _typing.Literal["_unanswered_share", b"_unanswered_share"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__share) -> _WhichOneofReturnType__share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unanswered_share) -> _WhichOneofReturnType__unanswered_share | None: ...
 
 Global___ServiceLevel: _TypeAlias = ServiceLevel  # noqa: Y015
 
