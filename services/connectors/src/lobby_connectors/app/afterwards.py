@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from typing import NamedTuple
 
+import asyncpg
 from aiohttp import ClientSession
 
 from lobby_common.events import EventLog
@@ -81,20 +82,22 @@ class Afterwards:
         while True:
             await self._want()
             rows = await self._log.pool.fetch(QUERIES["take_profiles"], _PAGE)
-            for row in rows:
-                account = self._directory.find(row["account_id"])
-                if account is not None and row["attempts"] <= _MOST_ATTEMPTS:
-                    await self._fetch(
-                        account, row["chat"], _Known(row["display_name"], row["locale"], row["avatar_hash"])
-                    )
-                else:
-                    await self._give_up(row["account_id"], row["chat"])
+            async with asyncio.TaskGroup() as asking:  # a platform that takes long holds up nobody of another
+                for row in rows:
+                    asking.create_task(self._ask(row))
             if not rows and not self._wanted:
                 self._wake.clear()
                 try:
                     await asyncio.wait_for(self._wake.wait(), _PAUSE * 5)
                 except TimeoutError:
                     continue
+
+    async def _ask(self, row: asyncpg.Record) -> None:
+        account, chat = self._directory.find(row["account_id"]), row["chat"]
+        if account is not None and row["attempts"] <= _MOST_ATTEMPTS:
+            await self._fetch(account, chat, _Known(row["display_name"], row["locale"], row["avatar_hash"]))
+        else:
+            await self._give_up(row["account_id"], chat)
 
     async def _want(self) -> None:
         wanted = dict(self._wanted)
