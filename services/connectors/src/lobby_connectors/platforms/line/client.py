@@ -102,20 +102,19 @@ class Line:
         except ParseError:
             raise UnknownOutcome("not a profile") from None
         itself = (Identifier("line_user_id", account.user_scope, chat),)
-        picture = b""
-        if (place := _picture(profile.pictureUrl or "", account)) is not None:
-            picture = await http.download(session, *place)
+        picture = await _picture(session, account, profile.pictureUrl or "")
         return Profile(name(profile.displayName), name(profile.language)[:35], itself, picture)
 
 
-def _picture(url: str, account: Account) -> tuple[str, Request] | None:
-    """Returns where a small copy of the picture is; None where it is not LINE's."""
+async def _picture(session: ClientSession, account: Account, url: str) -> bytes:
+    """Returns a small copy of the picture, the whole one where there is none; nothing where it is not LINE's."""
     try:
         parts = urlsplit(url)
         base, host = f"{parts.scheme}://{parts.netloc}", parts.hostname or ""
     except ValueError:
-        return None
+        return b""
     played = account.api_base_url and url.startswith(f"{account.api_base_url.rstrip('/')}/")
     if not played and (parts.scheme != "https" or not host.endswith(_PICTURES)):
-        return None
-    return base, Request("GET", f"{parts.path}{_THUMBNAIL}", {})
+        return b""
+    small, whole = (Request("GET", path, {}) for path in (f"{parts.path}{_THUMBNAIL}", parts.path))
+    return await http.download(session, base, small) or await http.download(session, base, whole)
