@@ -240,6 +240,18 @@ async def test_a_sheet_that_has_ended_settles_only_what_is_found_later(sheets, c
     await sheets.verified(sheet.sheet_id)
 
 
+async def test_what_comes_after_its_last_day_is_none_of_a_sheets_business(sheets, counter, story):
+    sheet = await sheets.create(end_day=FIRST)
+    await counter.hear(story.says("a", "WA1", at("09:00")), story.says("b", "WA1", at("09:00") + A_DAY))
+    partner, later = sheets.partner(sheet.sheet_id), {"sheet_id": sheet.sheet_id, "to_day": "2026-11-24"}
+    assert [row.day for row in (await sheets.call("ListSheetRows", partner, **later)).rows] == [FIRST]
+    figures = await sheets.call("GetSheetFigures", partner, **later)
+    assert [(day.day, told(day.present)) for day in figures.days] == [(FIRST, (1, 0, 0, "1.50"))]
+    after = later | {"from_day": "2026-11-23"}
+    assert not (await sheets.call("ListSheetRows", partner, **after)).rows
+    assert not (await sheets.call("GetSheetFigures", partner, **after)).days
+
+
 async def test_the_last_day_may_be_set_until_it_is_closed(sheets):
     sheet = await sheets.create()
     await sheets.close(sheet.sheet_id, days=2)

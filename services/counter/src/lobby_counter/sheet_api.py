@@ -113,7 +113,7 @@ class SheetApi(SheetServiceServicer):
             whole = (sheet.start, sheet.end_of(_last_day(sheet)))
             days = [first + _A_DAY * n for n in range((last - first).days + 1)]
             starts = [rule.calendar.start_of(day) for day in days]
-            cut = (starts[0], rule.calendar.start_of(last + _A_DAY)) if days else (sheet.start, sheet.start)
+            cut = (starts[0], sheet.end_of(last)) if days else (sheet.start, sheet.start)
             present = await sheet_store.count(conn, who.workspace_id, sheet, cut, starts or [sheet.start])
             over_all = await sheet_store.count(conn, who.workspace_id, sheet, whole, [sheet.start])
             settled = await sheet_store.list_settled(conn, rule.sheet_id, first, last)
@@ -140,12 +140,11 @@ class SheetApi(SheetServiceServicer):
         async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             sheet = await sheet_commands.get(conn, who, request.sheet_id)
             first, last = _period(sheet, request.from_day, request.to_day)
-            calendar = sheet.rule.calendar
             found = await sheet_store.list_rows(
                 conn,
                 who.workspace_id,
                 sheet.rule,
-                (calendar.start_of(first), calendar.start_of(last + _A_DAY)),
+                (sheet.rule.calendar.start_of(first), sheet.end_of(last)),
                 after=pages.decode_after(request.page_token),
                 verdict=verdict_word(request.verdict),
                 size=size + 1,
