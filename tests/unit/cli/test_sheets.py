@@ -59,10 +59,10 @@ def change(name: str, person: str, at: datetime, *, repeats: str = "", **fields:
     )
 
 
-def exported(*days: Sequence[Change]) -> list[str]:
+def exported(*days: Sequence[Change], rule: Rule = RULE) -> list[str]:
     """The file that closing these days gives."""
-    sheet = Sheet(RULE, None, RULE.start_day, 0, sheets.digest_of(RULE.text), Tally())
-    lines = [RULE.text]
+    sheet = Sheet(rule, None, rule.start_day, 0, sheets.digest_of(rule.text), Tally())
+    lines = [rule.text]
     for changes in days:
         day = sheets.close(sheet, changes, NOON + A_DAY * 4)
         lines += [*(line.text for line in day.lines), day.text]
@@ -107,6 +107,13 @@ def test_a_file_is_computed_to_what_its_maker_says():
     assert found.amount == "0.25"
     assert (found.days, found.lines, found.currency) == (3, 6, "USD")
     assert found.digest == hashlib.sha256(FILE[-1].encode()).hexdigest()
+
+
+@pytest.mark.parametrize(("price", "expected"), [("0.25", "-0.25"), ("0.00", "0.00"), ("0", "0")])
+def test_what_is_taken_back_costs_less_and_nothing_has_no_sign(price, expected):
+    file = exported(FIRST_DAY, (MERGED,), rule=replace(RULE, price=Decimal(price)))
+    assert [json.loads(file[-1])[name]["amount"] for name in ("settled", "adjustments")] == [expected] * 2
+    verify(file)
 
 
 def fields() -> Iterator[tuple[int, str]]:

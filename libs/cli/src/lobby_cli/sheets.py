@@ -129,7 +129,7 @@ class _Reader:
         return inside
 
     def _priced(self, figures: Mapping[str, int]) -> dict[str, int | str]:
-        return {**figures, "amount": str(self._price * figures["new"])}
+        return {**figures, "amount": str(self._price * figures["new"] + 0)}
 
     def _judge_again(self) -> None:
         touched: set[str] = set()

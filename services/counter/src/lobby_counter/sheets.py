@@ -122,8 +122,8 @@ class Rule:
         )
 
     def amount(self, tally: Tally) -> str:
-        """Returns what the new ones cost."""
-        return str(self.price * tally.new)
+        """Returns what the new ones cost; nothing has no sign."""
+        return str(self.price * tally.new + 0)
 
 
 @dataclass(frozen=True, slots=True)
