@@ -322,6 +322,53 @@ async def test_what_was_agreed_of_an_entry_in_a_campaign_holds_whatever_comes_la
     await sheets.verified(sheet.sheet_id)
 
 
+@pytest.mark.parametrize(
+    ("policy", "before", "late", "expected"),
+    [
+        ({}, [], at("09:00"), (0, 0, 1)),  # another counter counts both
+        ({"window_days": 1, "reentry_gap_days": 1}, [at("09:00")], at("08:00") + A_DAY * 2, (1, 0, 1)),
+        ({"dedupe_level": 1, "reentry_gap_days": 1}, [at("09:00")], at("08:00") + A_DAY * 2, (1, 0, 1)),
+    ],
+)
+async def test_what_was_agreed_of_an_entry_holds_for_what_takes_its_place(sheets, policy, before, late, expected):
+    counter, story = sheets.counter, sheets.story
+    await counter.make_counter(reentry_gap_days=1)
+    sheet = await sheets.create(policy=policy)
+    for when in (*before, at("09:00") + A_DAY * 2):
+        await counter.hear(story.says("a", "WA1", when))
+    await sheets.close(sheet.sheet_id, days=3)
+    row = (await sheets.rows(sheet.sheet_id))[-1]
+    wish = {"sheet_id": sheet.sheet_id, "entry_id": row.entry_id, "wanted_verdict": count_pb.VERDICT_EXCLUDED}
+    made = (await sheets.call("CreateSheetDispute", sheets.partner(sheet.sheet_id), **wish)).dispute
+    await sheets.call("ResolveSheetDispute", sheet_id=sheet.sheet_id, dispute_id=made.dispute_id, accept=True)
+    await sheets.close(sheet.sheet_id)
+    await counter.hear(story.says("a", "WA1", late))
+    assert told((await sheets.figures(sheet.sheet_id)).present)[:3] == expected
+    place = (await sheets.rows(sheet.sheet_id, verdict=count_pb.VERDICT_EXCLUDED))[-1]
+    assert (place.reason, place.entry_id != row.entry_id) == ("dispute", True)
+    (gone,) = await sheets.rows(sheet.sheet_id, verdict=count_pb.VERDICT_NONE)
+    assert (gone.entry_id, gone.repeat_of) == (row.entry_id, place.entry_id)
+    # That in its turn gives its place away.
+    await counter.hear(story.says("a", "WA1", late - timedelta(minutes=1)))
+    await sheets.close(sheet.sheet_id)
+    assert [told(day.total)[:3] for day in await sheets.days(sheet.sheet_id)][-2:] == [expected] * 2
+    await sheets.verified(sheet.sheet_id)
+
+
+async def test_an_entry_that_was_one_already_takes_no_place(sheets, counter, story):
+    sheet = await sheets.create(policy={"window_days": 1, "reentry_gap_days": 1})
+    first, second = at("09:00"), at("09:00") + A_DAY * 2
+    await counter.hear(story.says("a", "WA1", first), story.says("a", "WA1", second))
+    row = (await sheets.rows(sheet.sheet_id, to_day="2026-11-24"))[-1]
+    wish = {"sheet_id": sheet.sheet_id, "entry_id": row.entry_id, "wanted_verdict": count_pb.VERDICT_EXCLUDED}
+    made = (await sheets.call("CreateSheetDispute", **wish)).dispute
+    await sheets.call("ResolveSheetDispute", sheet_id=sheet.sheet_id, dispute_id=made.dispute_id, accept=True)
+    for hours in (20, 40):  # nobody was silent for a day
+        await counter.hear(story.answers("a", "WA1", first + timedelta(hours=hours)))
+    rows = await sheets.rows(sheet.sheet_id, to_day="2026-11-24")
+    assert [(row.reason, row.verdict) for row in rows] == [("first", count_pb.VERDICT_NEW)]
+
+
 async def test_a_dispute_is_taken_back_by_the_party_that_made_it(sheets, counter, story):
     sheet = await sheets.create()
     await counter.hear(story.says("a", "WA1", at("09:00")))

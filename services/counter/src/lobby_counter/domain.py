@@ -4,7 +4,7 @@ The rule is that of a counter's policy. Nothing here knows a clock, a database o
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -89,6 +89,7 @@ class Judgement:
     verdict: Verdict
     reason: Reason
     repeat_of: EntryId | BaseId | None = None
+    """With verdict `none` the entry that took its place; None where nothing did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +242,34 @@ def _reason_to_repeat(entry: Entry, earlier: Sequence[Entry], before: Judgement 
     return before.reason
 
 
-def dropped(cause: Cause) -> Judgement:
-    """Returns the judgement of what was an entry at a counter and is none any more."""
-    return Judgement(Verdict.NONE, Reason.LATE if cause.kind is CauseKind.LATE_ENTRY else Reason.POLICY)
+def dropped(cause: Cause, heir: EntryId | None = None) -> Judgement:
+    """Returns the judgement of what was an entry at a counter and is none any more; `heir` took its place."""
+    return Judgement(Verdict.NONE, Reason.LATE if cause.kind is CauseKind.LATE_ENTRY else Reason.POLICY, heir)
+
+
+def heirs(
+    placed: Sequence[Placed], judged: Container[EntryId], before: Mapping[EntryId, Judgement]
+) -> dict[EntryId, EntryId]:
+    """Returns what took the place of each of one person's entries that is none any more, where something did.
+
+    The conversation that it began is now that of an earlier entry in its chat and campaign. Where that is `judged` for
+    the first time it took the place; where it was an entry `before`, there are no longer two.
+    """
+    found: dict[EntryId, EntryId] = {}
+    for number, gone in enumerate(placed):
+        if gone.entry.entry_id in judged or not _counted(gone, before):
+            continue
+        for each in reversed(placed[:number]):
+            same = (each.entry.chat, each.campaign_id) == (gone.entry.chat, gone.campaign_id)
+            if same and each.entry.entry_id in judged and not _counted(each, before):
+                found[gone.entry.entry_id] = each.entry.entry_id
+                break
+    return found
+
+
+def _counted(placed: Placed, judgements: Mapping[EntryId, Judgement]) -> bool:
+    known = judgements.get(placed.entry.entry_id)
+    return known is not None and known.verdict is not Verdict.NONE
 
 
 def correction(

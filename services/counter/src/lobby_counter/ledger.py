@@ -26,6 +26,7 @@ from lobby_counter.domain import (
     Verdict,
     correction,
     dropped,
+    heirs,
     is_entry,
     judge,
     place,
@@ -124,14 +125,41 @@ class Book:
     changed: set[EntryId] = field(default_factory=set)
     corrections: list[Correction] = field(default_factory=list)
 
-    def record(
-        self, entry: Entry, judged: Judgement | None, *, was: datetime, contact: ContactId, cause: Cause
+    def judge(
+        self,
+        placed: Sequence[Placed],
+        base: Sequence[Base],
+        *,
+        contact: ContactId,
+        cause: Cause,
+        was: Mapping[EntryId, Entry],
+    ) -> None:
+        """A person's entries are judged, and what changed by it is in; `was`: those that were at hand before."""
+        judged: dict[EntryId, Judgement] = {}
+        for unit in units(placed, self.policy):
+            judged |= judge(unit, self.policy, base, self.judgements, cause)
+        taken = heirs(placed, judged, self.judgements)
+        for each in placed:
+            entry = each.entry
+            time = was.get(entry.entry_id, entry).occurred_time
+            gone = dropped(cause, taken.get(entry.entry_id))
+            self._record(entry, judged.get(entry.entry_id), gone, was=time, contact=contact, cause=cause)
+
+    def _record(
+        self,
+        entry: Entry,
+        judged: Judgement | None,
+        gone: Judgement,
+        *,
+        was: datetime,
+        contact: ContactId,
+        cause: Cause,
     ) -> None:
         """The judgement is in, and what changed by it; None: it is no entry here. `was`: when it occurred before."""
         known = self.judgements.get(entry.entry_id)
         if known is None and judged is None:
             return
-        after = judged or (known if known and known.verdict is Verdict.NONE else dropped(cause))
+        after = judged or (known if known and known.verdict is Verdict.NONE else gone)
         self.judgements[entry.entry_id] = after
         if known is None:
             self.first[entry.entry_id] = First(contact, entry.occurred_time, after.verdict)
@@ -313,12 +341,7 @@ class Ledger:
             cause = causes[contact]
             placed = place(entries, self.campaigns)
             for book in self.books.values():
-                judged: dict[EntryId, Judgement] = {}
-                for unit in units(placed, book.policy):
-                    judged |= judge(unit, book.policy, base.get(contact, ()), book.judgements, cause)
-                for entry in entries:
-                    was = before.get(entry.entry_id, entry).occurred_time
-                    book.record(entry, judged.get(entry.entry_id), was=was, contact=contact, cause=cause)
+                book.judge(placed, base.get(contact, ()), contact=contact, cause=cause, was=before)
 
     def _entries_by_contact(self, contacts: Container[ContactId]) -> Mapping[ContactId, Sequence[Entry]]:
         persons: dict[ContactId, list[Entry]] = defaultdict(list)

@@ -44,11 +44,6 @@ WITH settled AS (
     FROM sheet_line
     WHERE sheet_id = $1
     ORDER BY entry_id, number DESC
-), agreed AS (
-    SELECT DISTINCT ON (entry_id) entry_id, dispute_id, wanted_verdict
-    FROM sheet_dispute
-    WHERE sheet_id = $1 AND state = 'accepted'
-    ORDER BY entry_id, resolve_time DESC, dispute_id
 ), candidate AS (
     SELECT entry_id FROM entry WHERE workspace_id = $2 AND occurred_time >= $4 AND occurred_time < $5
     UNION
@@ -70,7 +65,7 @@ WITH settled AS (
         AND e.account_id = ANY (c.account_ids)
         AND c.start_time <= e.occurred_time
         AND (c.end_time IS NULL OR e.occurred_time < c.end_time)
-    LEFT JOIN agreed AS a ON a.entry_id = e.entry_id
+    LEFT JOIN agreed_of($1, $3) AS a ON a.entry_id = e.entry_id
 )
 SELECT
     p.entry_id::text, p.event_id::text, p.account_id::text, p.platform, p.campaign_id::text, p.channel_user_id::text,
@@ -141,23 +136,12 @@ SELECT
     count(*) AS entries
 FROM entry AS e
 JOIN verdict AS v ON v.counter_id = $3 AND v.entry_id = e.entry_id AND v.verdict <> 'none'
-LEFT JOIN (
-    SELECT DISTINCT ON (entry_id) entry_id, wanted_verdict
-    FROM sheet_dispute
-    WHERE sheet_id = $1 AND state = 'accepted'
-    ORDER BY entry_id, resolve_time DESC, dispute_id
-) AS a ON a.entry_id = e.entry_id
+LEFT JOIN agreed_of($1, $3) AS a ON a.entry_id = e.entry_id
 WHERE e.workspace_id = $2 AND e.occurred_time >= $4 AND e.occurred_time < $5
 GROUP BY 1, 2
 
 -- name: list_rows
 -- A page of entries of a sheet, in the order in which they are judged.
-WITH agreed AS (
-    SELECT DISTINCT ON (entry_id) entry_id, wanted_verdict
-    FROM sheet_dispute
-    WHERE sheet_id = $1 AND state = 'accepted'
-    ORDER BY entry_id, resolve_time DESC, dispute_id
-)
 SELECT
     e.entry_id::text, e.event_id::text, u.contact_id::text, e.account_id::text, e.platform, e.occurred_time, e.campaign_id,
     e.language, e.country, v.repeat_of::text,
@@ -170,7 +154,7 @@ SELECT
 FROM entry AS e
 JOIN verdict AS v ON v.counter_id = $3 AND v.entry_id = e.entry_id
 JOIN channel_user AS u ON u.channel_user_id = e.channel_user_id
-LEFT JOIN agreed AS a ON a.entry_id = e.entry_id
+LEFT JOIN agreed_of($1, $3) AS a ON a.entry_id = e.entry_id
 WHERE e.workspace_id = $2
     AND e.occurred_time >= $4
     AND e.occurred_time < $5

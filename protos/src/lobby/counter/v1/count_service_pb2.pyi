@@ -554,7 +554,7 @@ class Entry(_message.Message):
     reason: _builtins.str
     """first, window, same_identity, linked, merged, late, base or policy."""
     repeat_of: _builtins.str
-    """Entry that it repeats; with reason base the row of the base."""
+    """Entry that it repeats; with reason base the row of the base; with verdict none the entry that took its place, where one did."""
     first_verdict: Global___Verdict.ValueType
     """First verdict, never changed."""
     judged_contact_id: _builtins.str

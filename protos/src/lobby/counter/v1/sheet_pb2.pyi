@@ -281,7 +281,7 @@ class SheetRow(_message.Message):
     reason: _builtins.str
     """first, window, same_identity, linked, merged, late, base, policy or dispute."""
     repeat_of: _builtins.str
-    """Entry that it repeats; with reason base the row of the base."""
+    """Entry that it repeats; with reason base the row of the base; with verdict none the entry that took its place, where one did."""
     settled_verdict: _count_service_pb2.Verdict.ValueType
     """What was settled last; absent before."""
     campaign_id: _builtins.str
