@@ -1,6 +1,7 @@
 """Sheets: closed days never change, what is found later is settled in the next, and anybody can compute it again."""
 
 import asyncio
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -141,6 +142,26 @@ async def test_a_merge_that_changes_no_verdict_is_a_line_too_so_that_the_rule_ca
     day = (await sheets.days(sheet.sheet_id))[1]
     assert (day.lines, told(day.settled)) == (1, (0, 0, 0, "0.00"))
     await sheets.verified(sheet.sheet_id)
+
+
+async def test_an_earlier_greeting_of_the_same_moment_is_a_line_too(sheets, counter, story):
+    sheet = await sheets.create()
+    said = [story.says("a", "WA1", at("09:00"), message=f"m{number}") for number in range(9)]
+    early, *_, late = sorted(said, key=lambda each: each.event.id)
+    between = next(
+        each
+        for each in (story.says("b", "TG1", at("09:00"), message=f"n{number}") for number in range(99))
+        if early.event.id < each.event.id < late.event.id
+    )
+    await counter.hear(late, between)
+    await sheets.close(sheet.sheet_id)
+    await counter.hear(early)
+    await sheets.close(sheet.sheet_id)
+    (line,) = [each for each in map(json.loads, await sheets.export(sheet.sheet_id)) if each.get("number") == 2][:-1]
+    assert line["event_id"] == early.event.id
+    await counter.hear(story.merges("m", "a", "ab", version=1))
+    await sheets.close(sheet.sheet_id)
+    assert (await sheets.verified(sheet.sheet_id)).total == {"new": 1, "repeat": 1, "excluded": 0}
 
 
 async def test_an_entry_that_leaves_the_sheets_days_is_settled_back(sheets, counter, story):

@@ -90,6 +90,7 @@ async def write_day(conn: Connection, sheet_id: str, day: Day) -> None:
     rows = [
         (
             each.entry_id,
+            each.event_id,
             each.contact_id,
             each.occurred_time,
             each.campaign_id,

@@ -40,7 +40,8 @@ SELECT workspace_id::text, sheet_id::text FROM sheet WHERE next_close_time <= no
 -- the days in which entries count.
 WITH settled AS (
     SELECT DISTINCT ON (entry_id)
-        entry_id, contact_id, occurred_time, campaign_id, verdict, reason, repeat_of, dispute_id, counts_as
+        entry_id, coalesce(event_id, (text::json ->> 'event_id')::uuid) AS event_id, contact_id, occurred_time, campaign_id,
+        verdict, reason, repeat_of, dispute_id, counts_as
     FROM sheet_line
     WHERE sheet_id = $1
     ORDER BY entry_id, number DESC
@@ -77,9 +78,11 @@ WHERE (p.counts_as <> 'none' OR coalesce(s.counts_as, 'none') <> 'none')
     AND (
         s.entry_id IS NULL
         OR (
-            s.contact_id, s.occurred_time, s.campaign_id, s.verdict, s.reason, s.repeat_of, s.dispute_id, s.counts_as
+            s.event_id, s.contact_id, s.occurred_time, s.campaign_id, s.verdict, s.reason, s.repeat_of, s.dispute_id,
+            s.counts_as
         ) IS DISTINCT FROM (
-            p.contact_id, p.occurred_time, p.campaign_id, p.verdict, p.reason, p.repeat_of, p.dispute_id, p.counts_as
+            p.event_id, p.contact_id, p.occurred_time, p.campaign_id, p.verdict, p.reason, p.repeat_of, p.dispute_id,
+            p.counts_as
         )
     )
 
@@ -91,16 +94,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 -- name: insert_lines
 -- With these lines, in their order.
 INSERT INTO sheet_line (
-    sheet_id, number, place, entry_id, contact_id, occurred_time, campaign_id, repeat_of, dispute_id, verdict, reason,
-    counts_as, text
+    sheet_id, number, place, entry_id, event_id, contact_id, occurred_time, campaign_id, repeat_of, dispute_id, verdict,
+    reason, counts_as, text
 )
-SELECT $1, $2, place - 1, entry_id, contact_id, occurred_time, campaign_id, repeat_of, dispute_id, verdict, reason,
+SELECT $1, $2, place - 1, entry_id, event_id, contact_id, occurred_time, campaign_id, repeat_of, dispute_id, verdict, reason,
     counts_as, text
 FROM unnest(
-    $3::uuid[], $4::uuid[], $5::timestamptz[], $6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::text[],
-    $12::text[]
+    $3::uuid[], $4::uuid[], $5::uuid[], $6::timestamptz[], $7::uuid[], $8::uuid[], $9::uuid[], $10::text[], $11::text[],
+    $12::text[], $13::text[]
 ) WITH ORDINALITY AS l (
-    entry_id, contact_id, occurred_time, campaign_id, repeat_of, dispute_id, verdict, reason, counts_as, text, place
+    entry_id, event_id, contact_id, occurred_time, campaign_id, repeat_of, dispute_id, verdict, reason, counts_as, text, place
 )
 
 -- name: move_on
