@@ -16,6 +16,7 @@ from lobby_cli.sheets import Verified, verify
 from lobby_common import caller
 from lobby_common.caller import Caller
 from lobby_common.errors import Conflict, Invalid, LobbyError, NotFound
+from lobby_counter import closing
 from lobby_counter.recounts import Recounts
 from tests.component.counter.story import Story, an_id, at
 
@@ -210,6 +211,19 @@ async def test_every_day_that_is_due_is_closed(sheets, counter, now):
     assert [day.day for day in await sheets.days(sheet.sheet_id)] == [FIRST, "2026-11-23"]
 
 
+async def test_a_sheet_that_cannot_be_closed_keeps_no_other_one_from_it(sheets, counter, story, now, monkeypatch):
+    broken, other = await sheets.create(policy={"close_after_days": 2}), await sheets.create()
+    now(datetime(2026, 11, 26, tzinfo=UTC))
+    close = closing.sheets.close
+
+    def fail(sheet, changes, at):
+        return 1 / 0 if sheet.rule.sheet_id == broken.sheet_id else close(sheet, changes, at)
+
+    monkeypatch.setattr(closing.sheets, "close", fail)
+    await counter.closer.close_due()
+    assert [(await sheets.get(each.sheet_id)).closed_days for each in (broken, other)] == [0, 1]
+
+
 async def test_a_sheet_waits_until_its_counter_has_judged_what_was_before(sheets, counter, story, now):
     await counter.hear(story.says("a", "WA1", at("09:00")))
     made = await sheets.call(
@@ -388,6 +402,18 @@ async def test_an_entry_that_was_one_already_takes_no_place(sheets, counter, sto
         await counter.hear(story.answers("a", "WA1", first + timedelta(hours=hours)))
     rows = await sheets.rows(sheet.sheet_id, to_day="2026-11-24")
     assert [(row.reason, row.verdict) for row in rows] == [("first", count_pb.VERDICT_NEW)]
+
+
+async def test_a_request_of_one_party_is_never_taken_for_one_of_the_other(sheets, counter, story):
+    sheet = await sheets.create()
+    await counter.hear(story.says("a", "WA1", at("09:00")), story.says("b", "WA1", at("10:00")))
+    ours, theirs = await sheets.rows(sheet.sheet_id)
+    wish = {"sheet_id": sheet.sheet_id, "wanted_verdict": count_pb.VERDICT_EXCLUDED, "request_id": "1"}
+    await sheets.call("CreateSheetDispute", **wish, entry_id=ours.entry_id)
+    partner = sheets.partner(sheet.sheet_id)
+    made = (await sheets.call("CreateSheetDispute", partner, **wish, entry_id=theirs.entry_id)).dispute
+    assert made.entry_id == theirs.entry_id
+    assert (await sheets.call("CreateSheetDispute", partner, **wish, entry_id=theirs.entry_id)).dispute == made
 
 
 async def test_a_dispute_is_taken_back_by_the_party_that_made_it(sheets, counter, story):

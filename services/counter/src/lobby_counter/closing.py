@@ -8,8 +8,6 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import asyncpg
-
 from lobby.counter.v1.events_pb2 import SheetClosed
 from lobby_common.events import EventLog, Tx
 from lobby_common.ids import derive_id
@@ -58,7 +56,7 @@ class Closer:
             return await self.close_next(workspace_id, sheet_id)
         except (*AWAY, *COLLIDED):
             raise
-        except asyncpg.PostgresError:
+        except Exception:  # noqa: BLE001 -- whatever is wrong with one must not hold up the others
             _LOG.exception("sheet_not_closed", sheet_id=sheet_id)
             return False
 

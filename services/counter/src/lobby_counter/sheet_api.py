@@ -198,8 +198,9 @@ class SheetApi(SheetServiceServicer):
                 )
                 return pb.CreateSheetDisputeResponse(dispute=_dispute(made))
 
-            # A request of one sheet's partner is never taken for one of another's.
-            request_id = request.request_id and f"{request.sheet_id}/{request.request_id}"
+            # A request of one sheet's partner is never taken for one of another's, nor for the workspace's own.
+            party = f"{request.sheet_id}/{'partner' if who.role == sheet_commands.PARTNER else ''}"
+            request_id = request.request_id and f"{party}/{request.request_id}"
             return await answer_once(tx, "CreateSheetDispute", request_id, pb.CreateSheetDisputeResponse, make)
 
     async def ListSheetDisputes(
