@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from datetime import UTC
 from typing import ClassVar
 
@@ -13,9 +14,11 @@ from asyncpg.transaction import Transaction
 from lobby.events.v1.batch_pb2 import Batch, Event, Segment
 from lobby_common import metrics
 from lobby_common.config import ServiceConfig
+from lobby_common.errors import Unavailable
 from lobby_common.events import publisher
 from lobby_common.events.lanes import LANES
 from lobby_common.events.log import EventLog, StoredBatch
+from lobby_common.events.service import RemoteLog
 from lobby_common.service import Runtime, Service, start
 from tests.component.common.conftest import Recorder, heard, until
 
@@ -143,12 +146,56 @@ async def test_what_a_process_that_is_gone_never_published_another_publishes_and
 
 async def test_what_nobody_publishes_is_asked_for_after_a_silence(world, monkeypatch):
     monkeypatch.setattr("lobby_common.events.publisher._CHECK_SECONDS", 3600.0)
-    monkeypatch.setattr("lobby_common.events.source._IDLE_CHECK", 0.5)
+    monkeypatch.setattr("lobby_common.events.source._CHECK_SECONDS", 0.5)
     async with both(world, Recorder()) as (teller, _):
         await tell(teller, *names(20))
         await heard_exactly(world, names(20))
         await tell_and_die(teller, *names(20, 20))
         await heard_exactly(world, names(40))
+
+
+async def test_what_nobody_publishes_is_asked_for_while_other_lanes_never_fall_silent(world, monkeypatch):
+    monkeypatch.setattr("lobby_common.events.publisher._CHECK_SECONDS", 3600.0)
+    monkeypatch.setattr("lobby_common.events.source._CHECK_SECONDS", 0.5)
+    async with both(world, Recorder()) as (teller, _):
+        await tell(teller, "k3-0")
+        await heard_exactly(world, ["k3-0"])
+        await tell_and_die(teller, "k2-0")
+        await heard_while_another_speaks(world, teller, "k2-0")
+
+
+async def heard_while_another_speaks(world, teller: Runtime, name: str) -> None:
+    for number in itertools.count():
+        await tell(teller, f"k1-{number}")
+        await until(lambda spoken=f"k1-{number}": _is_heard(world, spoken))
+        if await _is_heard(world, name):
+            return
+        assert number < 1000
+
+
+async def _is_heard(world, name: str) -> bool:
+    return name in [row["event_id"] for row in await heard(world.admin_url)]
+
+
+async def test_a_cursor_that_is_ahead_skips_nothing_where_the_producer_was_away_at_the_start(world, monkeypatch):
+    """As where one replica takes over another's lanes, which was behind: it was its own cursor that it had saved."""
+    monkeypatch.setattr("lobby_common.events.source._CHECK_SECONDS", 0.5)
+    heads = RemoteLog.heads
+
+    async def away_at_first(self):
+        if not await _is_heard(world, "k1-0"):
+            raise Unavailable("AWAY", "it is being started")
+        return await heads(self)
+
+    monkeypatch.setattr(RemoteLog, "heads", away_at_first)
+    async with start(TELLER, world.config("connectors")) as teller:
+        await tell(teller, "k2-0")
+        await until(lambda: _published(teller.nats, 1))
+        admin = await asyncpg.connect(world.admin_url)
+        await admin.execute("INSERT INTO identity.stream_cursor (producer, stream_sequence) VALUES ('connectors', 1)")
+        await admin.close()
+        async with start(hearer(Recorder()), world.config("identity", connectors_target=teller.grpc_address)):
+            await heard_while_another_speaks(world, teller, "k2-0")
 
 
 async def test_who_is_cancelled_while_he_commits_hands_his_batch_on_at_once(world, monkeypatch):
@@ -366,7 +413,7 @@ async def test_a_position_that_somebody_set_back_is_heard_again(world):
 
 async def test_a_cursor_that_is_ahead_of_what_was_applied_skips_nothing(world, monkeypatch):
     """It is a hint: what the positions lack is asked for at the start, not after a silence."""
-    monkeypatch.setattr("lobby_common.events.source._IDLE_CHECK", 3600.0)
+    monkeypatch.setattr("lobby_common.events.source._CHECK_SECONDS", 3600.0)
     async with start(TELLER, world.config("connectors")) as teller:
         await tell(teller, *names(50))
         await until(lambda: _published(teller.nats, 1))

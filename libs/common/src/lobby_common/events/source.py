@@ -1,9 +1,10 @@
 """A producer's stream made into runs without gaps: what the broker lost or mixed up is read from the producer's log."""
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,11 +17,12 @@ from lobby_common import metrics
 from lobby_common.errors import LobbyError
 from lobby_common.events.lanes import LANES, Gap, Seen, Span, judge
 from lobby_common.events.stream import Received, StreamLost, reading, start_sequence
+from lobby_common.tasks import together
 
 _LOG = structlog.get_logger("source")
 
-_IDLE_CHECK = 10.0
-"""Seconds of silence after which a source asks the producer whether it missed something."""
+_CHECK_SECONDS = 5.0
+"""How often a source asks the producer whether it missed something; what it was told since has that long to come."""
 _PATIENCE = 0.2
 """Seconds that a batch waits for those before it: replicas of a producer publish side by side. Then the log is read."""
 _MOST_EARLY = 256
@@ -60,6 +62,10 @@ class Heads:
     def behind(self, ends: Sequence[int]) -> list[int]:
         """Returns our lanes that were not taken to their ends."""
         return [lane for lane, position in self.positions.items() if ends[lane] > position]
+
+    def stuck(self, ends: Sequence[int], before: Mapping[int, int]) -> bool:
+        """Returns whether a lane of ours is not at its end, and stands where it stood before."""
+        return any(self.positions[lane] == before[lane] for lane in self.behind(ends))
 
     def take(self, batch: Batch) -> tuple[list[Run], dict[int, Gap]]:
         """Returns the runs that are next, and where something is missing before the rest.
@@ -150,9 +156,28 @@ class Source:
         self._out = out
         self._searched: dict[int, int] = {}
         """Positions, by lane, after which all of the producer's log was looked through."""
+        self._misses = False
+        """Whether something should have come by now and did not."""
 
     async def run(self, heads: Heads, cursor: int) -> None:
         """Puts runs into the queue until cancelled; what is away is tried again."""
+        await together(self._hear(heads, cursor), self._look_on(heads))
+
+    async def _look_on(self, heads: Heads) -> None:
+        """What was told in a lane and does not come is noticed, though others are heard all the time.
+
+        A lane in which nobody speaks again shows no gap: its last events may have been lost by the stream, or stand
+        before the cursor.
+        """
+        ends: Sequence[int] = ()
+        before: dict[int, int] = {}
+        while True:
+            with contextlib.suppress(LobbyError):
+                self._misses |= heads.stuck(ends, before) if ends else False
+                ends, before = await self._log.heads(), dict(heads.positions)
+            await asyncio.sleep(_CHECK_SECONDS)
+
+    async def _hear(self, heads: Heads, cursor: int) -> None:
         pause = 0.1
         while True:
             try:
@@ -161,17 +186,14 @@ class Source:
                     pause = 0.1
                     await self._check(heads)
                     early = Early()
-                    quiet_since = time.monotonic()
                     while True:
                         received = await stream.receive(_PATIENCE if early.batches else None)
                         if received is not None:
                             cursor = await self._take(heads, early, received, cursor)
-                            quiet_since = time.monotonic()
                         elif early.batches:
                             cursor = await self._settle(heads, early, cursor)
-                        elif time.monotonic() - quiet_since > _IDLE_CHECK:
+                        if self._misses:
                             await self._check(heads)
-                            quiet_since = time.monotonic()
             except (StreamLost, LobbyError) as error:
                 _LOG.info("source_waits", producer=self.producer, reason=str(error), retry_in=pause)
                 await asyncio.sleep(pause)
@@ -179,6 +201,7 @@ class Source:
 
     async def _check(self, heads: Heads) -> None:
         """What the broker lost is read from the producer; where he is away the stream must do for now."""
+        self._misses = False
         try:
             await self._catch_up(heads)
         except LobbyError as error:
