@@ -10,6 +10,7 @@ import asyncpg
 import nats
 import pytest
 from asyncpg.transaction import Transaction
+from nats.aio.client import Client
 
 from lobby.events.v1.batch_pb2 import Batch, Event, Segment
 from lobby_common import metrics
@@ -448,6 +449,24 @@ async def test_what_the_publisher_has_no_room_for_is_read_from_the_table(world, 
             return (await teller.nats.jetstream().stream_info("CONNECTORS")).state.messages == 20
 
         await until(all_published)
+
+
+async def test_a_broker_that_takes_nothing_for_long_does_not_use_up_what_may_be_under_way(world, monkeypatch):
+    """As a client that is cut off and whose buffer is full says, again and again."""
+    async with start(TELLER, world.config("connectors")) as teller:
+        await tell(teller, "k-1")
+        await until(lambda: _published(teller.nats, 1))
+
+        async def full(*_: object, **__: object) -> None:
+            raise nats.errors.OutboundBufferLimitError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Client, "publish", full)
+            for _ in range(100):
+                with pytest.raises(nats.errors.OutboundBufferLimitError):
+                    await teller.publisher.publish_again([1])
+        async with asyncio.timeout(5):
+            await teller.publisher.publish_again([1])
 
 
 async def test_what_the_publisher_had_no_room_for_is_not_forgotten_where_the_table_is_away(world, monkeypatch):

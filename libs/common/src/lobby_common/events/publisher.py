@@ -26,6 +26,8 @@ _QUEUE = 1_000
 """Batches held in memory; more are found in the table again."""
 _WINDOW = 16
 """Batches on their way to the broker at once."""
+_UNLIMITED = 1 << 31
+"""Of the client's own window, which never gets back what could not leave: after some outages it would be used up."""
 _CHECK_SECONDS = 2.0
 """How often it is looked for what was committed and not published."""
 _SAVE_SECONDS = 1.0
@@ -61,7 +63,7 @@ class Publisher:
         self, service: str, client: Client, pool: asyncpg.Pool, *, stream_bytes: int, replicas: int = 1
     ) -> None:
         self._service = service
-        self._js = client.jetstream(timeout=5, publish_async_max_pending=_WINDOW * 2)
+        self._js = client.jetstream(timeout=5, publish_async_max_pending=_UNLIMITED)
         self._pool = pool
         self._stream_bytes = stream_bytes
         self._replicas = replicas
