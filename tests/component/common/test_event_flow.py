@@ -242,6 +242,28 @@ async def test_code_that_fails_with_most_events_puts_none_into_quarantine_and_go
         await heard_exactly(world, names(40))
 
 
+@pytest.mark.parametrize(
+    ("harm", "mending"),
+    [
+        ("REVOKE INSERT ON identity.heard FROM lobby_identity", "GRANT INSERT ON identity.heard TO lobby_identity"),
+        ("ALTER TABLE identity.heard RENAME TO hidden", "ALTER TABLE identity.hidden RENAME TO heard"),
+        ("ALTER TABLE identity.heard RENAME key TO other", "ALTER TABLE identity.heard RENAME other TO key"),
+    ],
+)
+async def test_a_database_that_somebody_broke_is_no_fault_of_the_few_events_that_come_meanwhile(world, harm, mending):
+    async with both(world, Recorder()) as (teller, listener):
+        await tell(teller, *names(3))
+        await heard_exactly(world, names(3))
+        admin = await asyncpg.connect(world.admin_url)
+        await admin.execute(harm)
+        await tell(teller, *names(3, 3))
+        await until(lambda: _restarted(listener))
+        assert await listener.pool.fetchval("SELECT count(*) FROM event_quarantine") == 0
+        await admin.execute(mending)
+        await admin.close()
+        await heard_exactly(world, names(6))
+
+
 async def _restarted(runtime: Runtime) -> bool:
     """The consumer has given a batch up, and begun again."""
     return await runtime.pool.fetchval(

@@ -29,6 +29,14 @@ AWAY = (
 COLLIDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """What tells that two transactions were in each other's way: the same one works when it is repeated."""
 
+UNFIT = (
+    asyncpg.SyntaxOrAccessError,  # class 42: a right was taken away, a table or a column is not there
+    asyncpg.ObjectNotInPrerequisiteStateError,  # class 55: somebody holds what is not waited for
+    asyncpg.FeatureNotSupportedError,  # class 0A: also a plan that a migration made invalid
+    asyncpg.InternalServerError,  # class XX: also a table or an index that is damaged
+)
+"""What tells that the database or the code is not as it should be: no value that a statement is given is to blame."""
+
 _IDLE_SECONDS = 5
 """A transaction may wait this long for its next statement: one that stands still holds its locks no longer."""
 

@@ -23,7 +23,7 @@ from lobby_common.events.linger import Linger
 from lobby_common.events.log import QUERIES, Connection, EventLog, Tx
 from lobby_common.events.source import Heads, ProducerLog, Run, Source
 from lobby_common.leases import LANE_LEASES, Leases
-from lobby_common.postgres import AWAY, COLLIDED
+from lobby_common.postgres import AWAY, COLLIDED, UNFIT
 from lobby_common.tasks import together
 
 _LOG = structlog.get_logger("consumer")
@@ -207,7 +207,7 @@ class Consumer:
             await self._apply_moves(runs, place)
             return
         except asyncpg.PostgresError as error:
-            if error.sqlstate == _FENCED:
+            if error.sqlstate == _FENCED or isinstance(error, UNFIT):
                 raise
             await self._apply_singly(runs, events, place)
         except Exception:  # noqa: BLE001  # one of the two broad ones (style §6): a bad event must not stop its neighbours
@@ -234,7 +234,7 @@ class Consumer:
                 try:
                     async with tx.conn.transaction():
                         await self._handler.apply(tx, [event])
-                except (*AWAY, *COLLIDED):
+                except (*AWAY, *COLLIDED, *UNFIT):
                     raise
                 except Exception as error:  # noqa: BLE001  # the same one, event by event
                     tx.forget(mark)
