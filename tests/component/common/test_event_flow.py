@@ -19,6 +19,7 @@ from lobby_common.errors import Unavailable
 from lobby_common.events import publisher
 from lobby_common.events.lanes import LANES
 from lobby_common.events.log import EventLog, StoredBatch
+from lobby_common.events.quarantine import Quarantine
 from lobby_common.events.service import RemoteLog
 from lobby_common.service import Runtime, Service, start
 from tests.component.common.conftest import Recorder, heard, until
@@ -277,6 +278,31 @@ async def test_a_poison_event_goes_to_quarantine_and_its_neighbours_are_applied(
         await heard_exactly(world, [name for name in names(50) if name != "k3-3"])
         row = await listener.pool.fetchrow("SELECT event_id, reason FROM event_quarantine")
         assert (row["event_id"], row["reason"]) == ("k3-3", "ValueError: poison k3-3")
+
+
+async def test_what_is_in_quarantine_is_made_up_for_when_it_can_be(world):
+    recorder = Recorder(poison={"k3-3", "k4-4"}, tell_on=True)
+    async with both(world, recorder) as (teller, listener):
+        await tell(teller, *names(50))
+        await heard_exactly(world, [name for name in names(50) if name not in recorder.poison])
+        quarantine = Quarantine(listener.log, recorder)
+        assert await quarantine.try_again() == 0
+        recorder.poison.remove("k3-3")
+        assert await quarantine.try_again() == 1
+        assert [row["event_id"] for row in await listener.pool.fetch("SELECT event_id FROM event_quarantine")] == [
+            "k4-4"
+        ]
+        recorder.poison.clear()
+        assert await quarantine.try_again() == 1
+    assert sorted(row["event_id"] for row in await heard(world.admin_url)) == sorted(names(50))
+
+
+async def test_what_was_in_quarantine_is_tried_again_by_the_code_of_after_a_restart(world):
+    async with both(world, Recorder(poison={"k3-3"})) as (teller, _):
+        await tell(teller, *names(5))
+        await heard_exactly(world, [name for name in names(5) if name != "k3-3"])
+    async with both(world, Recorder()):
+        await until(lambda: _is_heard(world, "k3-3"))
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from lobby_common.events.holes import Holes
 from lobby_common.events.log import EventLog
 from lobby_common.events.proof import ProofApi, Reconciler
 from lobby_common.events.publisher import Publisher
+from lobby_common.events.quarantine import Quarantine
 from lobby_common.events.service import Begin, Describe, EventLogApi, Journey, RemoteLog
 from lobby_common.health import Check, Readiness, application
 from lobby_common.leases import Leases
@@ -113,6 +114,7 @@ class Runtime:
         )
         self._consumers.append(consumer)
         self.background("consumer", consumer.run)
+        self.alone("quarantine", Quarantine(self.log, handler).run)
         heard = {producer: Source(log, handler) for producer, log in logs_of.items()}
         self.prove(heard if own is None else heard | {self.name: Source(self.log, own)})
 

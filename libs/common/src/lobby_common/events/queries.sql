@@ -234,6 +234,18 @@ SELECT event_id
 FROM event_quarantine
 WHERE event_id = ANY ($1::text[]);
 
+-- name: list_quarantined
+-- All events in quarantine, in their order.
+SELECT event_id
+FROM event_quarantine
+ORDER BY producer, lane, position;
+
+-- name: take_quarantined
+-- An event is in quarantine no more.
+DELETE FROM event_quarantine
+WHERE event_id = $1
+RETURNING producer, lane, position, event;
+
 -- name: mend_alone
 -- Nobody else mends this service before the transaction ends: what two found missing is mended once.
 SELECT pg_advisory_xact_lock(hashtext('mend'), hashtext(current_schema()));
