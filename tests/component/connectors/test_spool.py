@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import asyncpg
 import nats
@@ -10,7 +11,11 @@ import pytest
 
 from lobby.connectors.v1 import events_pb2 as pb
 from lobby.connectors.v1.ingest_service_pb2 import IngestWebhooksRequest
+from lobby.events.v1 import proof_service_pb2 as proof_pb
+from lobby.events.v1.proof_service_pb2_grpc import ProofServiceStub
+from lobby_common.caller import use
 from lobby_common.ids import new_id
+from lobby_common.times import from_proto, to_proto, utc_now
 from lobby_connectors import spool as module
 from lobby_connectors.app.ingest import Ingest
 from tests.component.connectors.conftest import Connectors, signed, text, until, whatsapp
@@ -222,6 +227,52 @@ async def test_what_is_in_another_stream_is_not_taken_out_for_what_was_read_from
 
 async def _spooled_again(world, count: int) -> bool:
     return await spooled(world) == count
+
+
+async def unexamined(connectors: Connectors) -> list[tuple[datetime, datetime]]:
+    """The parts of the next hour and the two before it for which connectors' proof does not speak."""
+    now = utc_now()
+    period = {"from": to_proto(now - timedelta(hours=2)), "to": to_proto(now + timedelta(hours=1))}
+    with use(connectors.caller):
+        answer = await ProofServiceStub(connectors.channel).GetStage(proof_pb.GetStageRequest(**period))
+    return [(from_proto(getattr(each, "from")), from_proto(each.to)) for each in answer.stage.unexamined]
+
+
+async def test_the_proof_does_not_speak_for_the_time_since_when_webhooks_wait_in_the_spool(world, monkeypatch):
+    absorb, may_absorb = Ingest.absorb, asyncio.Event()
+
+    async def late(self, webhooks):
+        await may_absorb.wait()
+        await absorb(self, webhooks)
+
+    monkeypatch.setattr(Ingest, "absorb", late)
+    async with world.connectors() as connectors:
+
+        async def is_whole() -> bool:
+            return not await unexamined(connectors)
+
+        account = await connectors.connect("whatsapp")
+        await until(is_whole)
+        before = utc_now()
+        await put_by_another(world, account, 1, 2)
+        [(start, end)] = await until(lambda: unexamined(connectors))
+        assert before - timedelta(minutes=2) < start < before
+        assert end > utc_now() + timedelta(minutes=50)
+        may_absorb.set()
+        await until(is_whole)
+        assert await texts(connectors) == ["text 1", "text 2"]
+
+
+async def test_a_process_that_never_reached_the_broker_proves_nothing(world, monkeypatch):
+    """What the one before it has put there nobody can say."""
+
+    async def away(self):
+        raise nats.errors.NoRespondersError
+
+    monkeypatch.setattr(module.Spool, "_look", away)
+    async with world.connectors() as connectors:
+        [(start, _)] = await unexamined(connectors)
+        assert start < utc_now() - timedelta(minutes=110)
 
 
 async def test_a_full_spool_leaves_webhooks_to_the_platform(world):

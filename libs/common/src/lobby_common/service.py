@@ -34,7 +34,7 @@ from lobby_common.events.erasing import Eraser
 from lobby_common.events.gaps import Gaps
 from lobby_common.events.holes import Holes
 from lobby_common.events.log import EventLog
-from lobby_common.events.proof import ProofApi, Reconciler
+from lobby_common.events.proof import Outstanding, ProofApi, Reconciler
 from lobby_common.events.publisher import Publisher
 from lobby_common.events.quarantine import Quarantine
 from lobby_common.events.service import Begin, Describe, EventLogApi, Journey, RemoteLog
@@ -118,10 +118,13 @@ class Runtime:
         heard = {producer: Source(log, handler) for producer, log in logs_of.items()}
         self.prove(heard if own is None else heard | {self.name: Source(self.log, own)})
 
-    def prove(self, sources: Mapping[str, Source]) -> None:
-        """What was told is held against its effects here: for `/v1/proof`, and to mend what is lost."""
+    def prove(self, sources: Mapping[str, Source], *, outstanding: Outstanding = lambda: None) -> None:
+        """What was told is held against its effects here: for `/v1/proof`, and to mend what is lost.
+
+        `outstanding`: since when the service may have accepted what no log tells of yet.
+        """
         reconciler = Reconciler(self.log, Auditor(self.log, sources))
-        self.serve(add_ProofServiceServicer_to_server, ProofApi(self.name, reconciler, self._gaps))
+        self.serve(add_ProofServiceServicer_to_server, ProofApi(self.name, reconciler, self._gaps, outstanding))
         self.alone("reconciler", reconciler.run)
 
     def background(self, name: str, work: Work) -> None:

@@ -62,7 +62,7 @@ async def build(runtime: Runtime) -> None:
     runtime.serve(add_QuarantineServiceServicer_to_server, QuarantineApi(normaliser))
     runtime.serve(add_AcceptanceServiceServicer_to_server, AcceptanceApi(log))
     runtime.journey(begin=Journeys(log).begin)
-    runtime.prove({runtime.name: Source(log, OwnMessages())})
+    runtime.prove({runtime.name: Source(log, OwnMessages())}, outstanding=lambda: spool.waits_since)
 
     runtime.background("directory", directory.watch)
     runtime.ready_with_one_store()

@@ -7,8 +7,10 @@ then, and puts it again where the stream has lost it.
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 import nats.errors
 import nats.js.errors
@@ -18,13 +20,11 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 from lobby.connectors.v1.ingest_service_pb2 import IngestWebhooksRequest
 from lobby.connectors.v1.ingest_service_pb2 import Webhook as Spooled
 from lobby_common.log import get_logger
-from lobby_common.times import to_proto
+from lobby_common.times import FIRST as EVER
+from lobby_common.times import to_proto, utc_now
 from lobby_connectors import metrics
 from lobby_connectors.copies import Copies, Copy
 from lobby_connectors.domain.webhooks import Webhook
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 _LOG = get_logger("spool")
 
@@ -41,6 +41,10 @@ _PUT_SECONDS = 2.0
 _CHECK_SECONDS = 0.25
 _CALM_SECONDS = 1.0
 """How often it is looked where nothing waits: another replica may have begun to spool."""
+_FRESH_SECONDS = 3.0
+"""How long it holds that nothing waits: looks come three times as often."""
+_ON_THE_WAY = timedelta(minutes=1)
+"""From when a webhook was received until it was put, and what clocks differ by, at most."""
 _NEARLY_EMPTY = 3
 """Messages in the stream up to which new webhooks wait for its end instead of making it longer."""
 _WAIT_SECONDS = 0.75
@@ -72,11 +76,19 @@ class Spool:
         self._known = False
         """Whether this process has looked into the stream: what waits there may be of the one before it."""
         self._emptied = asyncio.Event()
+        self._looked = -math.inf
+        self._none_before = EVER
 
     @property
     def is_in_use(self) -> bool:
         """Whether older webhooks may wait in the stream: newer ones have to go behind them."""
         return not self._emptied.is_set()
+
+    @property
+    def waits_since(self) -> datetime | None:
+        """Since when webhooks were received that may wait in the stream; None where certainly none waits."""
+        is_fresh = time.monotonic() - self._looked < _FRESH_SECONDS
+        return None if is_fresh and not self.is_in_use else self._none_before
 
     async def nearly_empty_ends(self) -> bool:
         """Waits for the end of a stream that is nearly empty, a moment at most. Returns whether it was reached."""
@@ -128,18 +140,19 @@ class Spool:
         await self._client.subscribe(HINT, cb=self._hear)
         await self._ensure_stream()
         while True:
-            puts = self._puts
+            puts, began = self._puts, utc_now()
             try:
                 self._waiting = await self._look()
             except TROUBLE:
                 await asyncio.sleep(_CHECK_SECONDS)
                 await self._ensure_stream()
                 continue
-            self._known = True
+            self._known, self._looked = True, time.monotonic()
             metrics.SPOOL_MESSAGES.set(self._waiting)
             if self._waiting:
                 self._emptied.clear()
             elif puts == self._puts:
+                self._none_before = began - _ON_THE_WAY
                 self._emptied.set()
             await asyncio.sleep(_CHECK_SECONDS if self.is_in_use else _CALM_SECONDS)
 

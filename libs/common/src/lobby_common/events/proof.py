@@ -48,6 +48,8 @@ _ALL = ""
 
 Clock = Callable[[], float]
 """Seconds that only rise."""
+Outstanding = Callable[[], datetime | None]
+"""Since when something may have been accepted that no log tells of yet; None where certainly nothing was."""
 
 
 class Budget:
@@ -73,6 +75,11 @@ class Answer:
     """What is as the reconciler found it; the rest was examined for this answer."""
     reconcile_time: datetime | None = None
     """When the oldest of that was examined."""
+
+    def leave_out(self, parts: Iterable[Period]) -> None:
+        """Nobody has examined these parts, or not all that belongs there."""
+        self.unexamined = periods.union([*self.unexamined, *parts], _MOST_PERIODS)
+        self.reconciled = periods.union(periods.minus(self.reconciled, self.unexamined), _MOST_PERIODS)
 
 
 @dataclass(slots=True)
@@ -193,10 +200,8 @@ class Reconciler:
         await _look_again(question, plans, now)
         answer = Answer(question.tally)
         for plan in plans:
-            answer.unexamined += plan.lost + plan.unknown
             await self._fill_up(answer, plan, workspace_id)
-        answer.unexamined = periods.union(answer.unexamined, _MOST_PERIODS)
-        answer.reconciled = periods.union(periods.minus(answer.reconciled, answer.unexamined), _MOST_PERIODS)
+        answer.leave_out([part for plan in plans for part in plan.lost + plan.unknown])
         if question.missing:
             self._mend_soon(question.missing)
         return answer
@@ -317,8 +322,9 @@ async def _look_again(question: _Question, plans: Iterable[Plan], now: datetime)
 class ProofApi(ProofServiceServicer):
     """Serves the proof of a stage."""
 
-    def __init__(self, service: str, reconciler: Reconciler, gaps: Gaps) -> None:
+    def __init__(self, service: str, reconciler: Reconciler, gaps: Gaps, outstanding: Outstanding) -> None:
         self._service = service
+        self._outstanding = outstanding
         self._reconciler = reconciler
         self._gaps = gaps
 
@@ -327,11 +333,14 @@ class ProofApi(ProofServiceServicer):
         start, end = from_proto(getattr(request, "from")), from_proto(request.to)
         if start >= end:
             raise Invalid("INVALID_PERIOD", "from must be before to")
+        since = self._outstanding()  # before all else: what is told meanwhile may be looked at too early
         answer, untold = await asyncio.gather(
             self._reconciler.prove(start, end, caller.current().workspace_id), self._gaps.prove(start, end)
         )
         tally = answer.tally
         tally.add(untold)
+        if since is not None and (to_come := Period(since, end).within(start, end)):
+            answer.leave_out([to_come])
         return pb.GetStageResponse(
             stage=pb.Stage(
                 service=self._service,

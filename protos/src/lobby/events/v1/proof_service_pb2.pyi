@@ -129,8 +129,9 @@ class Stage(_message.Message):
 
     @_builtins.property
     def unexamined(self) -> _containers.RepeatedCompositeFieldContainer[Global___Period]:
-        """Parts of the period that nobody has examined yet: the events told in them are in none of the figures. Empty in a
-        complete answer. In order; at most 100, where there are more with what lies between them.
+        """Parts of the period that nobody has examined yet: the events told in them are in none of the figures. In connectors'
+        stage also since when webhooks were accepted that wait in its spool: what they say is in none of the figures either.
+        Empty in a complete answer. In order; at most 100, where there are more with what lies between them.
         """
 
     @_builtins.property
