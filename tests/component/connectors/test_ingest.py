@@ -154,10 +154,12 @@ async def test_a_row_that_the_database_refuses_keeps_only_its_own_webhook_back(c
     webhooks = [signed("whatsapp", account, whatsapp(text(n, body="poison" if n == 2 else "fine"))) for n in (1, 2, 3)]
     assert await connectors.post(*webhooks) == ["accepted"] * 3
     assert len(await connectors.told(pb.MessageReceived, 2)) == 2
-    (waiting,) = await connectors.rows("SELECT state FROM raw_webhook WHERE n_new = 0")
-    assert waiting["state"] == "pending"
+    (waiting,) = await connectors.rows("SELECT state, n_said, n_problems FROM raw_webhook WHERE n_new = 0")
+    assert tuple(waiting) == ("pending", 1, 1)  # accepted, and not in order: a proof is not to pass it over
     await connectors.rows("ALTER TABLE connectors.message DROP CONSTRAINT no_poison")
     assert len(await connectors.told(pb.MessageReceived, 3)) == 3
+    rows = await connectors.rows("SELECT n_said, n_new, n_problems FROM raw_webhook")
+    assert [tuple(row) for row in rows] == [(1, 1, 0)] * 3
 
 
 async def test_an_edit_that_comes_before_its_message_waits_for_it(connectors):

@@ -213,7 +213,8 @@ class Ingest:
         await self._store_unread(readings[0].webhook, f"not stored: {type(error).__name__}")
 
     async def _store_unread(self, webhook: Webhook, reason: str) -> None:
-        verdict = Verdict(state="pending", reason=reason)
+        # One thing at least was said: a proof that counts none would pass it over.
+        verdict = Verdict(state="pending", reason=reason, said=1, problems=1)
         async with self._log.transaction() as tx:
             store.insert(tx, [(webhook, verdict)])
 
