@@ -171,7 +171,7 @@ POINTS = (
         name="leases-taken-not-committed",
         services=EVERYONE,
         file=_LEASES,
-        line='            rows = await conn.fetch(_QUERIES["take"], self._process, names)\n',
+        line='            rows = await conn.fetch(_QUERIES["take"], self._process, names, LIFE)\n',
         after=True,
         indent=12,
     ),

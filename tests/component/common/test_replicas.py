@@ -72,6 +72,21 @@ async def test_what_a_replica_held_is_heard_by_the_other_when_it_stops(world):
         await until(lambda: _shares(one, other))
 
 
+async def test_who_died_is_followed_though_the_databases_clock_was_set_back_since(world):
+    """As by a fail-over to a server whose clock is behind: the word that a replica gave would hold for an hour."""
+    config = world.config
+    async with start(TELLER, config("connectors", replica="a")) as teller:
+        target = teller.grpc_address
+        async with start(hearer(Recorder()), config("identity", connectors_target=target, replica="a")) as gone:
+            await until(lambda: _holds_all(gone))
+        admin = await asyncpg.connect(world.admin_url)
+        await admin.execute("UPDATE identity.lease SET owner = 'gone'")
+        await admin.execute("INSERT INTO identity.replica VALUES ('a', 'gone', now() + interval '1 hour')")
+        await admin.close()
+        async with start(hearer(Recorder()), config("identity", connectors_target=target, replica="b")) as other:
+            await until(lambda: _holds_all(other))
+
+
 class Stopped(Recorder):
     """Stands still in the middle of a transaction, as a process that was stopped."""
 

@@ -155,7 +155,7 @@ class Leases:
         """Returns what could be taken. Whoever is still inside a transaction with one is waited for, but not long."""
         async with self._pool.acquire() as conn, conn.transaction():
             await conn.execute(_QUERIES["wait_briefly"])
-            rows = await conn.fetch(_QUERIES["take"], self._process, names)
+            rows = await conn.fetch(_QUERIES["take"], self._process, names, LIFE)
         if rows:
             _LOG.info("leases_taken", names=[row["name"] for row in rows])
         return {row["name"]: row["epoch"] for row in rows}

@@ -2,7 +2,7 @@
 -- The replica lives on. Says whether the name is its own, what its process holds, and which other replicas live.
 WITH me AS (
     INSERT INTO replica AS r (name, process, expire_time)
-    VALUES ($1, $2, clock_timestamp() + $3)
+    VALUES ($1, $2, clock_timestamp() + $3::interval)
     ON CONFLICT (name) DO UPDATE SET process = excluded.process, expire_time = excluded.expire_time
     -- a process that begins takes its name over; one that was followed by another gets it back when that is gone
     WHERE r.process = excluded.process OR $4 OR r.expire_time < clock_timestamp()
@@ -12,7 +12,13 @@ SELECT
     EXISTS (SELECT FROM me) AS is_mine,
     ARRAY(SELECT l.name FROM lease AS l WHERE l.owner = $2 ORDER BY l.name) AS names,
     ARRAY(SELECT l.epoch FROM lease AS l WHERE l.owner = $2 ORDER BY l.name) AS epochs,
-    ARRAY(SELECT r.name FROM replica AS r WHERE r.expire_time > clock_timestamp() AND r.name <> $1) AS others;
+    ARRAY(
+        SELECT r.name
+        FROM replica AS r
+        WHERE r.expire_time > clock_timestamp()
+            AND r.expire_time < clock_timestamp() + 2 * $3::interval -- else the clock was set back since
+            AND r.name <> $1
+    ) AS others;
 
 -- name: wait_briefly
 -- A transaction that holds a position for long ends by itself; until then the beat must go on.
@@ -26,7 +32,9 @@ WITH taken AS (
     WHERE l.name = ANY ($2::text[])
     AND NOT EXISTS (
         SELECT FROM replica AS r
-        WHERE r.process = l.owner AND r.expire_time > clock_timestamp()
+        WHERE r.process = l.owner
+            AND r.expire_time > clock_timestamp()
+            AND r.expire_time < clock_timestamp() + 2 * $3::interval
     )
     RETURNING l.name, l.epoch
 ),
