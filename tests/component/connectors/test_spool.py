@@ -342,6 +342,42 @@ async def test_what_comes_to_one_replica_goes_behind_what_another_has_put_into_t
     assert await texts(connectors) == [f"text {number}" for number in range(1, 21)]
 
 
+async def test_a_replica_that_alone_is_cut_off_tells_the_others_that_it_spools(world, monkeypatch):
+    """They look for themselves only now and then."""
+    monkeypatch.setattr(module, "_CALM_SECONDS", 3600.0)
+    record, absorb, may_absorb = Ingest._record, Ingest.absorb, asyncio.Event()
+    may_absorb.set()
+
+    async def late(self, webhooks):
+        await may_absorb.wait()
+        await absorb(self, webhooks)
+
+    monkeypatch.setattr(Ingest, "absorb", late)
+    async with world.connectors(replica="a") as one, world.connectors(replica="b") as other:
+
+        async def is_calm() -> bool:
+            return not await unexamined(one) and not await unexamined(other)
+
+        async def cut_off(self, readings):
+            if self._log is one.runtime.log:
+                raise ConnectionError
+            await record(self, readings)
+
+        account = await one.connect("whatsapp")
+        await until(is_calm)
+        assert await send(one, account, 1) == ["accepted"]
+        assert await send(other, account, 2) == ["accepted"]
+        may_absorb.clear()
+        monkeypatch.setattr(Ingest, "_record", cut_off)
+        assert await send(one, account, 3) == ["accepted"]
+        await until(lambda: unexamined(other))
+        assert await send(other, account, 4) == ["accepted"]
+        monkeypatch.setattr(Ingest, "_record", record)
+        may_absorb.set()
+        await until(lambda: _has(other, 4))
+        assert await texts(other) == [f"text {number}" for number in range(1, 5)]
+
+
 async def test_what_waits_is_taken_in_together_faster_than_it_can_be_put(world, connectors):
     account = await connectors.connect("whatsapp")
     async with database_away(connectors):
