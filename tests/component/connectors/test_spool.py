@@ -378,6 +378,35 @@ async def test_a_replica_that_alone_is_cut_off_tells_the_others_that_it_spools(w
         assert await texts(other) == [f"text {number}" for number in range(1, 5)]
 
 
+async def test_what_a_replica_spooled_itself_it_knows_without_being_told(world, monkeypatch):
+    monkeypatch.setattr(module, "_CALM_SECONDS", 3600.0)
+    record, absorb, may_absorb = Ingest._record, Ingest.absorb, asyncio.Event()
+
+    async def cut_off(self, readings):
+        raise ConnectionError
+
+    async def late(self, webhooks):
+        await may_absorb.wait()
+        await absorb(self, webhooks)
+
+    monkeypatch.setattr(Ingest, "absorb", late)
+    async with world.connectors() as connectors:
+
+        async def is_calm() -> bool:
+            return not await unexamined(connectors)
+
+        account = await connectors.connect("whatsapp")
+        await until(is_calm)
+        monkeypatch.setattr(module, "HINT", "lobby.connectors.unheard")
+        monkeypatch.setattr(Ingest, "_record", cut_off)
+        assert await send(connectors, account, 1) == ["accepted"]
+        monkeypatch.setattr(Ingest, "_record", record)
+        assert await send(connectors, account, 2) == ["accepted"]
+        may_absorb.set()
+        await until(lambda: _has(connectors, 2))
+        assert await texts(connectors) == ["text 1", "text 2"]
+
+
 async def test_what_waits_is_taken_in_together_faster_than_it_can_be_put(world, connectors):
     account = await connectors.connect("whatsapp")
     async with database_away(connectors):
