@@ -87,6 +87,56 @@ async def test_who_died_is_followed_though_the_databases_clock_was_set_back_sinc
             await until(lambda: _holds_all(other))
 
 
+async def test_who_was_followed_under_his_name_lets_go_as_soon_as_he_is_fenced(world, monkeypatch):
+    """Long before his next beat, and before what he believes to hold ends by itself."""
+    monkeypatch.setattr(module, "LIFE", timedelta(hours=1))
+    monkeypatch.setattr(module, "_BEAT_SECONDS", 3600.0)
+    config = world.config
+    async with start(TELLER, config("connectors", replica="a")) as teller:
+        target = teller.grpc_address
+        async with start(hearer(Recorder()), config("identity", connectors_target=target, replica="a")) as old:
+            await until(lambda: _holds_all(old))
+            async with start(hearer(Recorder()), config("identity", connectors_target=target, replica="a")) as new:
+                await until(lambda: _holds_all(new))
+                await tell(teller, *names(50))
+                await until(lambda: _holds_nothing(old))
+                await heard_exactly(world, names(50))
+
+
+async def test_who_cannot_say_that_he_lives_lets_go_in_time(world, monkeypatch):
+    async def away(self) -> None:
+        raise ConnectionError
+
+    async with (
+        start(TELLER, world.config("connectors")) as teller,
+        start(hearer(Recorder()), world.config("identity", connectors_target=teller.grpc_address)) as cut_off,
+    ):
+        await until(lambda: _holds_all(cut_off))
+        monkeypatch.setattr(Leases, "_beat", away)
+        await until(lambda: _holds_nothing(cut_off))
+
+
+async def test_who_waits_for_a_lane_that_is_locked_still_says_that_he_lives(world):
+    config = world.config
+    async with start(TELLER, config("connectors", replica="a")) as teller:
+        admin = await asyncpg.connect(world.admin_url)
+        target = teller.grpc_address
+        async with start(hearer(Recorder()), config("identity", connectors_target=target, replica="a")) as gone:
+            await until(lambda: _holds_all(gone))
+        async with admin.transaction():
+            await admin.execute("SELECT FROM identity.consumer_position FOR UPDATE")
+            async with start(hearer(Recorder()), config("identity", connectors_target=target, replica="b")) as other:
+                expire_time = "SELECT expire_time FROM replica WHERE name = 'b'"
+                first = await until(lambda: other.pool.fetchval(expire_time))
+
+                async def lives_on() -> bool:
+                    return await other.pool.fetchval(expire_time) > first + 3 * module.LIFE
+
+                await until(lives_on)
+                assert not lanes_of(other)
+        await admin.close()
+
+
 class Stopped(Recorder):
     """Stands still in the middle of a transaction, as a process that was stopped."""
 
@@ -133,6 +183,10 @@ def _stand_still(runtime: Runtime, held: dict[str, int], monkeypatch) -> None:
 
 async def _holds_all(runtime: Runtime) -> bool:
     return set(lanes_of(runtime)) == set(LANE_LEASES)
+
+
+async def _holds_nothing(runtime: Runtime) -> bool:
+    return not lanes_of(runtime)
 
 
 async def _grew(read, before: float) -> bool:
