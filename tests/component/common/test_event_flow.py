@@ -18,7 +18,7 @@ from lobby_common.config import ServiceConfig
 from lobby_common.errors import Unavailable
 from lobby_common.events import publisher
 from lobby_common.events.lanes import LANES
-from lobby_common.events.log import EventLog, StoredBatch
+from lobby_common.events.log import QUERIES, EventLog, StoredBatch
 from lobby_common.events.quarantine import Quarantine
 from lobby_common.events.service import RemoteLog
 from lobby_common.service import Runtime, Service, start
@@ -134,16 +134,33 @@ async def test_what_a_process_that_is_gone_never_published_another_publishes_and
         await tell(teller, *names(20))
         await tell_and_die(teller, *names(20, 20))
 
-        async def all_marked() -> bool:
-            behind = (
-                "SELECT count(*) = 0 FROM lane JOIN lane_published AS p USING (lane) WHERE p.position < lane.position"
-            )
-            return await teller.pool.fetchval(behind)
-
-        await until(all_marked)
+        await until(lambda: _all_marked(teller))
         client = await nats.connect(world.broker.url())
         assert (await client.jetstream().stream_info("CONNECTORS")).state.messages == 2
         await client.close()
+
+
+async def _all_marked(teller: Runtime) -> bool:
+    behind = "SELECT count(*) = 0 FROM lane JOIN lane_published AS p USING (lane) WHERE p.position < lane.position"
+    return await teller.pool.fetchval(behind)
+
+
+async def test_marks_that_could_not_be_saved_are_saved_later(world, monkeypatch):
+    """Else all that was published since is published again."""
+    execute, refused = asyncpg.Pool.execute, []
+
+    async def away_once(self, query, *arguments):
+        if query == QUERIES["mark_published"] and not refused:
+            refused.append(query)
+            raise ConnectionError
+        return await execute(self, query, *arguments)
+
+    monkeypatch.setattr(asyncpg.Pool, "execute", away_once)
+    monkeypatch.setattr(publisher.Publisher, "find_left", _nothing)
+    async with start(TELLER, world.config("connectors")) as teller:
+        await tell(teller, *names(20))
+        await until(lambda: _all_marked(teller))
+    assert refused
 
 
 async def test_what_nobody_publishes_is_asked_for_after_a_silence(world, monkeypatch):
@@ -278,6 +295,25 @@ async def test_a_poison_event_goes_to_quarantine_and_its_neighbours_are_applied(
         await heard_exactly(world, [name for name in names(50) if name != "k3-3"])
         row = await listener.pool.fetchrow("SELECT event_id, reason FROM event_quarantine")
         assert (row["event_id"], row["reason"]) == ("k3-3", "ValueError: poison k3-3")
+
+
+class Hasty(Recorder):
+    """Tells of events before it fails with one of them."""
+
+    async def apply(self, tx, events):
+        for each in events:
+            tx.tell(Event(), workspace_id="w", key=each.event.key, event_id=f"on-{each.event.id}")
+        await super().apply(tx, events)
+
+
+async def test_nobody_is_told_of_an_event_that_is_in_quarantine(world):
+    async with both(world, Hasty(poison={"k3-3"})) as (teller, listener):
+        await tell(teller, *names(10))
+        expected = [name for name in names(10) if name != "k3-3"]
+        await heard_exactly(world, expected)
+        batches = await listener.pool.fetch("SELECT data FROM event_batch")
+        told = [event.id for row in batches for each in Batch.FromString(row["data"]).segments for event in each.events]
+        assert sorted(told) == sorted(f"on-{name}" for name in expected)
 
 
 async def test_what_is_in_quarantine_is_made_up_for_when_it_can_be(world):

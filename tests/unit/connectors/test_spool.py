@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from lobby_connectors.copies import Copies, Copy
 from lobby_connectors.drain import Waiting, in_order
+from lobby_connectors.spool import AGAIN, Spool
 
 LIFE, LATER = datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 2, tzinfo=UTC)
 
@@ -67,6 +69,35 @@ def test_a_place_given_a_second_time_tells_that_what_was_there_is_lost():
     assert [each.webhook_id for each in found.lost(LIFE, 5, 7)] == ["webhook 7", "webhook 8"]
     found.add(Copy("newer", b"0123456789"), LIFE, 8)
     assert [each.webhook_id for each in found.lost(LIFE, 5, 8)] == ["webhook 7", "webhook 8"]
+
+
+async def test_after_the_broker_was_away_all_is_put_again_that_was_not_taken_out():
+    """It may have come back with an older disk, on which another replica has put something over what was lost."""
+    put: list[tuple[str, str]] = []
+
+    class Stream:
+        async def publish(self, subject, data, headers):
+            put.append((subject, headers["Nats-Msg-Id"]))
+            return SimpleNamespace(seq=len(put))
+
+        async def stream_info(self, name):
+            return SimpleNamespace(
+                created=LIFE, state=SimpleNamespace(first_seq=1, last_seq=len(put), messages=len(put))
+            )
+
+    async def heard(*_):
+        pass
+
+    client = SimpleNamespace(stats={"reconnects": 0}, jetstream=lambda timeout: Stream(), publish=heard)
+    spool = Spool(client, stream_bytes=1_000_000, replicas=1)
+    account = SimpleNamespace(platform="line", account_id="a")
+    await spool._look()
+    await spool.put([SimpleNamespace(webhook_id="w", account=account, body=b"", received_time=LIFE, traceparent="")])
+    await spool._look()
+    assert [subject for subject, _ in put if subject == AGAIN] == []
+    client.stats["reconnects"] += 1
+    await spool._look()
+    assert put[1:] == [(AGAIN, "w")]
 
 
 def test_after_the_broker_was_away_nothing_is_certain_until_it_was_put_again():
