@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from lobby_common import ids
+from lobby_translate import store
 from tests.component.translate.conftest import Story, status_of, until
 from tests.unit.translate.engines import Engine, failing
 
@@ -69,6 +70,18 @@ async def test_other_texts_are_told_twice_first_the_language_then_the_translatio
     assert second.translation.provider == "engine"
     assert (second.translation.source_language, second.translation.language) == ("pt", "en")
     assert await hall.waiting() == 0
+
+
+async def test_what_one_replica_is_about_to_claim_another_passes_over(hall, story):
+    """An engine that is paid for is asked once."""
+    await hall.hear(story.assigned("en"))
+    await hall.hear(story.says("onde outro sapato"))
+    async with hall.pool.acquire() as one, hall.pool.acquire() as other:
+        async with one.transaction():
+            assert len(await store.claim_jobs(one, 10)) == 1
+            async with asyncio.timeout(5):
+                assert await store.claim_jobs(other, 10) == []
+        assert await store.claim_jobs(other, 10) == []
 
 
 async def test_what_was_translated_once_comes_from_the_memory(hall, story, engine):
