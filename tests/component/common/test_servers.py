@@ -54,3 +54,19 @@ async def test_where_nobody_answers_it_is_said_that_the_database_is_away(databas
     monkeypatch.setattr(postgres, "_CONNECT_SECONDS", 0.2)
     with pytest.raises(postgres.AWAY):
         await postgres.create_pool("postgresql://u:p@127.0.0.1:1,127.0.0.1:2/d", schema="identity", size=1)
+
+
+async def test_a_transaction_that_stands_still_lets_go_of_what_it_holds(database, monkeypatch):
+    """As where its process is stopped: others wait for it no longer than that."""
+    monkeypatch.setattr(postgres, "_IDLE_SECONDS", 1)
+    pool = await postgres.create_pool(database.url, schema="identity", size=2)
+    try:
+        async with pool.acquire() as still, pool.acquire() as other:
+            transaction = still.transaction()
+            await transaction.start()
+            await still.execute("SELECT FROM lane FOR UPDATE")
+            await other.execute("SELECT FROM lane FOR UPDATE", timeout=15)
+            with pytest.raises(postgres.AWAY):
+                await transaction.commit()
+    finally:
+        await pool.close()

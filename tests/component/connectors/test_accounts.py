@@ -1,5 +1,7 @@
 """Accounts: connected, told where to post, changed, disconnected; and what is done for them off the event path."""
 
+import base64
+
 import pytest
 from aiohttp import web
 
@@ -8,6 +10,8 @@ from lobby.connectors.v1 import events_pb2 as pb
 from lobby_common.caller import Caller, use
 from lobby_common.errors import Invalid, NotFound
 from lobby_common.ids import new_id
+from lobby_connectors.directory import Directory
+from lobby_connectors.sealing import Sealer, read_keys
 from tests.component.connectors.conftest import CREDENTIALS, PLATFORMS, signed, text, until, whatsapp
 
 STARTING, CONNECTED, TRANSIENT, BAD, LOGGED_OUT = 1, 2, 3, 4, 5
@@ -231,3 +235,19 @@ async def test_the_scope_of_user_ids_can_be_set(connectors):
     await connectors.post(signed("whatsapp", account, whatsapp(message)))
     (event,) = await connectors.told(pb.MessageReceived)
     assert [(each.kind, each.scope, each.value) for each in event.identifiers] == [("bsuid", "P9", "US.1")]
+
+
+async def test_a_change_that_is_committed_after_a_later_one_was_seen_is_seen(connectors):
+    """It was stamped before: another replica's transaction took longer than the next one."""
+    early, late = await connectors.connect("whatsapp"), await connectors.connect("telegram")
+    directory = Directory(connectors.runtime.pool, Sealer(read_keys(base64.b64encode(b"k" * 32).decode(), "")))
+    await directory.refresh()
+    rename = "UPDATE account SET display_name = 'changed', update_time = clock_timestamp() WHERE account_id = $1"
+    async with connectors.runtime.pool.acquire() as slow, slow.transaction():
+        await slow.execute(rename, early)
+        await connectors.runtime.pool.execute(rename, late)
+        await directory.refresh()
+        assert directory.find(late).display_name == "changed"
+        assert directory.find(early).display_name == "whatsapp"
+    await directory.refresh()
+    assert directory.find(early).display_name == "changed"
