@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -84,6 +85,23 @@ async def test_whoever_stands_still_is_followed_in_time_and_cannot_write_when_it
                 print(f"{service}: taken over after {time.monotonic() - stopped:.1f} s")
                 await world.answers_more()
     await world.answers_more()
+    await world.is_exactly_once()
+
+
+@pytest.mark.chaos_full
+async def test_the_broker_is_wiped_while_one_of_two_stands_still_that_goes_on_afterwards(world, database):
+    """It reads on in a stream that is another one by then, and what it holds of the spool may be there twice."""
+    await world.write()
+    world.stream_is_whole = False
+    store = world.stack.home.nats / "jetstream"
+    for names in (("connectors", "counter-2"), ("connectors-2", "identity", "routing")):
+        with world.fault(f"{names} stand still, the broker is wiped"):
+            async with faults.standing_still(world.stack, *names):
+                await world.answers_more()
+                faults.before_restart(world.stack.plan.nats, lambda: shutil.rmtree(store))
+                await faults.kill(world.stack, "nats")
+                await world.answers_more(60)
+        await world.answers_more()
     await world.is_exactly_once()
 
 
