@@ -510,6 +510,21 @@ async def test_a_cursor_that_is_ahead_of_what_was_applied_skips_nothing(world, m
             await heard_exactly(world, names(50))
 
 
+async def test_a_cursor_of_the_stream_before_hides_nothing_of_the_one_that_took_its_place(world, monkeypatch):
+    monkeypatch.setattr("lobby_common.events.source._CHECK_SECONDS", 3600.0)
+    admin = await asyncpg.connect(world.admin_url)
+    await admin.execute("INSERT INTO identity.stream_cursor (producer, stream_sequence) VALUES ('connectors', 10000)")
+    await admin.close()
+    async with start(TELLER, world.config("connectors")) as teller:
+        await tell(teller, *names(20))
+        await until(lambda: _published(teller.nats, 1))
+        listener = start(hearer(Recorder()), world.config("identity", connectors_target=teller.grpc_address))
+        async with listener:
+            await heard_exactly(world, names(20))
+            await tell(teller, *names(20, 20))
+            await heard_exactly(world, names(40))
+
+
 async def test_a_role_reaches_nothing_but_its_own_schema(world):
     async with start(TELLER, world.config("connectors")) as teller:
         for statement in (
@@ -520,6 +535,23 @@ async def test_a_role_reaches_nothing_but_its_own_schema(world):
         ):
             with pytest.raises(asyncpg.PostgresError, match=r"permission denied|must be owner"):
                 await teller.pool.execute(statement)
+
+
+async def test_what_could_not_be_published_is_published_as_soon_as_it_can_be(world, monkeypatch):
+    publish, refused = publisher.Publisher._publish, []
+
+    async def away_once(self, batches):
+        if not refused:
+            refused.append(batches)
+            raise nats.errors.TimeoutError
+        await publish(self, batches)
+
+    monkeypatch.setattr(publisher.Publisher, "_publish", away_once)
+    monkeypatch.setattr(publisher.Publisher, "find_left", _nothing)
+    async with start(TELLER, world.config("connectors")) as teller:
+        await tell(teller, "k-1")
+        await until(lambda: _published(teller.nats, 1))
+    assert refused
 
 
 async def test_what_the_publisher_has_no_room_for_is_read_from_the_table(world, monkeypatch):
