@@ -297,6 +297,22 @@ async def test_a_poison_event_goes_to_quarantine_and_its_neighbours_are_applied(
         assert (row["event_id"], row["reason"]) == ("k3-3", "ValueError: poison k3-3")
 
 
+async def test_an_event_that_two_transactions_collide_over_is_tried_again(world):
+    class Colliding(Recorder):
+        left = 3
+
+        async def apply(self, tx, events):
+            if self.left:
+                self.left -= 1
+                raise asyncpg.DeadlockDetectedError("deadlock detected")
+            await super().apply(tx, events)
+
+    async with both(world, Colliding()) as (teller, listener):
+        await tell(teller, *names(10))
+        await heard_exactly(world, names(10))
+        assert await listener.pool.fetchval("SELECT count(*) FROM event_quarantine") == 0
+
+
 class Hasty(Recorder):
     """Tells of events before it fails with one of them."""
 
