@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from lobby_cli.sheets import Verified, verify
 from lobby_common import caller
 from lobby_common.caller import Caller
 from lobby_common.errors import Conflict, Invalid, LobbyError, NotFound
-from lobby_counter import closing
+from lobby_counter import closing, sheet_store
 from lobby_counter.recounts import Recounts
 from tests.component.counter.story import Story, an_id, at
 
@@ -222,6 +223,72 @@ async def test_a_sheet_that_cannot_be_closed_keeps_no_other_one_from_it(sheets, 
     monkeypatch.setattr(closing.sheets, "close", fail)
     await counter.closer.close_due()
     assert [(await sheets.get(each.sheet_id)).closed_days for each in (broken, other)] == [0, 1]
+
+
+async def test_a_day_that_takes_long_to_make_keeps_its_transaction_and_stops_nobody(
+    sheets, counter, story, monkeypatch
+):
+    sheet = await sheets.create()
+    made, close = threading.Event(), closing.sheets.close
+
+    def slowly(*given):
+        assert made.wait(20)
+        return close(*given)
+
+    monkeypatch.setattr(closing.sheets, "close", slowly)
+    monkeypatch.setattr(closing, "_A_MOMENT_SECONDS", 0.01)
+    sheets._now(datetime(2026, 11, 26, tzinfo=UTC))
+    closed = asyncio.ensure_future(counter.closer.close_next(story.workspace_id, sheet.sheet_id))
+    heard = set()
+    try:
+        async with asyncio.timeout(10):
+            while len(heard) < 3:
+                heard |= {row[0] for row in await counter.pool.fetch(_STANDS_STILL)}
+    finally:
+        made.set()
+    assert await closed
+
+
+_STANDS_STILL = """
+SELECT state_change
+FROM pg_stat_activity
+WHERE datname = current_database() AND state = 'idle in transaction'
+"""
+
+
+async def test_what_is_known_of_a_large_day_is_found_soon_while_nobody_knows_how_large_it_is(sheets, counter, story):
+    made = await sheets.create()
+    await counter.pool.execute(_MANY, story.workspace_id, story.id("account", "WA1"), at("09:00"), made.sheet_id)
+    async with counter.pool.acquire() as conn, asyncio.timeout(10):
+        sheet = await sheet_store.lock(conn, story.workspace_id, made.sheet_id)
+        assert await sheet_store.find_changes(conn, story.workspace_id, sheet) == []
+
+
+_MANY = """
+WITH one AS MATERIALIZED (
+    SELECT gen_random_uuid() AS id, number, $3::timestamptz + make_interval(secs => number % 3600) AS at
+    FROM generate_series(1, 30000) AS number
+), users AS (
+    INSERT INTO channel_user (channel_user_id, workspace_id, contact_id, version)
+    SELECT id, $1::uuid, id, -1 FROM one
+), entries AS (
+    INSERT INTO entry (
+        entry_id, workspace_id, account_id, channel_user_id, event_id, message_id, occurred_time, received_time,
+        platform
+    )
+    SELECT id, $1, $2::uuid, id, id, id, at, at, 1 FROM one
+), days AS (
+    INSERT INTO sheet_day (sheet_id, number, day, lines, new, repeat, excluded, text, digest)
+    VALUES ($4::uuid, 1, '2026-11-22', 30000, 30000, 0, 0, '', '')
+), lines AS (
+    INSERT INTO sheet_line (
+        sheet_id, number, place, entry_id, event_id, contact_id, occurred_time, verdict, reason, counts_as, text
+    )
+    SELECT $4, 1, number, id, id, id, at, 'new', 'first', 'new', '' FROM one
+)
+INSERT INTO verdict (counter_id, entry_id, judged_contact_id, first_time, first_verdict, verdict, reason)
+SELECT $1, id, id, at, 'new', 'new', 'first' FROM one
+"""
 
 
 async def test_a_sheet_waits_until_its_counter_has_judged_what_was_before(sheets, counter, story, now):

@@ -5,21 +5,25 @@ the next one. So no clock decides what a day holds, and a closed day never chang
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lobby.counter.v1.events_pb2 import SheetClosed
 from lobby_common.events import EventLog, Tx
+from lobby_common.events.log import Connection
 from lobby_common.ids import derive_id
 from lobby_common.log import get_logger
 from lobby_common.postgres import AWAY, COLLIDED
 from lobby_common.times import utc_now
 from lobby_counter import rule_store, sheet_store, sheets, store
-from lobby_counter.sheets import Day, Sheet
+from lobby_counter.sheets import Change, Day, Sheet
 
 _LOG = get_logger("closing")
 
 _EVERY_SECONDS = 20.0
+_A_MOMENT_SECONDS = 1.0
+"""The longest that a transaction stands still."""
 _SETTLES = timedelta(days=366)
 """How long after its last day what is found later about a sheet is still settled."""
 
@@ -73,12 +77,20 @@ class Closer:
             changes = await sheet_store.find_changes(tx.conn, workspace_id, sheet)
             after = replace(sheet, next_day=sheet.next_day + timedelta(days=1))
             if changes or not sheet.has_ended:
-                day = sheets.close(sheet, changes, now)
+                day = await _close(tx.conn, sheet, changes, now)
                 await sheet_store.write_day(tx.conn, sheet_id, day)
                 after = replace(after, closed_days=day.number, digest=day.digest, total=day.total)
                 _tell(tx, workspace_id, sheet_id, day)
             await sheet_store.move_on(tx.conn, after, _due(after))
         return True
+
+
+async def _close(conn: Connection, sheet: Sheet, changes: Sequence[Change], now: datetime) -> Day:
+    """Returns the day. A large one takes longer than a transaction may stand still, or others may wait."""
+    work = asyncio.ensure_future(asyncio.to_thread(sheets.close, sheet, changes, now))
+    while not (await asyncio.wait({work}, timeout=_A_MOMENT_SECONDS))[0]:
+        await conn.execute("SELECT")
+    return work.result()
 
 
 def _due(sheet: Sheet) -> datetime | None:

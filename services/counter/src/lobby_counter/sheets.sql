@@ -38,17 +38,10 @@ SELECT workspace_id::text, sheet_id::text FROM sheet WHERE next_close_time <= no
 -- name: find_changes
 -- Entries of which something else is known than what is settled. Parameters: sheet, workspace, counter, and from and to of
 -- the days in which entries count.
-WITH settled AS (
-    SELECT DISTINCT ON (entry_id)
-        entry_id, coalesce(event_id, (text::json ->> 'event_id')::uuid) AS event_id, contact_id, occurred_time, campaign_id,
-        verdict, reason, repeat_of, dispute_id, counts_as
-    FROM sheet_line
-    WHERE sheet_id = $1
-    ORDER BY entry_id, number DESC
-), candidate AS (
+WITH candidate AS (
     SELECT entry_id FROM entry WHERE workspace_id = $2 AND occurred_time >= $4 AND occurred_time < $5
     UNION
-    SELECT entry_id FROM settled
+    SELECT entry_id FROM sheet_line WHERE sheet_id = $1
 ), present AS (
     SELECT
         e.entry_id, e.event_id, e.account_id, e.platform, e.channel_user_id, e.occurred_time, u.contact_id, c.campaign_id,
@@ -73,7 +66,17 @@ SELECT
     p.contact_id::text, p.occurred_time, p.verdict, p.reason, p.repeat_of::text, p.dispute_id::text, p.counts_as,
     s.counts_as AS before
 FROM present AS p
-LEFT JOIN settled AS s ON s.entry_id = p.entry_id
+-- Each by a search of its own: right after a large day nobody knows how many lines there are, and a join of all with all takes
+-- for ever.
+LEFT JOIN LATERAL (
+    SELECT
+        l.entry_id, coalesce(l.event_id, (l.text::json ->> 'event_id')::uuid) AS event_id, l.contact_id, l.occurred_time,
+        l.campaign_id, l.verdict, l.reason, l.repeat_of, l.dispute_id, l.counts_as
+    FROM sheet_line AS l
+    WHERE l.sheet_id = $1 AND l.entry_id = p.entry_id
+    ORDER BY l.number DESC
+    LIMIT 1
+) AS s ON true
 WHERE (p.counts_as <> 'none' OR coalesce(s.counts_as, 'none') <> 'none')
     AND (
         s.entry_id IS NULL
