@@ -159,6 +159,22 @@ def test_who_makes_the_digests_anew_is_seen_by_the_rule_and_the_sums(index, edit
         verify(sealed(changed(index, lambda said: said.update(edit))))
 
 
+LEFT = change("4", "c", NOON - A_DAY, before=Verdict.NEW, counts_as=Verdict.NONE)
+UNHEARD = change("4", "c", NOON + A_DAY, before=Verdict.NEW, counts_as=Verdict.NONE)
+OUTSIDE = change("5", "d", NOON - A_DAY)
+AHEAD = change("5", "d", NOON + A_DAY * 9)
+
+
+def test_an_entry_that_was_before_the_sheet_after_all_leaves_it():
+    assert verify(exported(FIRST_DAY, (change("4", "c", NOON + A_DAY),), (LEFT,))).total["new"] == 2
+
+
+@pytest.mark.parametrize("last", [UNHEARD, OUTSIDE, AHEAD])
+def test_what_counts_lies_in_the_days_of_the_sheet_and_what_lies_there_counts(last):
+    with pytest.raises(BrokenError, match="days of the sheet"):
+        verify(exported(FIRST_DAY, (change("4", "c", NOON + A_DAY),), (last,)))
+
+
 @pytest.mark.parametrize(
     "lines",
     [

@@ -71,6 +71,8 @@ class _Reader:
         except (BrokenError, *_UNREADABLE):
             raise BrokenError("the first line is no sheet of format 1") from None
         self.found.amount = str(self._price * 0)
+        self._start = ""
+        """Of the first day."""
         self._lines: list[Fields] = []
         self._hash = hashlib.sha256()
         self._entries: dict[str, Fields] = {}
@@ -117,6 +119,9 @@ class _Reader:
         total = {name: found.total[name] + settled[name] for name in _COUNTED}
         for name, figures in (("settled", settled), ("adjustments", adjustments), ("total", total)):
             _demand(said[name] == self._priced(figures), f"{name} is not what its lines give")
+        self._start = self._start or said["start_time"]
+        for line in self._lines:
+            self._check_place(line, said)
         self._judge_again()
         found.days, found.last_day, found.digest = said["number"], said["day"], _digest(text)
         found.lines += len(self._lines)
@@ -127,6 +132,11 @@ class _Reader:
         inside = bool(day["start_time"] <= line["occurred_time"] < day["end_time"])
         _demand(inside == (line["day"] == day["day"]), f"entry {line['entry_id']} is of another local day")
         return inside
+
+    def _check_place(self, line: Fields, day: Fields) -> None:
+        inside = self._start <= line["occurred_time"] < day["end_time"]
+        holds = line["verdict"] == "none" or not inside if line["counts_as"] == "none" else inside
+        _demand(holds, f"entry {line['entry_id']} does not count as by the days of the sheet")
 
     def _priced(self, figures: Mapping[str, int]) -> dict[str, int | str]:
         return {**figures, "amount": str(self._price * figures["new"] + 0)}
