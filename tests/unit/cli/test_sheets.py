@@ -159,6 +159,25 @@ def test_who_makes_the_digests_anew_is_seen_by_the_rule_and_the_sums(index, edit
         verify(sealed(changed(index, lambda said: said.update(edit))))
 
 
+TWICE = replace(change("4", "a", NOON + timedelta(minutes=1)), entry_id=FIRST_DAY[0].entry_id)
+SHARED = replace(change("5", "d", NOON), event_id=FIRST_DAY[0].event_id)
+
+
+@pytest.mark.parametrize(("day", "expected"), [((TWICE,), "more than one line"), ((SHARED,), "one and the same event")])
+def test_an_entry_is_settled_once_a_day_and_an_event_makes_one_entry(day, expected):
+    with pytest.raises(BrokenError, match=expected):
+        verify(exported((*FIRST_DAY, *day)))
+
+
+def test_entries_may_change_their_events_with_each_other():
+    first, second, third = FIRST_DAY
+    change_places = (
+        replace(first, event_id=third.event_id, before=Verdict.NEW),
+        replace(third, event_id=first.event_id, before=Verdict.REPEAT),
+    )
+    verify(exported((first, second, third), change_places))
+
+
 LEFT = change("4", "c", NOON - A_DAY, before=Verdict.NEW, counts_as=Verdict.NONE)
 UNHEARD = change("4", "c", NOON + A_DAY, before=Verdict.NEW, counts_as=Verdict.NONE)
 OUTSIDE = change("5", "d", NOON - A_DAY)

@@ -77,6 +77,10 @@ class _Reader:
         self._hash = hashlib.sha256()
         self._entries: dict[str, Fields] = {}
         """The last line of each entry."""
+        self._told: set[str] = set()
+        """Entries with a line since the last day."""
+        self._events: dict[str, str] = {}
+        """The entry that each event made, of those that count."""
         self._people: defaultdict[str, set[str]] = defaultdict(set)
         """The entries of each person."""
 
@@ -98,6 +102,8 @@ class _Reader:
     def _take_line(self, said: Fields, text: str) -> None:
         _demand(said["number"] == self.found.days + 1, "it is of another day")
         _demand(not self._lines or _order(self._lines[-1]) < _order(said), "it is out of order")
+        _demand(said["entry_id"] not in self._told, "its entry has more than one line in this day")
+        self._told.add(said["entry_id"])
         before = self._entries.get(said["entry_id"])
         _demand(said["before"] == (before and before["counts_as"]), "before is not what was settled last")
         agreed = said["dispute_id"] is not None or said["counts_as"] in (said["verdict"], "none")
@@ -122,11 +128,12 @@ class _Reader:
         self._start = self._start or said["start_time"]
         for line in self._lines:
             self._check_place(line, said)
+        self._check_events()
         self._judge_again()
         found.days, found.last_day, found.digest = said["number"], said["day"], _digest(text)
         found.lines += len(self._lines)
         found.total, found.amount = total, str(said["total"]["amount"])
-        self._lines, self._hash = [], hashlib.sha256()
+        self._lines, self._hash, self._told = [], hashlib.sha256(), set()
 
     def _is_of(self, line: Fields, day: Fields) -> bool:
         inside = bool(day["start_time"] <= line["occurred_time"] < day["end_time"])
@@ -137,6 +144,18 @@ class _Reader:
         inside = self._start <= line["occurred_time"] < day["end_time"]
         holds = line["verdict"] == "none" or not inside if line["counts_as"] == "none" else inside
         _demand(holds, f"entry {line['entry_id']} does not count as by the days of the sheet")
+
+    def _check_events(self) -> None:
+        for line in self._lines:
+            before = self._entries.get(line["entry_id"])
+            if before is not None and before["counts_as"] != "none":
+                self._events.pop(before["event_id"], None)
+        for line in self._lines:
+            if line["counts_as"] != "none":
+                other = self._events.setdefault(line["event_id"], line["entry_id"])
+                _demand(
+                    other == line["entry_id"], f"entries {other} and {line['entry_id']} are of one and the same event"
+                )
 
     def _priced(self, figures: Mapping[str, int]) -> dict[str, int | str]:
         return {**figures, "amount": str(self._price * figures["new"] + 0)}
