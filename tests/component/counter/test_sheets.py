@@ -602,7 +602,10 @@ async def test_rows_are_listed_page_by_page_by_what_they_count_as(sheets, counte
 
 
 @pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("policy", [{}, {"window_days": 1}, {"dedupe_level": 1}, {"base_mode": 2}])
+@pytest.mark.parametrize(
+    "policy",
+    [{}, {"window_days": 1}, {"dedupe_level": 1}, {"base_mode": 2}, {"window_days": 1, "reentry_gap_days": 1}],
+)
 async def test_any_history_gives_an_export_that_anybody_computes_to_the_present_figures(
     sheets, counter, story, seed, policy
 ):
@@ -629,6 +632,10 @@ async def test_any_history_gives_an_export_that_anybody_computes_to_the_present_
                     )
                 case _:
                     await counter.hear(story.says(user, chance.choice(["WA1", "WA2", "TG1"]), when))
+        if rows := await sheets.rows(sheet.sheet_id):
+            wish = {"entry_id": chance.choice(rows).entry_id, "wanted_verdict": chance.choice([1, 2, 3])}
+            made = (await sheets.call("CreateSheetDispute", sheet_id=sheet.sheet_id, **wish)).dispute
+            await sheets.call("ResolveSheetDispute", sheet_id=sheet.sheet_id, dispute_id=made.dispute_id, accept=True)
         await sheets.close(sheet.sheet_id)
     # Nothing comes any more, and every day in which something occurred is closed.
     await sheets.close(sheet.sheet_id, days=3)

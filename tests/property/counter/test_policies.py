@@ -243,6 +243,27 @@ def test_an_earlier_greeting_has_the_id_of_the_entry_that_no_counter_counts_besi
         before = after
 
 
+@settings(deadline=None)
+@given(randoms, lengths)
+def test_an_entry_that_is_none_any_more_leaves_its_place_to_an_earlier_one_of_its_chat_and_campaign(random, length):
+    _, memory = lived(random, length)
+    placed = {each.entry.entry_id: each for each in place(memory.ledger.entries.values(), memory.ledger.campaigns)}
+    for book in memory.ledger.books.values():
+        for entry_id in book.judgements:
+            heir = _heir(book, entry_id)
+            # Where somebody was not silent for long enough after all, two entries became one, and none took a place.
+            assert book.judgements[heir].verdict is not Verdict.NONE or book.policy.reentry_gap_days is not None
+            gone, after = placed[entry_id], placed[heir]
+            assert (gone.entry.chat, gone.campaign_id) == (after.entry.chat, after.campaign_id)
+            assert after.entry.order <= gone.entry.order
+
+
+def _heir(book: Book, entry_id: EntryId) -> EntryId:
+    judgement = book.judgements[entry_id]
+    gone = judgement.verdict is Verdict.NONE and judgement.repeat_of is not None
+    return _heir(book, judgement.repeat_of) if gone else entry_id
+
+
 @pytest.mark.fuzz
 @pytest.mark.timeout(600)
 @settings(deadline=None, max_examples=20_000)
