@@ -78,3 +78,24 @@ async def test_a_picture_that_is_none_holds_nothing_up(connectors, platform, nam
     platform.picture = b"no picture"
     await write(connectors, name, await connectors.connect(name))
     assert await fetched(connectors) == [("สมชาย" if name == "line" else "", "")]
+
+
+async def test_nothing_is_told_of_who_was_forgotten_while_he_was_asked_for(connectors, platform):
+    platform.picture = picture(3)
+    forgotten, other = [await connectors.connect("telegram") for _ in range(2)]
+    platform.hold = asyncio.Event()
+    await write(connectors, "telegram", forgotten)
+    await platform.held.wait()
+    await connectors.rows("DELETE FROM profile")
+    platform.hold.set()
+    await write(connectors, "telegram", other, 2)
+    assert [change.account_id for change in await connectors.told(pb.IdentifierChanged)] == [other]
+
+
+async def test_what_is_known_stays_where_a_platform_does_not_answer_any_more(connectors, platform):
+    platform.picture = picture(3)
+    account_id = await connectors.connect("telegram")
+    await write(connectors, "telegram", account_id)
+    (known,) = await fetched(connectors)
+    await connectors.rows("UPDATE profile SET due_time = now(), attempts = 9, fetch_time = NULL")
+    assert await fetched(connectors) == [known]

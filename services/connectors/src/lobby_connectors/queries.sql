@@ -771,7 +771,8 @@ SET due_time = now(), attempts = 0
 WHERE profile.due_time IS NULL AND profile.fetch_time < now() - interval '7 days';
 
 -- name: write_profile
--- A customer's name, language and picture as the platform told them.
+-- A customer's name, language and picture as the platform told them; nothing comes back where he was forgotten.
 UPDATE profile
 SET display_name = $3, locale = $4, avatar_hash = $5, fetch_time = now(), due_time = NULL
-WHERE account_id = $1 AND chat = $2;
+WHERE account_id = $1 AND chat = $2
+RETURNING true;

@@ -257,8 +257,8 @@ class Ledger:
         if known is None:
             entry_id = self._taken(first, heard) or (self._free_id(greeting) if self._may_count(first) else None)
         else:
-            silent = known.silence == greeting.silence or not any(self._before(known))
-            entry_id = None if silent else known.entry_id
+            settled = known.silence == greeting.silence or not any(self._before(known))
+            entry_id = None if settled else known.entry_id
         if entry_id is not None:
             self._put(replace(first, entry_id=entry_id), greeting)
         return entry_id

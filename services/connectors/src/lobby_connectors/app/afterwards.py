@@ -94,10 +94,11 @@ class Afterwards:
 
     async def _ask(self, row: asyncpg.Record) -> None:
         account, chat = self._directory.find(row["account_id"]), row["chat"]
+        known = _Known(row["display_name"], row["locale"], row["avatar_hash"])
         if account is not None and row["attempts"] <= _MOST_ATTEMPTS:
-            await self._fetch(account, chat, _Known(row["display_name"], row["locale"], row["avatar_hash"]))
-        else:
-            await self._give_up(row["account_id"], chat)
+            await self._fetch(account, chat, known)
+        else:  # without an answer the customer stays as he is until he writes a week later
+            await self._log.pool.execute(QUERIES["write_profile"], row["account_id"], chat, *known)
 
     async def _want(self) -> None:
         wanted = dict(self._wanted)
@@ -106,10 +107,6 @@ class Afterwards:
             await self._log.pool.execute(QUERIES["want_profiles"], accounts, chats, list(wanted.values()))
         for key in wanted:
             del self._wanted[key]
-
-    async def _give_up(self, account_id: str, chat: str) -> None:
-        """Without an answer the customer stays as he is until he writes a week later."""
-        await self._log.pool.execute(QUERIES["write_profile"], account_id, chat, *_Known())
 
     async def _fetch(self, account: Account, chat: str, known: _Known) -> None:
         platform = find_ability(account.platform, FetchesProfiles)
@@ -131,8 +128,9 @@ class Afterwards:
             avatar_hash = await asyncio.to_thread(avatars.hash_of, profile.picture)
             now_known = _Known(profile.display_name, profile.locale, avatar_hash or known.avatar_hash)
         async with self._log.transaction() as tx:
-            await tx.conn.execute(QUERIES["write_profile"], account.account_id, chat, *now_known)
-            if profile is not None and now_known != known and any(now_known):
+            is_kept = await tx.conn.fetchval(QUERIES["write_profile"], account.account_id, chat, *now_known)
+            # Nothing is told of who was forgotten meanwhile.
+            if is_kept and profile is not None and now_known != known and any(now_known):
                 now = utc_now()
                 change = IdentifierChange("profile", chat, (), profile.identifiers, now, *now_known)
                 event_id = derive_id(now, account.account_id, chat, "profile", *now_known)
